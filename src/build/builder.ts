@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import type { ImageStore } from '../images/store.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/image.ts';
+import { EngineError } from '../stdx/errors.ts';
+import type { Log } from '../stdx/log.ts';
+import type { Storage } from '../storage/storage.ts';
+import { BuildCache, type CachedStep } from './cache.ts';
+import type { DockerfileSource } from './dockerfile/errors.ts';
+import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
+import { pruneContext } from './dockerignore.ts';
+import type { BuildOutput, BuildProgress } from './events.ts';
+import type { Executor } from './executor.ts';
+import type { StepEvent } from './file-step.ts';
+import { planGraph } from './graph.ts';
+import { InFlight } from './in-flight.ts';
+import type { BuildCredentials, BuildRequest } from './request.ts';
+import { Solve } from './solve.ts';
+import { type BuildState, imageConfigOf } from './state.ts';
+import { CacheMounts } from './steps/cache-mounts.ts';
+import { predefinedArgs } from './steps/run.ts';
+import { Workspace } from './workspace.ts';
+
+export interface BuilderOptions {
+  images: ImageStore;
+  storage: Storage;
+  executor: Executor;
+  /** Fetches a base image into the store. */
+  pullImage: PullImage;
+  /** The builder's own place on the data-root, `<data-root>/build`: cache mounts and temporary files. */
+  directory: string;
+  /** The machine's own platform, `{os: 'linux', architecture: 'amd64'}`. */
+  platform: Platform;
+  log: Log;
+}
+
+export type PullImage = (
+  reference: string,
+  options: { platform: Platform; credentials: Record<string, BuildCredentials> },
+  progress: (progress: BuildProgress) => void,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** Builds images from Dockerfiles. One for the whole engine: concurrent builds share running steps and the cache. */
+export class Builder {
+  readonly cache: BuildCache;
+  readonly #options: BuilderOptions;
+  readonly #inFlight = new InFlight<CachedStep, StepEvent>();
+  readonly #cacheMounts: CacheMounts;
+  readonly #temporary: string;
+  readonly #running = new Set<Promise<unknown>>();
+
+  /**
+   * Leftovers of builds cut off by a kill: open() removes the temporary files, the cache its half-done rows, and the
+   * engine the snapshots named `build-...`, which are never among the known ones of snapshots.reconcile().
+   */
+  static async open(options: BuilderOptions): Promise<Builder> {
+    const builder = new Builder(options);
+    await rm(builder.#temporary, { recursive: true, force: true });
+    return builder;
+  }
+
+  private constructor(options: BuilderOptions) {
+    this.#options = options;
+    this.cache = new BuildCache(options.storage, options.log);
+    this.#cacheMounts = new CacheMounts(join(options.directory, 'mounts'));
+    this.#temporary = join(options.directory, 'tmp');
+  }
+
+  /**
+   * @throws EngineError `invalid` for faults of the Dockerfile or the request, notFound, notImplemented; RunFailed
+   * when a RUN ended with another code than 0; `cancelled` when the signal aborts.
+   */
+  async build(request: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<{ imageId: Digest }> {
+    const work = this.#build(request, output, signal);
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  /** When all builds under way have ended and given back their mounts: to be awaited once their callers are gone. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  async #build(
+    request: BuildRequest,
+    output: BuildOutput,
+    signal: AbortSignal,
+  ): Promise<{ imageId: Digest }> {
+    const { images, storage, log } = this.#options;
+    refuseUnsupported(request);
+    // Only to see that the references are right before anything is built. With its tag none is taken for an id.
+    for (const tag of request.tags) images.find(withTag(tag));
+    const lease = images.leases.take(`build:${randomBytes(16).toString('hex')}`);
+    const workspace = new Workspace(storage, request.contextDirectory, this.#temporary);
+    const used: (() => void)[] = [];
+    try {
+      const graph = await this.#plan(request, workspace);
+      const epochMs = sourceDateEpoch(request);
+      warnOfEmptyContinuations(graph.dockerfile, output);
+      const state = await new Solve(
+        {
+          builder: this.#options,
+          cache: this.cache,
+          inFlight: this.#inFlight,
+          cacheMounts: this.#cacheMounts,
+          workspace,
+          graph,
+          request,
+          output,
+          epochMs,
+          holdLayer: chainId => lease.holdLayer(chainId),
+          useKey: key => used.push(this.cache.use(key)),
+        },
+        signal,
+      ).run();
+      // A FROM scratch with nothing after it.
+      if (state.history.length === 0)
+        throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
+      const imageId = await this.#register(state, epochMs);
+      warnOfUnusedArgs(request, graph.declaredArgs, output);
+      output.event({ type: 'built', imageId });
+      this.#tag(imageId, request.tags, output);
+      log.debug({ imageId, tags: request.tags }, 'image built');
+      return { imageId };
+    } finally {
+      for (const release of used) release();
+      try {
+        await workspace.close();
+      } finally {
+        await lease.release();
+      }
+    }
+  }
+
+  async #plan(request: BuildRequest, workspace: Workspace) {
+    const name = request.dockerfile === '' ? 'Dockerfile' : request.dockerfile;
+    const dockerfile = parseDockerfile(await readDockerfile(name, workspace));
+    const graph = planGraph(dockerfile, {
+      target: request.target,
+      buildArgs: request.buildArgs,
+      platform: request.platform,
+      ownPlatform: this.#options.platform,
+    });
+    addLabels(dockerfile, graph.target, request.labels);
+    await pruneContext(request.contextDirectory, name);
+    return graph;
+  }
+
+  async #register(state: BuildState, epochMs: number | undefined): Promise<Digest> {
+    const image = await this.#options.images.create(imageConfigOf(state, epochMs), {
+      layers: [...state.layers],
+    });
+    return image.id;
+  }
+
+  #tag(imageId: Digest, tags: readonly string[], output: BuildOutput): void {
+    const { images } = this.#options;
+    for (const tag of tags) {
+      const before = new Set(images.get(imageId)?.references);
+      images.tag(imageId, tag);
+      const added = images.get(imageId)?.references.find(reference => !before.has(reference));
+      output.event({ type: 'tagged', reference: added ?? withTag(tag) });
+    }
+  }
+}
+
+function withTag(reference: string): string {
+  return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+}
+
+function refuseUnsupported(request: BuildRequest): void {
+  if (request.squash) throw new EngineError('notImplemented', 'squash is not supported');
+  if (request.cacheFrom.length > 0) throw new EngineError('notImplemented', 'cache-from is not supported');
+}
+
+async function readDockerfile(name: string, workspace: Workspace): Promise<DockerfileSource> {
+  const path = posix.normalize(name);
+  if (path === '..' || path.startsWith('../') || path.startsWith('/'))
+    throw new EngineError('invalid', `the Dockerfile (${name}) must be within the build context`);
+  const context = await workspace.context();
+  const bytes = await context.readFile(`/${path}`);
+  if (bytes === undefined) throw new EngineError('invalid', `Cannot locate specified Dockerfile: ${name}`);
+  return { file: name, text: bytes.toString('utf8') };
+}
+
+/** --label is a LABEL at the end of the target, as the classic builder has it. */
+function addLabels(dockerfile: Dockerfile, target: number, labels: Record<string, string>): void {
+  const names = Object.keys(labels).sort();
+  if (names.length === 0) return;
+  const stage = dockerfile.stages[target]!;
+  const quote = (text: string): string =>
+    Array.from(text, char => (/[$"'\\`]/.test(char) ? dockerfile.escapeToken + char : char)).join('');
+  stage.instructions.push({
+    kind: 'LABEL',
+    pairs: names.map(name => ({ key: quote(name), value: quote(labels[name]!) })),
+    lines: stage.instructions.at(-1)?.lines ?? stage.from.lines,
+    text: `LABEL ${names.map(name => `${name}=${labels[name]}`).join(' ')}`,
+  });
+}
+
+/** In seconds, as reproducible-builds.org has it; undefined when the caller gives none. */
+function sourceDateEpoch(request: BuildRequest): number | undefined {
+  const text = request.buildArgs['SOURCE_DATE_EPOCH'];
+  if (text === undefined || text === null || text === '') return undefined;
+  if (!/^\d{1,12}$/.test(text)) throw new EngineError('invalid', `invalid SOURCE_DATE_EPOCH: ${text}`);
+  return Number(text) * 1000;
+}
+
+function warnOfEmptyContinuations({ emptyContinuations }: Dockerfile, output: BuildOutput): void {
+  if (emptyContinuations.length === 0) return;
+  const lines = [
+    ...emptyContinuations.map(text => `Empty continuation line found in:\n    ${text}`),
+    'Empty continuation lines will become errors in a future release.',
+  ];
+  output.event({ type: 'dockerfileWarning', text: lines.map(line => `[WARNING]: ${line}\n`).join('') });
+}
+
+function warnOfUnusedArgs(request: BuildRequest, declared: ReadonlySet<string>, output: BuildOutput): void {
+  const unused = Object.keys(request.buildArgs)
+    .filter(name => request.buildArgs[name] !== null && name !== 'SOURCE_DATE_EPOCH')
+    .filter(name => !declared.has(name) && !predefinedArgs.has(name))
+    .sort();
+  if (unused.length === 0) return;
+  output.event({ type: 'warning', text: `One or more build-args [${unused.join(' ')}] were not consumed` });
+}

@@ -1,0 +1,72 @@
+import type { Digest } from '../oci/digest.ts';
+
+/**
+ * What happens in a build, as values. Two renderers live off the same events: Docker's classic text
+ * (classic-output.ts) and BuildKit's status stream. Events of stages that run at once are interleaved; within one
+ * step the order is `stepStarted`, (`stepRunning`, `log`, `progress`)*, one of `stepCached`, `stepFinished` and
+ * `stepFailed`, then `stepEnded`.
+ */
+export type BuildEvent =
+  | { type: 'planned'; steps: BuildStep[] }
+  | { type: 'warning'; text: string }
+  /** About the Dockerfile's text; whole lines, before the first step. */
+  | { type: 'dockerfileWarning'; text: string }
+  | { type: 'stepStarted'; step: BuildStep; timeMs: number }
+  /** A process was started for the step. */
+  | { type: 'stepRunning'; step: BuildStep; runId: string }
+  | { type: 'log'; step: BuildStep; stream: 'stdout' | 'stderr'; chunk: Buffer }
+  | { type: 'progress'; step: BuildStep; progress: BuildProgress }
+  | { type: 'stepCached'; step: BuildStep; result: StepResult; timeMs: number }
+  | { type: 'stepFinished'; step: BuildStep; result: StepResult; timeMs: number }
+  | { type: 'stepFailed'; step: BuildStep; error: Error; timeMs: number }
+  /**
+   * Nothing more comes for the step's number. For a FROM whose base brought triggers that is after the triggers,
+   * which bear its number.
+   */
+  | { type: 'stepEnded'; step: BuildStep }
+  /** Triggers a base image brought with it; they run as steps of their own that were not planned. */
+  | { type: 'triggers'; step: BuildStep; count: number }
+  | { type: 'built'; imageId: Digest }
+  | { type: 'tagged'; reference: string };
+
+/** One instruction of one stage. */
+export interface BuildStep {
+  /** Position among all steps of this build in the order of the Dockerfile, from 1. */
+  number: number;
+  total: number;
+  /** -1 for an ARG before the first FROM. */
+  stage: number;
+  /** The name after AS. */
+  stageName?: string;
+  /** Position in its stage; FROM is 0. Triggers of ONBUILD have the index of their FROM. */
+  index: number;
+  /** The instruction as written, continuation lines joined: `RUN apk add curl`. */
+  text: string;
+  /** Lines in the Dockerfile, from 1, both included. */
+  lines: { first: number; last: number };
+  trigger: boolean;
+}
+
+export interface StepResult {
+  /**
+   * The base image's id after FROM, else the digest of the configuration as it stands after the step; undefined
+   * where there is no image yet (ARG before the first FROM, FROM scratch).
+   */
+  stateId?: Digest;
+  /** The process the step ran, if it ran one. */
+  runId?: string;
+  /** Key in the build cache; absent for steps that only change the configuration. */
+  key?: Digest;
+}
+
+/** Progress of a pull or of a download, one line per id. */
+export interface BuildProgress {
+  id?: string;
+  status: string;
+  currentBytes?: number;
+  totalBytes?: number;
+}
+
+export interface BuildOutput {
+  event(event: BuildEvent): void;
+}

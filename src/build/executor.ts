@@ -1,0 +1,68 @@
+/** Runs the process of a RUN step. The engine provides it; the build room does not know the runtime. */
+export interface Executor {
+  /**
+   * Settles when the process has ended and nothing of it is left (processes, mounts, cgroup, network).
+   * An abort of `signal` kills it and rejects with kind `cancelled`.
+   * @throws EngineError when the process cannot be started, as when the command is missing.
+   */
+  run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }>;
+}
+
+export interface ExecutorIo {
+  stdout(chunk: Buffer): void;
+  stderr(chunk: Buffer): void;
+}
+
+export interface ExecutorStep {
+  /** 64 hex digits, unique to this run. */
+  id: string;
+  /** The mounted, writable root of the step. */
+  rootfs: string;
+  args: string[];
+  /** `NAME=value`; PATH is always among them. HOME is the executor's, from the passwd of the rootfs. */
+  env: string[];
+  /** Absolute; exists in the rootfs. */
+  cwd: string;
+  /** As USER says: `name`, `uid`, `name:group`, `uid:gid`; '' is root. Looked up in the rootfs by the executor. */
+  user: string;
+  hostname: string;
+  /** `default`, `none`, `host` or the name of a network. */
+  network: string;
+  /** `name:address` */
+  extraHosts: string[];
+  mounts: ExecutorMount[];
+  limits: BuildLimits;
+}
+
+export type ExecutorMount =
+  /** `source` is a path on the host, without symbolic links. */
+  | { type: 'bind'; source: string; target: string; readOnly: boolean }
+  | { type: 'tmpfs'; target: string; sizeBytes?: number };
+
+/** 0, '' and [] mean unset. */
+export interface BuildLimits {
+  shmSizeBytes: number;
+  memoryBytes: number;
+  /** Memory and swap together; -1 unlimited. */
+  memorySwapBytes: number;
+  cpuShares: number;
+  cpuPeriodUs: number;
+  cpuQuotaUs: number;
+  cpusetCpus: string;
+  cpusetMems: string;
+  cgroupParent: string;
+  ulimits: { name: string; soft: number; hard: number }[];
+}
+
+export const noLimits: BuildLimits = {
+  shmSizeBytes: 0,
+  memoryBytes: 0,
+  memorySwapBytes: 0,
+  cpuShares: 0,
+  cpuPeriodUs: 0,
+  cpuQuotaUs: 0,
+  cpusetCpus: '',
+  cpusetMems: '',
+  cgroupParent: '',
+  ulimits: [],
+};

@@ -1,0 +1,119 @@
+import { type Digest, digestOf } from '../oci/digest.ts';
+import type { Layer } from '../storage/layers.ts';
+import type { Storage } from '../storage/storage.ts';
+import { type BuildCache, type CachedStep, cacheOwner, type KeyParts, keyOf } from './cache.ts';
+import type { BuildProgress } from './events.ts';
+import type { InFlight } from './in-flight.ts';
+import { newSnapshotId } from './workspace.ts';
+
+/** A step that changes files, prepared: it is known what it depends on, and nothing is done yet. */
+export interface FileStep {
+  /** All that the result depends on besides the files below. */
+  parts: KeyParts;
+  /** The line in the image's history. */
+  createdBy: string;
+  /** Mount points of containers are kept out of the layer. */
+  mountPoints: boolean;
+  /** The layer does not depend on what is below it (COPY --link). */
+  independent: boolean;
+  /** Changes the files of a mounted snapshot. */
+  apply(rootfs: string, emit: (event: StepEvent) => void, signal: AbortSignal): Promise<void>;
+}
+
+export type StepEvent =
+  | { type: 'running'; runId: string }
+  | { type: 'log'; stream: 'stdout' | 'stderr'; chunk: Buffer }
+  | { type: 'progress'; progress: BuildProgress };
+
+export interface FileStepContext {
+  storage: Storage;
+  cache: BuildCache;
+  inFlight: InFlight<CachedStep, StepEvent>;
+  noCache: boolean;
+  signal: AbortSignal;
+  emit(event: StepEvent): void;
+  /** Told every key relied upon, as soon as it is known. */
+  use(key: Digest): void;
+}
+
+export interface FileStepResult extends CachedStep {
+  hit: boolean;
+}
+
+/** Two blocks of zeros: the tar of a layer in which nothing changed. */
+const emptyDiffId = digestOf(Buffer.alloc(1024));
+
+/** Takes a step's result from the cache, or from another build that makes it now, or makes it. */
+export async function runFileStep(
+  step: FileStep,
+  parent: Digest | undefined,
+  description: string,
+  context: FileStepContext,
+): Promise<FileStepResult> {
+  if (!step.independent) return resultOf(step.parts, parent, description, context, makeLayer);
+  const alone = await resultOf(step.parts, undefined, description, context, makeLayer);
+  if (alone.layer === undefined || parent === undefined) return alone;
+  const { layer } = alone;
+  const parts = { step: 'link', diffId: layer.diffId };
+  const moved = await resultOf(parts, parent, description, context, owner =>
+    context.storage.layers.apply({
+      parent,
+      diffId: layer.diffId,
+      source: context.storage.layers.tar(layer.chainId),
+      owner,
+      signal: context.signal,
+    }),
+  );
+  return { ...moved, hit: alone.hit };
+
+  async function makeLayer(
+    owner: string,
+    below: Digest | undefined,
+    emit: (event: StepEvent) => void,
+    signal: AbortSignal,
+  ): Promise<Layer> {
+    const { snapshots } = context.storage;
+    const id = newSnapshotId();
+    await snapshots.create(id, below, { mountPoints: step.mountPoints });
+    try {
+      await step.apply(snapshots.mount(id), emit, signal);
+      signal.throwIfAborted();
+      snapshots.unmount(id);
+      return await snapshots.commit(id, { owner });
+    } finally {
+      await snapshots.remove(id);
+    }
+  }
+}
+
+type Make = (
+  owner: string,
+  parent: Digest | undefined,
+  emit: (event: StepEvent) => void,
+  signal: AbortSignal,
+) => Promise<Layer>;
+
+async function resultOf(
+  parts: KeyParts,
+  parent: Digest | undefined,
+  description: string,
+  context: FileStepContext,
+  make: Make,
+): Promise<FileStepResult> {
+  const { cache } = context;
+  const key = keyOf({ ...parts, parent: parent ?? null });
+  context.use(key);
+  const cached = context.noCache ? undefined : cache.find(key);
+  if (cached !== undefined) return { ...cached, hit: true };
+  const made = await context.inFlight.run(key, context.emit, context.signal, async (emit, signal) => {
+    cache.begin(key, { parent, description });
+    try {
+      const layer = await make(cacheOwner(key), parent, emit, signal);
+      return cache.finish(key, layer.diffId === emptyDiffId ? undefined : layer);
+    } catch (error) {
+      cache.abandon(key);
+      throw error;
+    }
+  });
+  return { ...made, hit: false };
+}

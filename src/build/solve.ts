@@ -1,0 +1,344 @@
+import { posix } from 'node:path';
+import type { Digest } from '../oci/digest.ts';
+import { EngineError, messageOf, within } from '../stdx/errors.ts';
+import { resolveBase } from './base.ts';
+import type { BuilderOptions } from './builder.ts';
+import type { BuildCache, CachedStep } from './cache.ts';
+import { configure, workingDirectory } from './configure.ts';
+import { DockerfileError, located } from './dockerfile/errors.ts';
+import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
+import { parseSingleInstruction } from './dockerfile/parse.ts';
+import { refuseTrigger } from './dockerfile/parse-instruction.ts';
+import type { BuildOutput, BuildStep, StepResult } from './events.ts';
+import { type FileStep, runFileStep, type StepEvent } from './file-step.ts';
+import { argsOf, type BuildGraph, type PlannedStage, resolveFrom } from './graph.ts';
+import type { InFlight } from './in-flight.ts';
+import type { BuildRequest } from './request.ts';
+import { RunFailed } from './run-failed.ts';
+import {
+  type BuildState,
+  chainIdOfState,
+  imageState,
+  scratchState,
+  stageState,
+  stateIdOf,
+  withConfig,
+  withLayer,
+} from './state.ts';
+import type { CacheMounts } from './steps/cache-mounts.ts';
+import { prepareCopy } from './steps/copy.ts';
+import { NonZeroExit, prepareRun } from './steps/run.ts';
+import { prepareWorkdir } from './steps/workdir.ts';
+import { type PlannedSteps, planSteps } from './steps-plan.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What one build works with. */
+export interface SolveContext {
+  builder: BuilderOptions;
+  cache: BuildCache;
+  inFlight: InFlight<CachedStep, StepEvent>;
+  cacheMounts: CacheMounts;
+  workspace: Workspace;
+  graph: BuildGraph;
+  request: BuildRequest;
+  output: BuildOutput;
+  /** No time in the image is later than this. */
+  epochMs?: number;
+  /** Keeps a layer until the image owns it. */
+  holdLayer(chainId: Digest): void;
+  /** Keeps a cache entry until the build is over. */
+  useKey(key: Digest): void;
+}
+
+type StageInstruction = Exclude<Instruction, { kind: 'FROM' }>;
+
+/**
+ * Carries out a graph. Each stage is a chain of steps on one state; stages run at once as far as they do not need
+ * each other, and each is built once however many need it. The first failure stops all.
+ */
+export class Solve {
+  readonly #context: SolveContext;
+  readonly #steps: PlannedSteps;
+  readonly #stages = new Map<number, Promise<BuildState>>();
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #failure: unknown;
+
+  constructor(context: SolveContext, signal: AbortSignal) {
+    this.#context = context;
+    this.#steps = planSteps(context.graph);
+    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+  }
+
+  /** The state of the target. Nothing of the build runs any more when this settles. */
+  async run(): Promise<BuildState> {
+    const { output, graph } = this.#context;
+    output.event({ type: 'planned', steps: this.#steps.all });
+    for (const step of this.#steps.global) {
+      output.event({ type: 'stepStarted', step, timeMs: Date.now() });
+      output.event({ type: 'stepEnded', step });
+    }
+    const target = this.#stage(graph.target);
+    await Promise.allSettled([target]);
+    // Whatever the target did not wait for has been told to stop: see that it did.
+    await Promise.allSettled(this.#stages.values());
+    if (this.#failure !== undefined) throw this.#failure;
+    return target;
+  }
+
+  #stage(index: number): Promise<BuildState> {
+    let result = this.#stages.get(index);
+    if (result === undefined) {
+      result = this.#buildStage(this.#context.graph.stages.find(({ stage }) => stage.index === index)!);
+      this.#stages.set(index, result);
+      result.catch(error => {
+        this.#failure ??= error;
+        this.#stop.abort();
+      });
+    }
+    return result;
+  }
+
+  async #buildStage(planned: PlannedStage): Promise<BuildState> {
+    // Under way at once; the step that needs one waits for it.
+    for (const need of planned.needs) void this.#stage(need);
+    const steps = this.#steps.ofStage.get(planned.stage.index)!;
+    let state = await this.#from(planned, steps[0]!);
+    for (const [index, instruction] of planned.stage.instructions.entries()) {
+      const step = steps[index + 1]!;
+      state = await this.#step(state, instruction, step, planned);
+      this.#context.output.event({ type: 'stepEnded', step });
+    }
+    return state;
+  }
+
+  async #from(planned: PlannedStage, step: BuildStep): Promise<BuildState> {
+    const { output } = this.#context;
+    const { base } = planned;
+    const state = await this.#guarded(step, async () => {
+      if (base.type === 'scratch') return { state: scratchState(planned.platform), result: {} };
+      if (base.type === 'stage') {
+        const before = stageState(await this.#stage(base.index));
+        return { state: before, result: { stateId: this.#idOf(before) } };
+      }
+      const image = await this.#image(base.reference, planned, step);
+      const layers =
+        image.chainId === undefined ? [] : this.#context.builder.storage.layers.chain(image.chainId);
+      return { state: imageState(image.config, layers), result: { stateId: image.id } };
+    });
+    const triggers = state.config.OnBuild ?? [];
+    let after: BuildState = { ...state, config: { ...state.config, OnBuild: undefined } };
+    if (triggers.length > 0) {
+      output.event({ type: 'triggers', step, count: triggers.length });
+      for (const text of triggers) after = await this.#trigger(after, text, step, planned);
+    }
+    output.event({ type: 'stepEnded', step });
+    return after;
+  }
+
+  /** Carries out an ONBUILD of the base image. */
+  async #trigger(
+    state: BuildState,
+    text: string,
+    from: BuildStep,
+    planned: PlannedStage,
+  ): Promise<BuildState> {
+    const step: BuildStep = { ...from, text, trigger: true };
+    const instruction = this.#inPlace(step, () => {
+      const parsed = parseSingleInstruction(text, 'ONBUILD');
+      refuseTrigger(parsed.kind);
+      return parsed as StageInstruction;
+    });
+    for (const name of argsOf([instruction])) this.#context.graph.declaredArgs.add(name);
+    return this.#step(state, instruction, step, planned);
+  }
+
+  async #step(
+    state: BuildState,
+    instruction: StageInstruction,
+    step: BuildStep,
+    planned: PlannedStage,
+  ): Promise<BuildState> {
+    const { graph, request } = this.#context;
+    const { escapeToken } = graph.dockerfile;
+    return this.#guarded(step, async () => {
+      let after: { state: BuildState; result: StepResult; hit?: boolean };
+      if (isFileInstruction(instruction)) {
+        after = await this.#fileStep(state, instruction, step, planned);
+      } else {
+        const configured = configure(state, instruction, {
+          escapeToken,
+          buildArgs: request.buildArgs,
+          globalArgs: graph.globalArgs,
+        });
+        after = { state: configured, result: {} };
+      }
+      const stateId = this.#idOf(after.state);
+      const known = this.#context.cache.rememberState(stateId);
+      // Nothing was saved by it, but the classic builder calls a step cached when its result was there before.
+      const hit = after.hit ?? (known && !request.noCache);
+      return { ...after, hit, result: { ...after.result, stateId } };
+    });
+  }
+
+  async #fileStep(
+    state: BuildState,
+    instruction: FileInstruction,
+    step: BuildStep,
+    planned: PlannedStage,
+  ): Promise<{ state: BuildState; result: StepResult; hit?: boolean }> {
+    const context = this.#context;
+    const { storage } = context.builder;
+    const { step: fileStep, state: configured } = await this.#prepare(state, instruction, step, planned);
+    if (fileStep === undefined) return { state: configured, result: {} };
+    let runId: string | undefined;
+    const result = await runFileStep(fileStep, chainIdOfState(state), instruction.text, {
+      storage,
+      cache: context.cache,
+      inFlight: context.inFlight,
+      noCache: context.request.noCache,
+      signal: this.#signal,
+      use: key => context.useKey(key),
+      emit: event => {
+        if (event.type === 'running') runId = event.runId;
+        this.#emit(step, event);
+      },
+    });
+    if (result.layer !== undefined) context.holdLayer(result.layer.chainId);
+    const after = withLayer(configured, result, fileStep.createdBy);
+    return { state: after, result: { key: result.key, runId }, hit: result.hit };
+  }
+
+  /** @returns no step when there is nothing to do, as for `WORKDIR /`. */
+  async #prepare(
+    state: BuildState,
+    instruction: FileInstruction,
+    step: BuildStep,
+    planned: PlannedStage,
+  ): Promise<{ step?: FileStep; state: BuildState }> {
+    const { builder, workspace, request, graph, cacheMounts } = this.#context;
+    const { escapeToken } = graph.dockerfile;
+    const { storage, executor } = builder;
+    const resolve = (from: string) => this.#resolveFrom(from, planned, step);
+    switch (instruction.kind) {
+      case 'WORKDIR': {
+        const path = workingDirectory(state, instruction.path, escapeToken);
+        const changed = { ...state, config: { ...state.config, WorkingDir: path } };
+        const createdBy = `WORKDIR ${path}`;
+        if (path === '/') return { state: withConfig(state, { WorkingDir: path }, createdBy) };
+        return {
+          step: await prepareWorkdir(state, posix.normalize(path), createdBy, { storage, workspace }),
+          state: changed,
+        };
+      }
+      case 'RUN': {
+        const context = {
+          storage,
+          workspace,
+          executor,
+          cacheMounts,
+          request,
+          escapeToken,
+          resolveFrom: resolve,
+        };
+        return { step: await prepareRun(state, instruction, context), state };
+      }
+      default: {
+        const from =
+          instruction.from === undefined
+            ? undefined
+            : (await workspace.view(await resolve(instruction.from))).root;
+        const context = { storage, workspace, escapeToken, from, signal: this.#signal };
+        return { step: await prepareCopy(state, instruction, context), state };
+      }
+    }
+  }
+
+  /** The top layer of a stage or an image. */
+  async #resolveFrom(from: string, planned: PlannedStage, step: BuildStep): Promise<Digest | undefined> {
+    const target = resolveFrom(this.#context.graph.dockerfile, from);
+    if (target.type === 'image') {
+      try {
+        return (await this.#image(target.reference, planned, step)).chainId;
+      } catch (error) {
+        throw within(`invalid from flag value ${from}`, error);
+      }
+    }
+    if (!this.#context.graph.stages.some(({ stage }) => stage.index === target.index))
+      throw new EngineError(
+        'invalid',
+        `invalid from flag value ${from}: a trigger cannot use a stage that is not built`,
+      );
+    return chainIdOfState(await this.#stage(target.index));
+  }
+
+  async #image(reference: string, planned: PlannedStage, step: BuildStep) {
+    const image = await resolveBase(reference, this.#context.builder, {
+      platform: planned.platform,
+      platformWanted: planned.platformWanted,
+      request: this.#context.request,
+      signal: this.#signal,
+      progress: progress => this.#context.output.event({ type: 'progress', step, progress }),
+    });
+    if (image.chainId !== undefined) this.#context.holdLayer(image.chainId);
+    return image;
+  }
+
+  /** Announces a step, its end or its failure, with the place in the Dockerfile. */
+  async #guarded(
+    step: BuildStep,
+    work: () => Promise<{ state: BuildState; result: StepResult; hit?: boolean }>,
+  ): Promise<BuildState> {
+    const { output } = this.#context;
+    if (this.#signal.aborted) throw new EngineError('cancelled', 'build cancelled');
+    output.event({ type: 'stepStarted', step, timeMs: Date.now() });
+    try {
+      const { state, result, hit } = await work();
+      this.#signal.throwIfAborted();
+      output.event({ type: hit === true ? 'stepCached' : 'stepFinished', step, result, timeMs: Date.now() });
+      return state;
+    } catch (cause) {
+      const error = this.#placed(cause, step);
+      output.event({ type: 'stepFailed', step, error, timeMs: Date.now() });
+      throw error;
+    }
+  }
+
+  #placed(cause: unknown, step: BuildStep): Error {
+    const { source } = this.#context.graph.dockerfile;
+    if (cause instanceof DockerfileError) return cause;
+    if (this.#signal.aborted) return new EngineError('cancelled', 'build cancelled', { cause });
+    if (cause instanceof NonZeroExit) return new RunFailed(cause.args, cause.exitCode, source, step.lines);
+    if (cause instanceof EngineError)
+      return new DockerfileError(cause.kind, cause.message, source, step.lines, cause);
+    return located(cause, source, step.lines, 'internal');
+  }
+
+  #inPlace<T>(step: BuildStep, work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      const bare = cause instanceof DockerfileError ? cause.bare : messageOf(cause);
+      const message = `ONBUILD trigger \`${step.text}\` of the base image: ${bare}`;
+      throw new DockerfileError('invalid', message, this.#context.graph.dockerfile.source, step.lines, cause);
+    }
+  }
+
+  #emit(step: BuildStep, event: StepEvent): void {
+    const { output } = this.#context;
+    if (event.type === 'running') output.event({ type: 'stepRunning', step, runId: event.runId });
+    else if (event.type === 'log')
+      output.event({ type: 'log', step, stream: event.stream, chunk: event.chunk });
+    else output.event({ type: 'progress', step, progress: event.progress });
+  }
+
+  #idOf(state: BuildState): Digest {
+    return stateIdOf(state, this.#context.epochMs);
+  }
+}
+
+type FileInstruction = InstructionOf<'RUN' | 'COPY' | 'ADD' | 'WORKDIR'>;
+
+function isFileInstruction(instruction: StageInstruction): instruction is FileInstruction {
+  return ['RUN', 'COPY', 'ADD', 'WORKDIR'].includes(instruction.kind);
+}

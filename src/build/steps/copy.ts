@@ -1,0 +1,333 @@
+import { rename } from 'node:fs/promises';
+import { basename, dirname, join, posix } from 'node:path';
+import { digestOf } from '../../oci/digest.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import type { ConfinedRoot } from '../../storage/confined.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { expandText, expandWord } from '../dockerfile/expand.ts';
+import type { CopyInstruction } from '../dockerfile/instructions.ts';
+import type { FileStep } from '../file-step.ts';
+import { type BuildState, chainIdOfState, lookupIn } from '../state.ts';
+import type { Workspace } from '../workspace.ts';
+import { isArchive, openArchive } from './archives.ts';
+import { type CopyMove, type FoundSource, namesDirectory, planMoves } from './copy-plan.ts';
+import { download, isRemote } from './download.ts';
+import { type ModeChange, parseMode } from './mode.ts';
+import { type Owner, resolveOwner } from './owner.ts';
+import { findSources, includedEntries, isExcluded } from './sources.ts';
+
+export interface CopyContext {
+  storage: Storage;
+  workspace: Workspace;
+  escapeToken: string;
+  /** What --from names; undefined: the build context. */
+  from?: ConfinedRoot;
+  signal: AbortSignal;
+}
+
+/** Something to copy, its root open and its content hashed. */
+interface PreparedSource {
+  root: ConfinedRoot;
+  found: FoundSource;
+  /** With symbolic links resolved. */
+  path: string;
+  only?: readonly string[];
+  hash: string;
+  /** On the host, where the file may be an archive to unpack. */
+  archive?: string;
+  /** For files that the Dockerfile or a server brought: their permissions. */
+  permissions?: number;
+}
+
+interface CopyPlan {
+  kind: 'COPY' | 'ADD';
+  sources: PreparedSource[];
+  destination: string;
+  workingDirectory: string;
+  owner?: Owner;
+  mode?: number | ModeChange;
+}
+
+/** COPY and ADD: finds and hashes the sources now, copies when the step is applied. */
+export async function prepareCopy(
+  state: BuildState,
+  instruction: CopyInstruction,
+  context: CopyContext,
+): Promise<FileStep> {
+  const written = expandCopy(state, instruction, context.escapeToken);
+  const sources = await prepareSources(instruction, written, state, context);
+  const owner = await ownerOf(state, written.chown, context);
+  const plan: CopyPlan = {
+    kind: instruction.kind,
+    sources,
+    destination: written.destination,
+    workingDirectory: state.config.WorkingDir ?? '/',
+    owner: owner ?? (instruction.from === undefined ? { uid: 0, gid: 0 } : undefined),
+    mode: written.chmod === undefined ? undefined : parseMode(written.chmod),
+  };
+  return {
+    parts: {
+      step: 'copy',
+      kind: plan.kind,
+      sources: sources.map(source =>
+        JSON.stringify([
+          source.found.kept ?? null,
+          source.found.isDirectory ? null : basename(source.found.path),
+          source.hash,
+          source.archive !== undefined,
+          source.permissions ?? null,
+        ]),
+      ),
+      destination: posix.resolve('/', plan.workingDirectory, plan.destination),
+      asDirectory: namesDirectory(plan.destination) ? 'yes' : null,
+      owner: plan.owner === undefined ? null : `${plan.owner.uid}:${plan.owner.gid}`,
+      chownWanted: written.chown === undefined ? null : 'yes',
+      chmod: written.chmod ?? null,
+    },
+    createdBy: describe(instruction, written),
+    mountPoints: false,
+    independent: instruction.link,
+    apply: (rootfs, _emit, signal) => applyCopy(plan, owner, rootfs, context.storage, signal),
+  };
+}
+
+interface ExpandedCopy {
+  sources: string[];
+  destination: string;
+  chown?: string;
+  chmod?: string;
+  exclude: string[];
+}
+
+function expandCopy(state: BuildState, instruction: CopyInstruction, escapeToken: string): ExpandedCopy {
+  const lookup = lookupIn(state);
+  const expand = (word: string): string => expandWord(word, lookup, escapeToken);
+  const maybe = (word: string | undefined) => (word === undefined ? undefined : expand(word));
+  return {
+    sources: instruction.sources.map(source =>
+      source.type === 'path' ? expandPath(source.path, expand, escapeToken) : '',
+    ),
+    destination: expand(instruction.destination),
+    chown: maybe(instruction.chown),
+    chmod: maybe(instruction.chmod),
+    exclude: instruction.exclude.map(expand),
+  };
+}
+
+/** A backslash before a wildcard is the pattern's, not the shell's. */
+function expandPath(path: string, expand: (word: string) => string, escapeToken: string): string {
+  return expand(escapeToken === '\\' ? path.replace(/\\([*?[\]])/g, '\\\\$1') : path);
+}
+
+function describe(instruction: CopyInstruction, written: ExpandedCopy): string {
+  const flags = [
+    ...(written.chown === undefined ? [] : [`--chown=${written.chown}`]),
+    ...(written.chmod === undefined ? [] : [`--chmod=${written.chmod}`]),
+  ];
+  const sources = instruction.sources.map((source, index) =>
+    source.type === 'heredoc' ? `<<${source.heredoc.name}` : written.sources[index]!,
+  );
+  return [instruction.kind, ...flags, ...sources, written.destination, '# buildkit'].join(' ');
+}
+
+async function prepareSources(
+  instruction: CopyInstruction,
+  written: ExpandedCopy,
+  state: BuildState,
+  context: CopyContext,
+): Promise<PreparedSource[]> {
+  const prepared: PreparedSource[] = [];
+  for (const [index, source] of instruction.sources.entries()) {
+    if (source.type === 'heredoc') {
+      const { name, content, expand } = source.heredoc;
+      const text = expand ? expandText(content, lookupIn(state), context.escapeToken) : content;
+      prepared.push(
+        await prepareFile(await context.workspace.temporaryFile(name, text, 0o644), name, 0o644, context),
+      );
+    } else if (instruction.kind === 'ADD' && isRemote(written.sources[index]!)) {
+      prepared.push(await prepareRemote(instruction, written.sources[index]!, written.destination, context));
+    } else {
+      prepared.push(...(await preparePaths(instruction, written, written.sources[index]!, context)));
+    }
+  }
+  if (prepared.length === 0)
+    throw new EngineError('notFound', `${instruction.kind} failed: no source files were specified`);
+  if (instruction.checksum !== undefined && !written.sources.some(isRemote))
+    throw new EngineError('invalid', "checksum can't be specified for non-HTTP(S) sources");
+  return prepared;
+}
+
+async function preparePaths(
+  instruction: CopyInstruction,
+  written: ExpandedCopy,
+  word: string,
+  context: CopyContext,
+): Promise<PreparedSource[]> {
+  const root = context.from ?? (await context.workspace.context());
+  const { kind, parents } = instruction;
+  const all = await findSources(root, word, { kind, parents, fromContext: context.from === undefined });
+  const wanted = all.filter(found => !isExcluded(found, written.exclude));
+  return Promise.all(
+    wanted.map(async found => {
+      const path = await root.resolve(found.path);
+      const only = await includedEntries(root, { ...found, path }, written.exclude);
+      const hashed = await root.hashTree(path, { only, memo: context.workspace.memo });
+      const unpacks = kind === 'ADD' && instruction.unpack !== false && !found.isDirectory;
+      // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
+      const file = join(context.workspace.contextDirectory, path);
+      const archive = unpacks && (await isArchive(file)) ? file : undefined;
+      return { root, found, path, only, hash: hashOf(hashed), archive };
+    }),
+  );
+}
+
+function hashOf(entries: readonly { path: string; digest: string }[]): string {
+  return digestOf(JSON.stringify(entries.map(entry => [entry.path, entry.digest])));
+}
+
+async function prepareRemote(
+  instruction: CopyInstruction,
+  url: string,
+  destination: string,
+  context: CopyContext,
+): Promise<PreparedSource> {
+  const [part, directory] = [
+    await context.workspace.temporaryDirectory(),
+    await context.workspace.temporaryDirectory(),
+  ];
+  const fetched = await download(url, join(part, 'part'), {
+    checksum: instruction.checksum,
+    signal: context.signal,
+    // The name in the URL only matters where the destination is a directory.
+    nameNeeded: destination.endsWith('/'),
+  });
+  const file = join(directory, fetched.name);
+  await rename(join(part, 'part'), file);
+  const source = await prepareFile(directory, fetched.name, 0o600, context);
+  if (instruction.unpack !== true || !(await isArchive(file))) return source;
+  return { ...source, archive: file };
+}
+
+/** A file that the Dockerfile or a server brought: `/<directory>/<name>` among the temporary files. */
+async function prepareFile(
+  directory: string,
+  name: string,
+  permissions: number,
+  { workspace }: CopyContext,
+): Promise<PreparedSource> {
+  const root = await workspace.temporaryRoot();
+  const path = `/${basename(directory)}/${name}`;
+  const hash = hashOf(await root.hashTree(path));
+  return { root, found: { path, isDirectory: false }, path, hash, permissions };
+}
+
+/** Names are looked up in the files below the step, which is why they are in the key as numbers only. */
+async function ownerOf(
+  state: BuildState,
+  chown: string | undefined,
+  { workspace }: CopyContext,
+): Promise<Owner | undefined> {
+  if (chown === undefined) return undefined;
+  return resolveOwner(chown, async path => (await workspace.view(chainIdOfState(state))).root.readFile(path));
+}
+
+async function applyCopy(
+  plan: CopyPlan,
+  chown: Owner | undefined,
+  rootfs: string,
+  storage: Storage,
+  signal: AbortSignal,
+): Promise<void> {
+  const target = await storage.confine(rootfs);
+  try {
+    const moves = planMoves(
+      plan.kind,
+      plan.sources.map(source => source.found),
+      plan.destination,
+      plan.workingDirectory,
+      await isDirectoryIn(target, posix.resolve('/', plan.workingDirectory, plan.destination)),
+    );
+    for (const [index, move] of moves.entries()) {
+      const source = plan.sources[index]!;
+      if (source.archive === undefined) await copyOne(target, move, source, plan, signal);
+      else await unpackOne(target, source.archive, plan, chown, signal);
+    }
+  } finally {
+    await target.close();
+  }
+}
+
+async function isDirectoryIn(target: ConfinedRoot, path: string): Promise<boolean> {
+  return (await target.stat(path, { follow: true }))?.type === 'directory';
+}
+
+async function copyOne(
+  target: ConfinedRoot,
+  move: CopyMove,
+  source: PreparedSource,
+  plan: CopyPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const common = {
+    from: source.root,
+    source: source.path,
+    destination: move.destination,
+    owner: plan.owner,
+    signal,
+  };
+  const destinationDirectory = move.isDirectory ? move.destination : dirname(move.destination);
+  await target.makeDirectory(destinationDirectory, { owner: plan.owner });
+  if (typeof plan.mode !== 'function') {
+    const permissions = plan.mode ?? source.permissions;
+    await target.copyTree({ ...common, only: source.only, permissions });
+    return;
+  }
+  for (const group of await groupByMode(source, plan.mode))
+    await target.copyTree({ ...common, only: group.only, permissions: group.permissions });
+}
+
+/** A symbolic mode gives every entry its own permissions: entries with the same are copied together, directories first. */
+async function groupByMode(
+  source: PreparedSource,
+  mode: ModeChange,
+): Promise<{ permissions: number; only?: string[] }[]> {
+  if (!source.found.isDirectory) {
+    const stat = await source.root.stat(source.path);
+    return [{ permissions: mode(source.permissions ?? stat?.permissions ?? 0o644, false) }];
+  }
+  const included = source.only === undefined ? undefined : new Set(source.only);
+  const groups = new Map<string, { permissions: number; only: string[] }>();
+  const entries = await source.root.list(source.path, { recursive: true });
+  const sorted = [
+    ...entries.filter(entry => entry.type === 'directory'),
+    ...entries.filter(entry => entry.type !== 'directory'),
+  ];
+  for (const entry of sorted) {
+    if (included?.has(entry.path) === false) continue;
+    const isDirectory = entry.type === 'directory';
+    const permissions = mode(entry.permissions, isDirectory);
+    const key = `${isDirectory} ${permissions}`;
+    const group = groups.get(key) ?? { permissions, only: [] };
+    group.only.push(entry.path);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+async function unpackOne(
+  target: ConfinedRoot,
+  file: string,
+  plan: CopyPlan,
+  chown: Owner | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const destination = posix.resolve('/', plan.workingDirectory, plan.destination);
+  await target.makeDirectory(destination, { owner: plan.owner });
+  if (typeof plan.mode === 'function')
+    throw new EngineError('notImplemented', 'ADD --chmod with a symbolic mode is not supported for archives');
+  await target.unpackTar(destination, openArchive(file), {
+    owner: chown,
+    permissions: plan.mode,
+    signal,
+  });
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isDigest } from '../../oci/digest.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
+
+/** Whether ADD fetches a source instead of copying it. */
+export function isRemote(source: string): boolean {
+  return /^(https?|git|ssh):\/\//.test(source) || /^git@[^:/]+:/.test(source);
+}
+
+export interface DownloadOptions {
+  /** `sha256:...` the content must have. */
+  checksum?: string;
+  nameNeeded: boolean;
+  signal: AbortSignal;
+}
+
+/** ADD of a URL: fetches it into a new file. @returns the name it has in the URL */
+export async function download(
+  url: string,
+  file: string,
+  options: DownloadOptions,
+): Promise<{ name: string }> {
+  if (!/^https?:/.test(url) || /\.git(#|$)/.test(url))
+    throw new EngineError('notImplemented', `ADD of a git repository is not supported: ${url}`);
+  if (!URL.canParse(url)) throw new EngineError('invalid', `ADD failed: invalid URL: ${url}`);
+  const { checksum } = options;
+  if (checksum !== undefined && !isDigest(checksum))
+    throw new EngineError('invalid', `invalid checksum digest format: ${checksum}`);
+  const name = nameIn(url);
+  if (name === undefined && options.nameNeeded)
+    throw new EngineError('invalid', `cannot determine filename from url: ${url}`);
+  const digest = await fetchInto(url, file, options.signal);
+  if (checksum !== undefined && digest !== checksum)
+    throw new EngineError('corrupt', `ADD failed: digest mismatch ${digest}: ${checksum}`);
+  return { name: name ?? 'download' };
+}
+
+/** The last element of the path; undefined when the path names a directory. */
+function nameIn(url: string): string | undefined {
+  const { pathname } = new URL(url);
+  const name = pathname.endsWith('/') ? '' : basename(pathname);
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(name);
+  } catch {
+    // A stray percent sign is part of the name.
+    decoded = name;
+  }
+  return decoded === '' || decoded === '.' || decoded === '..' || /[/\0]/.test(decoded) ? undefined : decoded;
+}
+
+async function fetchInto(url: string, file: string, signal: AbortSignal): Promise<string> {
+  const response = await request(url, signal);
+  const hash = createHash('sha256');
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    for await (const chunk of response.body ?? []) {
+      hash.update(chunk);
+      await handle.writeFile(chunk);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new EngineError('unavailable', `ADD failed: reading ${url}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    await handle.close();
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+async function request(url: string, signal: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { signal, redirect: 'follow' });
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    throw new EngineError('unavailable', `ADD failed: Get "${url}": ${messageOf(reason)}`, { cause: error });
+  }
+  if (response.ok) return response;
+  await response.body?.cancel();
+  const status = `${response.status} ${response.statusText}`.trim();
+  const message = `ADD failed: failed to GET ${url} with status ${status}`;
+  throw new EngineError(response.status >= 500 ? 'unavailable' : 'notFound', message);
+}

@@ -1,0 +1,357 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, rm, rmdir } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import { EngineError, errnoOf } from '../../stdx/errors.ts';
+import { rootDirectoryExists } from '../../storage/root-files.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { commandLine } from '../configure.ts';
+import { expandWord } from '../dockerfile/expand.ts';
+import { type Heredoc, parseHeredocWord } from '../dockerfile/heredoc.ts';
+import type { RunInstruction } from '../dockerfile/instructions.ts';
+import type { Executor, ExecutorMount } from '../executor.ts';
+import type { FileStep, StepEvent } from '../file-step.ts';
+import type { BuildRequest } from '../request.ts';
+import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
+import type { Workspace } from '../workspace.ts';
+import type { CacheMounts } from './cache-mounts.ts';
+import { type MountSpec, readMount } from './run-mounts.ts';
+
+export interface RunContext {
+  storage: Storage;
+  workspace: Workspace;
+  executor: Executor;
+  cacheMounts: CacheMounts;
+  request: BuildRequest;
+  escapeToken: string;
+  /** The top layer of what --from names. */
+  resolveFrom(from: string): Promise<Digest | undefined>;
+}
+
+/** Thrown inside the step; the solver adds the place in the Dockerfile. */
+export class NonZeroExit extends EngineError {
+  readonly args: readonly string[];
+  readonly exitCode: number;
+
+  constructor(args: readonly string[], exitCode: number) {
+    super('invalid', `The command '${args.join(' ')}' returned a non-zero code: ${exitCode}`);
+    this.args = args;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Build arguments every RUN sees without ARG, and that are no part of keys and history. */
+const proxyNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
+export const predefinedArgs: ReadonlySet<string> = new Set(
+  proxyNames.flatMap(name => [name, name.toLowerCase()]),
+);
+
+/** A mount, and where what it shows comes from. */
+interface PreparedMount {
+  spec: MountSpec;
+  /** Of what --from names. */
+  chainId?: Digest;
+  /** In the key: what the step can see through the mount. A cache is not: it may always be empty. */
+  identity: string;
+}
+
+interface RunPlan {
+  args: string[];
+  /** A heredoc that begins with #! is a script of its own. */
+  script?: { name: string; content: string };
+  env: string[];
+  mounts: PreparedMount[];
+  workingDirectory: string;
+  user: string;
+  network: string;
+}
+
+export async function prepareRun(
+  state: BuildState,
+  instruction: RunInstruction,
+  context: RunContext,
+): Promise<FileStep> {
+  const { config } = state;
+  const { request } = context;
+  const { text, script } = readScript(instruction);
+  const args = commandLine({ shell: instruction.command.shell, args: text }, config);
+  const mounts = await prepareMounts(state, instruction, context);
+  const own = request.networkMode === '' ? 'default' : request.networkMode;
+  const env = envOf(config);
+  for (const [name, value] of state.args) if (!env.has(name)) env.set(name, value);
+  if (!env.has('PATH')) env.set('PATH', defaultPath);
+  const plan: RunPlan = {
+    args,
+    script,
+    env: [...env, ...proxies(request.buildArgs, env)].map(([name, value]) => `${name}=${value}`),
+    mounts,
+    workingDirectory: config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir,
+    user: config.User ?? '',
+    network: instruction.network === 'default' ? own : instruction.network,
+  };
+  return {
+    parts: {
+      step: 'run',
+      args,
+      script: script?.content ?? null,
+      env: [...env].map(([name, value]) => `${name}=${value}`),
+      user: plan.user,
+      workingDirectory: plan.workingDirectory,
+      network: plan.network,
+      extraHosts: request.extraHosts,
+      ulimits: request.limits.ulimits.map(limit => JSON.stringify(limit)),
+      platform: [state.platform.os, state.platform.architecture, state.platform.variant ?? ''],
+      mounts: mounts.map(mount => mount.identity),
+    },
+    createdBy: describe(state, args),
+    mountPoints: true,
+    independent: false,
+    apply: (rootfs, emit, signal) => applyRun(plan, rootfs, context, emit, signal),
+  };
+}
+
+/** What is executed: heredocs are given to the shell whole, or are the command themselves (BuildKit, dispatchRun). */
+function readScript(instruction: RunInstruction): {
+  text: string[];
+  script?: { name: string; content: string };
+} {
+  const { command, heredocs } = instruction;
+  const [first] = heredocs;
+  if (first === undefined || !command.shell) return { text: command.args };
+  const line = command.args[0]!;
+  if (parseHeredocWord(line.trim()) === undefined)
+    return { text: [[line, ...heredocs.map(heredocText)].join('\n')] };
+  if (!first.content.startsWith('#!')) return { text: [first.content] };
+  return { text: [`${scriptDirectory}/${first.name}`], script: { name: first.name, content: first.content } };
+}
+
+const scriptDirectory = '/dev/pipes';
+
+function heredocText(heredoc: Heredoc): string {
+  return heredoc.content + heredoc.name;
+}
+
+function proxies(buildArgs: BuildRequest['buildArgs'], env: ReadonlyMap<string, string>): [string, string][] {
+  const found: [string, string][] = [];
+  for (const name of predefinedArgs) {
+    const value = buildArgs[name];
+    if (typeof value === 'string' && !env.has(name)) found.push([name, value]);
+  }
+  return found;
+}
+
+/** `RUN |1 VERSION=3 /bin/sh -c make # buildkit` */
+function describe(state: BuildState, args: readonly string[]): string {
+  const env = envOf(state.config);
+  const shown = [...state.args]
+    .filter(([name]) => !predefinedArgs.has(name))
+    .map(([name, value]) => `${name}=${env.get(name) ?? value}`);
+  const count = shown.length === 0 ? [] : [`|${shown.length}`];
+  return ['RUN', ...count, ...shown, ...args, '# buildkit'].join(' ');
+}
+
+async function prepareMounts(
+  state: BuildState,
+  instruction: RunInstruction,
+  context: RunContext,
+): Promise<PreparedMount[]> {
+  const lookup = lookupIn(state);
+  const workingDirectory = state.config.WorkingDir ?? '/';
+  const prepared: PreparedMount[] = [];
+  for (const mount of instruction.mounts) {
+    const spec = readMount(mount, workingDirectory, word => expandWord(word, lookup, context.escapeToken));
+    const from = 'from' in spec ? spec.from : undefined;
+    const chainId = from === undefined ? undefined : await context.resolveFrom(from);
+    const content =
+      spec.type === 'bind' && from === undefined
+        ? await contextDigest(spec.source, context)
+        : (chainId ?? '');
+    prepared.push({ spec, chainId, identity: JSON.stringify([spec, content]) });
+  }
+  return prepared;
+}
+
+async function contextDigest(source: string, { workspace }: RunContext): Promise<Digest> {
+  const root = await workspace.context();
+  if ((await root.stat(source, { follow: true })) === undefined) throw missingSource(source);
+  const entries = await root.hashTree(await root.resolve(source), { memo: workspace.memo });
+  return digestOf(JSON.stringify(entries.map(entry => [entry.path, entry.digest])));
+}
+
+function missingSource(source: string): EngineError {
+  return new EngineError('notFound', `failed to compute cache key: "${source}": not found`);
+}
+
+async function applyRun(
+  plan: RunPlan,
+  rootfs: string,
+  context: RunContext,
+  emit: (event: StepEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await makeWorkingDirectory(plan, rootfs, context);
+  const runId = randomBytes(32).toString('hex');
+  const targets = [...plan.mounts.map(mount => mount.spec.target), ...(plan.script ? [scriptDirectory] : [])];
+  const stubs = await missingMountPoints(rootfs, targets);
+  emit({ type: 'running', runId });
+  const exitCode = await withMounts(plan, context, async mounts => {
+    const result = await context.executor.run(
+      {
+        id: runId,
+        rootfs,
+        args: plan.args,
+        env: plan.env,
+        cwd: plan.workingDirectory,
+        user: plan.user,
+        hostname: runId.slice(0, 12),
+        network: plan.network,
+        extraHosts: context.request.extraHosts,
+        mounts,
+        limits: context.request.limits,
+      },
+      {
+        stdout: chunk => emit({ type: 'log', stream: 'stdout', chunk }),
+        stderr: chunk => emit({ type: 'log', stream: 'stderr', chunk }),
+      },
+      signal,
+    );
+    return result.exitCode;
+  });
+  signal.throwIfAborted();
+  if (exitCode !== 0) throw new NonZeroExit(plan.args, exitCode);
+  await removeStubs(rootfs, stubs);
+}
+
+async function makeWorkingDirectory(plan: RunPlan, rootfs: string, { storage }: RunContext): Promise<void> {
+  if (rootDirectoryExists(rootfs, plan.workingDirectory)) return;
+  const root = await storage.confine(rootfs);
+  try {
+    await root.makeDirectory(plan.workingDirectory);
+  } finally {
+    await root.close();
+  }
+}
+
+/** Runs `work` with all mounts there; caches are given back when it is done. */
+async function withMounts<T>(
+  plan: RunPlan,
+  context: RunContext,
+  work: (mounts: ExecutorMount[]) => Promise<T>,
+): Promise<T> {
+  const ready: ExecutorMount[] = [];
+  if (plan.script !== undefined) {
+    const source = await context.workspace.temporaryFile(plan.script.name, plan.script.content, 0o755);
+    ready.push({ type: 'bind', source, target: scriptDirectory, readOnly: true });
+  }
+  const next = async (index: number): Promise<T> => {
+    const mount = plan.mounts[index];
+    if (mount === undefined) return work(ready);
+    const { spec } = mount;
+    if (spec.type === 'tmpfs') ready.push(spec);
+    else if (spec.type === 'bind') ready.push(await bindMount(spec, mount, context));
+    else {
+      const fill =
+        spec.from === undefined
+          ? undefined
+          : (directory: string) => fillCache(directory, spec.source, mount, context);
+      return context.cacheMounts.use({ ...spec, fill }, directory => {
+        ready.push({ type: 'bind', source: directory, target: spec.target, readOnly: spec.readOnly });
+        return next(index + 1);
+      });
+    }
+    return next(index + 1);
+  };
+  return next(0);
+}
+
+/**
+ * The source is resolved inside its root by the kernel, and nothing can change it afterwards: views are read-only,
+ * writable ones belong to this step alone (CVE-2024-23651, CVE-2024-23652).
+ */
+async function bindMount(
+  spec: MountSpec & { type: 'bind' },
+  mount: PreparedMount,
+  { workspace }: RunContext,
+): Promise<ExecutorMount> {
+  const { target, readOnly } = spec;
+  if (spec.from === undefined) {
+    if (!readOnly)
+      throw new EngineError(
+        'notImplemented',
+        'RUN --mount=type=bind,rw of the build context is not supported',
+      );
+    const path = await (await workspace.context()).resolve(spec.source);
+    return { type: 'bind', source: join(workspace.contextDirectory, path), target, readOnly };
+  }
+  const view = await workspace.view(mount.chainId);
+  if ((await view.root.stat(spec.source, { follow: true })) === undefined) throw missingSource(spec.source);
+  const path = await view.root.resolve(spec.source);
+  const root = readOnly ? view.path : await workspace.scratchCopy(mount.chainId);
+  return { type: 'bind', source: join(root, path), target, readOnly };
+}
+
+async function fillCache(
+  directory: string,
+  source: string,
+  mount: PreparedMount,
+  { storage, workspace }: RunContext,
+): Promise<void> {
+  const view = await workspace.view(mount.chainId);
+  const target = await storage.confine(directory);
+  try {
+    await target.copyTree({ from: view.root, source, destination: '/' });
+  } finally {
+    await target.close();
+  }
+}
+
+/**
+ * Mount points the runtime is going to make, outermost first. They are taken away after the step, as the image must
+ * not show what its build had mounted.
+ */
+async function missingMountPoints(rootfs: string, targets: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const target of targets) {
+    const elements = target.slice(1).split('/');
+    for (let count = 1; count <= elements.length; count++) {
+      const path = posix.join('/', ...elements.slice(0, count));
+      const kind = await kindOf(join(rootfs, path));
+      // Behind a symbolic link the mount point is somewhere else; it stays.
+      if (kind === 'link') break;
+      if (kind === undefined && !missing.includes(path)) missing.push(path);
+    }
+  }
+  return missing;
+}
+
+async function kindOf(path: string): Promise<'link' | 'other' | undefined> {
+  try {
+    return (await lstat(path)).isSymbolicLink() ? 'link' : 'other';
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Removes made mount points that are still empty. No process of the step lives any more. */
+async function removeStubs(rootfs: string, stubs: readonly string[]): Promise<void> {
+  for (const path of [...stubs].reverse()) {
+    if (await passesLink(rootfs, path)) continue;
+    try {
+      const stat = await lstat(join(rootfs, path));
+      if (stat.isDirectory()) await rmdir(join(rootfs, path));
+      else if (stat.isFile() && stat.size === 0) await rm(join(rootfs, path));
+    } catch (error) {
+      // The step has put something there, or removed it itself.
+      if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** The step may have replaced a directory on the way by a link that leads out of its root. */
+async function passesLink(rootfs: string, path: string): Promise<boolean> {
+  const elements = path.slice(1).split('/');
+  for (let count = 1; count < elements.length; count++)
+    if ((await kindOf(join(rootfs, ...elements.slice(0, count)))) === 'link') return true;
+  return false;
+}

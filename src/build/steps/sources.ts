@@ -1,0 +1,93 @@
+import { posix } from 'node:path';
+import { EngineError } from '../../stdx/errors.ts';
+import type { ConfinedRoot } from '../../storage/confined.ts';
+import { Glob, hasWildcard } from '../patterns/glob.ts';
+import { IgnoreRules } from '../patterns/ignore.ts';
+import { type FoundSource, readSourcePath } from './copy-plan.ts';
+
+export interface SourceOptions {
+  /** COPY or ADD, for messages. */
+  kind: string;
+  parents: boolean;
+  /** From the build context, not from an image or stage. */
+  fromContext: boolean;
+}
+
+/** The sources that a word of COPY names, wildcards resolved, sorted. @throws EngineError `notFound`, `forbidden` */
+export async function findSources(
+  root: ConfinedRoot,
+  written: string,
+  options: SourceOptions,
+): Promise<FoundSource[]> {
+  const { path, keptFrom } = readSourcePath(options.kind, written);
+  const paths = hasWildcard(path) ? await expandWildcards(root, path, options.parents) : [path];
+  if (paths.length === 0)
+    throw new EngineError('notFound', `${options.kind} failed: no source files were specified`);
+  return Promise.all(
+    paths.map(async found => {
+      const stat = await root.stat(found, { follow: true });
+      if (stat === undefined) throw missing(written, options);
+      const kept = options.parents ? { kept: found.slice(keptFrom) } : {};
+      return { path: found, isDirectory: stat.type === 'directory', ...kept };
+    }),
+  );
+}
+
+/** What of a directory is copied: undefined for all of it, else the entries --exclude leaves. */
+export async function includedEntries(
+  root: ConfinedRoot,
+  source: FoundSource,
+  exclude: readonly string[],
+): Promise<string[] | undefined> {
+  if (exclude.length === 0 || !source.isDirectory) return undefined;
+  const rules = new IgnoreRules(exclude);
+  const entries = await root.list(source.path, { recursive: true });
+  const kept = entries.filter(entry => !rules.ignores(entry.path)).map(entry => entry.path);
+  // A directory that is left out still leads to what an exception keeps below it.
+  const all = new Set(kept);
+  for (const path of kept)
+    for (let parent = posix.dirname(path); parent !== '.'; parent = posix.dirname(parent)) all.add(parent);
+  return [...all].sort();
+}
+
+/** Whether --exclude leaves out a source that is a file. */
+export function isExcluded(source: FoundSource, exclude: readonly string[]): boolean {
+  if (source.isDirectory || exclude.length === 0) return false;
+  const rules = new IgnoreRules(exclude);
+  return rules.ignores(source.path.slice(1)) || rules.ignores(posix.basename(source.path));
+}
+
+/** Go's filepath.Glob inside the root, one directory at a time; with --parents `**` spans directories too. */
+async function expandWildcards(root: ConfinedRoot, pattern: string, doubleStar: boolean): Promise<string[]> {
+  const segments = pattern.slice(1).split('/');
+  let found = [''];
+  for (const [index, segment] of segments.entries()) {
+    if (doubleStar && segment.includes('**')) {
+      const rest = new Glob(segments.slice(index).join('/'), { doubleStar: true });
+      const below = await Promise.all(found.map(directory => listBelow(root, directory, rest, true)));
+      return below.flat().sort();
+    }
+    const glob = new Glob(segment, { doubleStar: false });
+    const below = await Promise.all(found.map(directory => listBelow(root, directory, glob, false)));
+    found = below.flat();
+  }
+  return found.sort();
+}
+
+async function listBelow(
+  root: ConfinedRoot,
+  directory: string,
+  glob: Glob,
+  recursive: boolean,
+): Promise<string[]> {
+  const stat = await root.stat(directory === '' ? '/' : directory, { follow: true });
+  if (stat?.type !== 'directory') return [];
+  const entries = await root.list(directory === '' ? '/' : directory, { recursive });
+  return entries.filter(entry => glob.matches(entry.path)).map(entry => `${directory}/${entry.path}`);
+}
+
+function missing(written: string, { kind, fromContext }: SourceOptions): EngineError {
+  const where = fromContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
+  const name = written.replace(/^\/+/, '');
+  return new EngineError('notFound', `${kind} failed: ${where}stat ${name}: file does not exist`);
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Digest } from '../oci/digest.ts';
+import { EngineError } from '../stdx/errors.ts';
+import type { ConfinedRoot, DigestMemo } from '../storage/confined.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** Ids of the builder's snapshots begin so: those found at start are leftovers, nothing adopts them. */
+export const snapshotPrefix = 'build-';
+
+export function newSnapshotId(): string {
+  return `${snapshotPrefix}${randomBytes(16).toString('hex')}`;
+}
+
+/** The file system of a stage or an image, to read from. */
+export interface View {
+  /** Mounted, read-only. */
+  path: string;
+  root: ConfinedRoot;
+}
+
+/**
+ * What one build has open: its context, read-only views of stages and images, temporary files. Everything is made
+ * when it is first asked for and gone after close().
+ */
+export class Workspace {
+  readonly memo: DigestMemo = new Map();
+  readonly #storage: Storage;
+  readonly #contextDirectory: string;
+  readonly #temporaryParent: string;
+  readonly #views = new Map<string, Promise<View>>();
+  readonly #closers: (() => Promise<void>)[] = [];
+  #context: Promise<ConfinedRoot> | undefined;
+  #temporary: Promise<string> | undefined;
+  #temporaryRoot: Promise<ConfinedRoot> | undefined;
+
+  /** @param temporary a directory for temporary files, on the data-root. */
+  constructor(storage: Storage, contextDirectory: string, temporary: string) {
+    this.#storage = storage;
+    this.#contextDirectory = contextDirectory;
+    this.#temporaryParent = temporary;
+  }
+
+  get contextDirectory(): string {
+    return this.#contextDirectory;
+  }
+
+  context(): Promise<ConfinedRoot> {
+    this.#context ??= this.#confine(this.#contextDirectory);
+    return this.#context;
+  }
+
+  /** @param chainId undefined: an empty file system. */
+  view(chainId: Digest | undefined): Promise<View> {
+    const key = chainId ?? '';
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      view = this.#openView(chainId);
+      this.#views.set(key, view);
+    }
+    return view;
+  }
+
+  /** A writable file system of its own on top of a stage or image, whose changes are thrown away. */
+  async scratchCopy(chainId: Digest | undefined): Promise<string> {
+    const id = newSnapshotId();
+    await this.#storage.snapshots.create(id, chainId, { mountPoints: false });
+    this.#closers.push(() => this.#storage.snapshots.remove(id));
+    return this.#storage.snapshots.mount(id);
+  }
+
+  /** A new directory right below that of temporaryRoot(). */
+  async temporaryDirectory(): Promise<string> {
+    this.#temporary ??= this.#makeTemporary();
+    return mkdtemp(join(await this.#temporary, 'step-'));
+  }
+
+  /** A directory with one file in it. */
+  async temporaryFile(name: string, content: string, mode: number): Promise<string> {
+    if (basename(name) !== name || name === '.' || name === '..')
+      throw new EngineError('invalid', `invalid name of a heredoc: ${name}`);
+    const directory = await this.temporaryDirectory();
+    await writeFile(join(directory, name), content, { mode });
+    return directory;
+  }
+
+  /** All temporary files, to read from. */
+  temporaryRoot(): Promise<ConfinedRoot> {
+    this.#temporary ??= this.#makeTemporary();
+    this.#temporaryRoot ??= this.#temporary.then(directory => this.#confine(directory));
+    return this.#temporaryRoot;
+  }
+
+  /** Closes in reverse order, all of it even when something fails. @throws the first failure */
+  async close(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const close of this.#closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #confine(directory: string): Promise<ConfinedRoot> {
+    const root = await this.#storage.confine(directory);
+    this.#closers.push(() => root.close());
+    return root;
+  }
+
+  async #makeTemporary(): Promise<string> {
+    await mkdir(this.#temporaryParent, { recursive: true, mode: 0o700 });
+    const directory = await mkdtemp(join(this.#temporaryParent, 'build-'));
+    this.#closers.push(() => rm(directory, { recursive: true, force: true }));
+    return directory;
+  }
+
+  async #openView(chainId: Digest | undefined): Promise<View> {
+    const id = newSnapshotId();
+    await this.#storage.snapshots.create(id, chainId, { mountPoints: false });
+    this.#closers.push(() => this.#storage.snapshots.remove(id));
+    const path = this.#storage.snapshots.mount(id, { readOnly: true });
+    return { path, root: await this.#confine(path) };
+  }
+}

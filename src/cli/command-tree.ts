@@ -1,0 +1,244 @@
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  short: string;
+  load: () => Promise<{ command: Command }>;
+  hidden?: boolean;
+}
+
+export interface CommandGroup {
+  short: string;
+  commands: Record<string, CommandEntry>;
+  hidden?: boolean;
+}
+
+export function isGroup(entry: CommandEntry | CommandGroup): entry is CommandGroup {
+  return 'commands' in entry;
+}
+
+function entry(short: string, load: CommandEntry['load']): CommandEntry {
+  return { short, load };
+}
+
+function hidden(of: CommandEntry): CommandEntry {
+  return { ...of, hidden: true };
+}
+
+// Each command is loaded when it is called; only names and one-line descriptions are here.
+
+const ofContainers = {
+  attach: entry(
+    'Attach local standard input, output, and error streams to a running container',
+    () => import('./commands/attach.ts'),
+  ),
+  commit: entry("Create a new image from a container's changes", () => import('./commands/commit.ts')),
+  cp: entry(
+    'Copy files/folders between a container and the local filesystem',
+    () => import('./commands/cp.ts'),
+  ),
+  create: entry('Create a new container', () => import('./commands/create.ts')),
+  diff: entry(
+    "Inspect changes to files or directories on a container's filesystem",
+    () => import('./commands/diff.ts'),
+  ),
+  exec: entry('Execute a command in a running container', () => import('./commands/exec.ts')),
+  export: entry("Export a container's filesystem as a tar archive", () => import('./commands/export.ts')),
+  kill: entry('Kill one or more running containers', () => import('./commands/kill.ts')),
+  logs: entry('Fetch the logs of a container', () => import('./commands/logs.ts')),
+  pause: entry('Pause all processes within one or more containers', () => import('./commands/pause.ts')),
+  port: entry(
+    'List port mappings or a specific mapping for the container',
+    () => import('./commands/port.ts'),
+  ),
+  rename: entry('Rename a container', () => import('./commands/rename.ts')),
+  restart: entry('Restart one or more containers', () => import('./commands/restart.ts')),
+  rm: entry('Remove one or more containers', () => import('./commands/rm.ts')),
+  run: entry('Create and run a new container from an image', () => import('./commands/run.ts')),
+  start: entry('Start one or more stopped containers', () => import('./commands/start.ts')),
+  stats: entry(
+    'Display a live stream of container(s) resource usage statistics',
+    () => import('./commands/stats.ts'),
+  ),
+  stop: entry('Stop one or more running containers', () => import('./commands/stop.ts')),
+  top: entry('Display the running processes of a container', () => import('./commands/top.ts')),
+  unpause: entry(
+    'Unpause all processes within one or more containers',
+    () => import('./commands/unpause.ts'),
+  ),
+  update: entry('Update configuration of one or more containers', () => import('./commands/update.ts')),
+  wait: entry(
+    'Block until one or more containers stop, then print their exit codes',
+    () => import('./commands/wait.ts'),
+  ),
+};
+const ps = entry('List containers', () => import('./commands/ps.ts'));
+
+const ofImages = {
+  build: entry('Build an image from a Dockerfile', () => import('./commands/build.ts')),
+  history: entry('Show the history of an image', () => import('./commands/history.ts')),
+  import: entry(
+    'Import the contents from a tarball to create a filesystem image',
+    () => import('./commands/import.ts'),
+  ),
+  load: entry('Load an image from a tar archive or STDIN', () => import('./commands/load.ts')),
+  pull: entry('Download an image from a registry', () => import('./commands/pull.ts')),
+  push: entry('Upload an image to a registry', () => import('./commands/push.ts')),
+  save: entry(
+    'Save one or more images to a tar archive (streamed to STDOUT by default)',
+    () => import('./commands/save.ts'),
+  ),
+  tag: entry('Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', () => import('./commands/tag.ts')),
+};
+const images = entry('List images', () => import('./commands/images.ts'));
+const rmi = entry('Remove one or more images', () => import('./commands/rmi.ts'));
+const events = entry('Get real time events from the server', () => import('./commands/events.ts'));
+const info = entry('Display system-wide information', () => import('./commands/info.ts'));
+
+const container: CommandGroup = {
+  short: 'Manage containers',
+  commands: sorted({
+    ...ofContainers,
+    inspect: entry(
+      'Display detailed information on one or more containers',
+      () => import('./commands/container/inspect.ts'),
+    ),
+    ls: ps,
+    list: hidden(ps),
+    ps: hidden(ps),
+    remove: hidden(ofContainers.rm),
+    prune: entry('Remove all stopped containers', () => import('./commands/container/prune.ts')),
+  }),
+};
+
+const image: CommandGroup = {
+  short: 'Manage images',
+  commands: sorted({
+    ...ofImages,
+    bootstrap: entry(
+      "Make a base image from the distribution's own packages",
+      () => import('./commands/image/bootstrap.ts'),
+    ),
+    inspect: entry(
+      'Display detailed information on one or more images',
+      () => import('./commands/image/inspect.ts'),
+    ),
+    ls: images,
+    list: hidden(images),
+    prune: entry('Remove unused images', () => import('./commands/image/prune.ts')),
+    rm: rmi,
+    remove: hidden(rmi),
+  }),
+};
+
+const listNetworks = entry('List networks', () => import('./commands/network/ls.ts'));
+const removeNetworks = entry('Remove one or more networks', () => import('./commands/network/rm.ts'));
+const network: CommandGroup = {
+  short: 'Manage networks',
+  commands: {
+    connect: entry('Connect a container to a network', () => import('./commands/network/connect.ts')),
+    create: entry('Create a network', () => import('./commands/network/create.ts')),
+    disconnect: entry(
+      'Disconnect a container from a network',
+      () => import('./commands/network/disconnect.ts'),
+    ),
+    inspect: entry(
+      'Display detailed information on one or more networks',
+      () => import('./commands/network/inspect.ts'),
+    ),
+    ls: listNetworks,
+    list: hidden(listNetworks),
+    prune: entry('Remove all unused networks', () => import('./commands/network/prune.ts')),
+    rm: removeNetworks,
+    remove: hidden(removeNetworks),
+  },
+};
+
+const listVolumes = entry('List volumes', () => import('./commands/volume/ls.ts'));
+const removeVolumes = entry('Remove one or more volumes', () => import('./commands/volume/rm.ts'));
+const volume: CommandGroup = {
+  short: 'Manage volumes',
+  commands: {
+    create: entry('Create a volume', () => import('./commands/volume/create.ts')),
+    inspect: entry(
+      'Display detailed information on one or more volumes',
+      () => import('./commands/volume/inspect.ts'),
+    ),
+    ls: listVolumes,
+    list: hidden(listVolumes),
+    prune: entry('Remove unused local volumes', () => import('./commands/volume/prune.ts')),
+    rm: removeVolumes,
+    remove: hidden(removeVolumes),
+  },
+};
+
+const system: CommandGroup = {
+  short: 'Manage the engine',
+  commands: {
+    df: entry('Show disk usage', () => import('./commands/system/df.ts')),
+    events,
+    info,
+    prune: entry('Remove unused data', () => import('./commands/system/prune.ts')),
+  },
+};
+
+const listContexts = entry('List contexts', () => import('./commands/context/ls.ts'));
+const removeContexts = entry('Remove one or more contexts', () => import('./commands/context/rm.ts'));
+const context: CommandGroup = {
+  short: 'Manage contexts',
+  commands: {
+    create: entry('Create a context', () => import('./commands/context/create.ts')),
+    inspect: entry(
+      'Display detailed information on one or more contexts',
+      () => import('./commands/context/inspect.ts'),
+    ),
+    ls: listContexts,
+    list: hidden(listContexts),
+    rm: removeContexts,
+    remove: hidden(removeContexts),
+    show: entry('Print the name of the current context', () => import('./commands/context/show.ts')),
+    use: entry('Set the current context', () => import('./commands/context/use.ts')),
+  },
+};
+
+const builder: CommandGroup = {
+  short: 'Manage builds',
+  commands: {
+    build: ofImages.build,
+    prune: entry('Remove build cache', () => import('./commands/builder/prune.ts')),
+  },
+};
+
+/** All commands by name. */
+export const commandTree: Record<string, CommandEntry | CommandGroup> = sorted({
+  ...ofContainers,
+  ...ofImages,
+  builder,
+  completion: entry('Print a shell completion script', () => import('./commands/completion.ts')),
+  container,
+  context,
+  daemon: entry('Run the daemon', () => import('./commands/launcher-only.ts')),
+  demo: entry(
+    'Build, run and reach an application, and say what was done',
+    () => import('./commands/launcher-only.ts'),
+  ),
+  doctor: entry('Report whether this host can run containers', () => import('./commands/launcher-only.ts')),
+  events,
+  image,
+  images,
+  info,
+  inspect: entry('Return low-level information on Docker objects', () => import('./commands/inspect.ts')),
+  login: entry('Authenticate to a registry', () => import('./commands/login.ts')),
+  logout: entry('Log out from a registry', () => import('./commands/logout.ts')),
+  network,
+  ps,
+  rmi,
+  search: entry('Search a registry for images', () => import('./commands/search.ts')),
+  setup: entry('Install what is missing on this host', () => import('./commands/launcher-only.ts')),
+  system,
+  version: entry('Show the version information', () => import('./commands/version.ts')),
+  volume,
+});
+
+function sorted<T>(commands: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(commands).sort(([left], [right]) => (left < right ? -1 : 1)));
+}

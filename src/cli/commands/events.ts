@@ -1,0 +1,62 @@
+import type { EventMessage } from '../../api/events.ts';
+import { encodeFilters, follow } from '../../client/operation.ts';
+import { systemOperations } from '../../client/operations.ts';
+import { type Command, noArguments } from '../command.ts';
+import { parseFilters } from '../filters.ts';
+import { inspectFormatFlag } from '../output/inspection.ts';
+import { readTemplate, runTemplate } from '../output/list.ts';
+import { toJson } from '../output/template/values.ts';
+import { apiTimestamp } from '../timestamps.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  short: 'Get real time events from the server',
+  aliases: 'system events, events',
+  flags: `
+  -f, --filter filter  Filter output based on conditions provided
+${inspectFormatFlag.replace('-f, ', '    ')}
+      --since string  Show all events created since timestamp
+      --until string  Stream events until this timestamp
+`,
+  takes: noArguments,
+  async run({ session, flags }) {
+    const format = flags.string('format');
+    const template = format === '' || format === 'json' ? undefined : readTemplate(format);
+    const show =
+      template !== undefined
+        ? (event: EventMessage) => runTemplate(template, event)
+        : format === 'json'
+          ? (event: EventMessage) => toJson(event)
+          : describe;
+    const query = {
+      since: apiTimestamp(flags.string('since'), Date.now()),
+      until: apiTimestamp(flags.string('until'), Date.now()),
+      filters: encodeFilters(parseFilters(flags.list('filter'))),
+    };
+    await follow(await session.client(), systemOperations.events, { query }, (event: EventMessage) =>
+      session.out.line(show(event)),
+    );
+  },
+};
+
+function describe(event: EventMessage): string {
+  const attributes = Object.entries(event.Actor.Attributes ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
+  const details = attributes.length === 0 ? '' : ` (${attributes.join(', ')})`;
+  return `${when(event)} ${event.Type} ${event.Action} ${event.Actor.ID}${details}`;
+}
+
+/** Local time with all nine digits. */
+function when({ time, timeNano }: EventMessage): string {
+  const ns = timeNano ? BigInt(timeNano) : BigInt(time) * 1_000_000_000n;
+  const date = new Date(Number(ns / 1_000_000n));
+  const offset = -date.getTimezoneOffset();
+  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  const two = (value: number) => String(Math.trunc(value)).padStart(2, '0');
+  const zone =
+    offset === 0
+      ? 'Z'
+      : `${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
+  return `${local}.${String(ns % 1_000_000_000n).padStart(9, '0')}${zone}`;
+}

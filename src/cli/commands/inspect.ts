@@ -1,0 +1,63 @@
+import type { Client } from '../../client/client.ts';
+import { perform } from '../../client/operation.ts';
+import {
+  containerOperations,
+  imageOperations,
+  networkOperations,
+  volumeOperations,
+} from '../../client/operations.ts';
+import { EngineError, kindOf } from '../../stdx/errors.ts';
+import { atLeast, type Command } from '../command.ts';
+import { inspectAll, inspectFormatFlag } from '../output/inspection.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] NAME|ID [NAME|ID...]',
+  short: 'Return low-level information on Docker objects',
+  flags: `
+${inspectFormatFlag}
+  -s, --size  Display total file sizes if the type is container
+      --type string  Only inspect objects of the given type
+`,
+  takes: atLeast(1),
+  async run({ session, flags, args }) {
+    const type = flags.string('type');
+    if (flags.changed('type') && !Object.hasOwn(inspectors, type)) {
+      if (type === '')
+        throw new EngineError(
+          'invalid',
+          'type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"',
+        );
+      throw new EngineError(
+        'invalid',
+        `unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network", "volume"`,
+      );
+    }
+    const size = flags.on('size');
+    const client = await session.client();
+    await inspectAll(session, args, flags.string('format'), name => {
+      return type === '' ? inspectAny(client, name, size) : inspectors[type]!(client, name, size);
+    });
+  },
+};
+
+type Inspector = (client: Client, name: string, size: boolean) => Promise<unknown>;
+
+/** In the order a name is tried. */
+const inspectors: Record<string, Inspector> = {
+  container: (client, id, size) =>
+    perform(client, containerOperations.inspect, { path: { id }, query: { size } }),
+  image: (client, name) => perform(client, imageOperations.inspect, { path: { name } }),
+  network: (client, id) => perform(client, networkOperations.inspect, { path: { id } }),
+  volume: (client, name) => perform(client, volumeOperations.inspect, { path: { name } }),
+};
+
+const inspectAny: Inspector = async (client, name, size) => {
+  for (const inspector of Object.values(inspectors)) {
+    try {
+      return await inspector(client, name, size);
+    } catch (error) {
+      if (kindOf(error) !== 'notFound') throw error;
+    }
+  }
+  throw new EngineError('notFound', `Error: No such object: ${name}`);
+};

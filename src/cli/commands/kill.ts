@@ -1,0 +1,23 @@
+import { act } from '../../client/operation.ts';
+import { containerOperations } from '../../client/operations.ts';
+import { atLeast, type Command } from '../command.ts';
+import { forEach } from '../for-each.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+  short: 'Kill one or more running containers',
+  aliases: 'container kill, kill',
+  flags: `
+  -s, --signal string  Signal to send to the container
+`,
+  takes: atLeast(1),
+  async run({ session, flags, args }) {
+    const client = await session.client();
+    const query = { signal: flags.given('signal') };
+    await forEach(
+      session,
+      args,
+      async id => void (await act(client, containerOperations.kill, { path: { id }, query })),
+    );
+  },
+};

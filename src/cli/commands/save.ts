@@ -1,0 +1,20 @@
+import { download } from '../../client/operation.ts';
+import { imageOperations } from '../../client/operations.ts';
+import { atLeast, type Command } from '../command.ts';
+import { fileOrOutput } from '../streams.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] IMAGE [IMAGE...]',
+  short: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
+  aliases: 'image save, save',
+  flags: `
+  -o, --output string  Write to a file, instead of STDOUT
+`,
+  takes: atLeast(1),
+  async run({ session, flags, args }) {
+    const client = await session.client();
+    await fileOrOutput(session, flags.string('output'), sink => {
+      return download(client, imageOperations.save, { query: { names: args } }, sink);
+    });
+  },
+};

@@ -1,0 +1,158 @@
+import type { DiskUsageResponse } from '../../../api/system.ts';
+import { perform } from '../../../client/operation.ts';
+import { systemOperations } from '../../../client/operations.ts';
+import { EngineError } from '../../../stdx/errors.ts';
+import { humanDuration } from '../../../stdx/human-duration.ts';
+import { type Command, noArguments } from '../../command.ts';
+import { type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
+import { alignColumns } from '../../output/table.ts';
+import { toJson } from '../../output/template/values.ts';
+import { humanSize } from '../../output/units.ts';
+import type { Session } from '../../session.ts';
+import { imageRows } from '../images.ts';
+import { containerLayout } from '../ps.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  short: 'Show disk usage',
+  flags: `
+${listFormatFlag}
+  -v, --verbose  Show detailed information on space usage
+`,
+  takes: noArguments,
+  async run({ session, flags }) {
+    const format = flags.string('format');
+    const usage = await perform(await session.client(), systemOperations.diskUsage, {});
+    if (!flags.on('verbose')) return printList(session.out, summaryLayout, summarize(usage), { format });
+    if (format === 'json') return session.out.line(toJson(usage));
+    if (format !== '')
+      throw new EngineError('notImplemented', '--format with --verbose is supported for json only');
+    printVerbose(session, usage);
+  },
+};
+
+interface Summary {
+  type: string;
+  total: number;
+  active: number;
+  sizeBytes: number;
+  reclaimable: string;
+}
+
+const summaryLayout: ListLayout<Summary> = {
+  typeName: '*formatter.diskUsageContext',
+  headers: { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' },
+  columns: ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'],
+  row: summary => ({
+    Type: summary.type,
+    TotalCount: String(summary.total),
+    Active: String(summary.active),
+    Size: humanSize(summary.sizeBytes),
+    Reclaimable: summary.reclaimable,
+  }),
+};
+
+function summarize(usage: DiskUsageResponse): Summary[] {
+  const images = usage.Images ?? [];
+  const containers = usage.Containers ?? [];
+  const volumes = usage.Volumes ?? [];
+  const cache = usage.BuildCache ?? [];
+  const usedImages = images.filter(({ Containers }) => Containers > 0);
+  const usedImageBytes = sum(
+    usedImages.map(image => (image.SharedSize === -1 ? 0 : image.Size - image.SharedSize)),
+  );
+  const liveContainers = containers.filter(({ State }) =>
+    ['running', 'paused', 'restarting'].includes(State),
+  );
+  const containerBytes = sum(containers.map(({ SizeRw }) => SizeRw ?? 0));
+  const usedVolumes = volumes.filter(({ UsageData }) => (UsageData?.RefCount ?? 0) > 0);
+  const volumeBytes = (some: typeof volumes) =>
+    sum(some.map(({ UsageData }) => Math.max(0, UsageData?.Size ?? 0)));
+  const cacheBytes = sum(cache.filter(({ Shared }) => !Shared).map(({ Size }) => Size));
+  const cacheInUse = sum(cache.filter(({ InUse, Shared }) => InUse && !Shared).map(({ Size }) => Size));
+  return [
+    {
+      type: 'Images',
+      total: images.length,
+      active: usedImages.length,
+      sizeBytes: usage.LayersSize,
+      reclaimable: withShare(usage.LayersSize - usedImageBytes, usage.LayersSize),
+    },
+    {
+      type: 'Containers',
+      total: containers.length,
+      active: liveContainers.length,
+      sizeBytes: containerBytes,
+      reclaimable: withShare(
+        containerBytes - sum(liveContainers.map(({ SizeRw }) => SizeRw ?? 0)),
+        containerBytes,
+      ),
+    },
+    {
+      type: 'Local Volumes',
+      total: volumes.length,
+      active: usedVolumes.length,
+      sizeBytes: volumeBytes(volumes),
+      reclaimable: withShare(volumeBytes(volumes) - volumeBytes(usedVolumes), volumeBytes(volumes)),
+    },
+    {
+      type: 'Build Cache',
+      total: cache.length,
+      active: cache.filter(({ InUse }) => InUse).length,
+      sizeBytes: cacheBytes,
+      reclaimable: humanSize(cacheBytes - cacheInUse),
+    },
+  ];
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function withShare(reclaimableBytes: number, totalBytes: number): string {
+  const size = humanSize(reclaimableBytes);
+  return totalBytes > 0 ? `${size} (${Math.trunc((reclaimableBytes * 100) / totalBytes)}%)` : size;
+}
+
+function printVerbose({ out }: Session, usage: DiskUsageResponse): void {
+  const ago = (seconds: number) => `${humanDuration(Date.now() - seconds * 1000)} ago`;
+  const images = imageRows(usage.Images ?? [], false).map(({ image, repository, tag }) => [
+    repository,
+    tag,
+    image.Id.replace(/^sha256:/, '').slice(0, 12),
+    ago(image.Created),
+    humanSize(image.Size, 3),
+    image.SharedSize === -1 ? 'N/A' : humanSize(image.SharedSize),
+    image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize),
+    String(image.Containers),
+  ]);
+  const layout = containerLayout({ truncate: true, size: true });
+  const fields = ['ID', 'Image', 'Command', 'LocalVolumes', 'Size', 'RunningFor', 'Status', 'Names'];
+  const containers = (usage.Containers ?? []).map(container => {
+    const row = layout.row({ ...container, SizeRootFs: 0 });
+    return fields.map(field =>
+      String(typeof row[field] === 'function' ? (row[field] as () => unknown)() : row[field]),
+    );
+  });
+  const volumes = (usage.Volumes ?? []).map(({ Name, UsageData }) => [
+    Name,
+    String(UsageData?.RefCount ?? 'N/A'),
+    UsageData ? humanSize(UsageData.Size) : 'N/A',
+  ]);
+  const cache = usage.BuildCache ?? [];
+  const cacheRows = cache.map(record => [
+    record.ID.slice(0, 12),
+    record.Type,
+    humanSize(record.Size, 3),
+    `${humanDuration(Date.now() - Date.parse(record.CreatedAt))} ago`,
+    record.LastUsedAt ? `${humanDuration(Date.now() - Date.parse(record.LastUsedAt))} ago` : '',
+    String(record.UsageCount),
+    String(record.Shared),
+  ]);
+  const cacheBytes = sum(cache.filter(({ Shared }) => !Shared).map(({ Size }) => Size));
+  out.write(`Images space usage:\n\n${alignColumns([['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE', 'SHARED SIZE', 'UNIQUE SIZE', 'CONTAINERS'], ...images])}
+Containers space usage:\n\n${alignColumns([['CONTAINER ID', 'IMAGE', 'COMMAND', 'LOCAL VOLUMES', 'SIZE', 'CREATED', 'STATUS', 'NAMES'], ...containers])}
+Local Volumes space usage:\n\n${alignColumns([['VOLUME NAME', 'LINKS', 'SIZE'], ...volumes])}
+Build cache usage: ${humanSize(cacheBytes)}\n\n${alignColumns([['CACHE ID', 'CACHE TYPE', 'SIZE', 'CREATED', 'LAST USED', 'USAGE', 'SHARED'], ...cacheRows])}
+`);
+}

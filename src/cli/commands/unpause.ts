@@ -1,0 +1,20 @@
+import { act } from '../../client/operation.ts';
+import { containerOperations } from '../../client/operations.ts';
+import { atLeast, type Command } from '../command.ts';
+import { forEach } from '../for-each.ts';
+
+export const command: Command = {
+  usage: 'CONTAINER [CONTAINER...]',
+  short: 'Unpause all processes within one or more containers',
+  aliases: 'container unpause, unpause',
+  flags: '',
+  takes: atLeast(1),
+  async run({ session, args }) {
+    const client = await session.client();
+    await forEach(
+      session,
+      args,
+      async id => void (await act(client, containerOperations.unpause, { path: { id } })),
+    );
+  },
+};

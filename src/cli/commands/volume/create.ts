@@ -1,0 +1,25 @@
+import { perform } from '../../../client/operation.ts';
+import { volumeOperations } from '../../../client/operations.ts';
+import { type Command, upTo } from '../../command.ts';
+import { keyValues } from '../../key-values.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] [VOLUME]',
+  short: 'Create a volume',
+  flags: `
+  -d, --driver string  Specify volume driver name (default "local")
+      --label list  Set metadata for a volume
+  -o, --opt map  Set driver specific options (default map[])
+`,
+  takes: upTo(1),
+  async run({ session, flags, args: [Name] }) {
+    const json = {
+      Name,
+      Driver: flags.string('driver'),
+      DriverOpts: keyValues(flags.list('opt')),
+      Labels: keyValues(flags.list('label')),
+    };
+    const volume = await perform(await session.client(), volumeOperations.create, { json });
+    session.out.line(volume.Name);
+  },
+};

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { declareFlags, parseFlags } from '../flags.ts';
+import { planCreate } from './create-request.ts';
+import { containerFlags } from './flags.ts';
+import { parseMount, splitCsv } from './mounts.ts';
+import { planPorts } from './ports.ts';
+import { parseUlimit } from './resources.ts';
+
+const place = { env: { HOME: '/root' }, workingDirectory: '/work', consoleSize: [0, 0] as [number, number] };
+
+function plan(...args: string[]) {
+  const { values, rest } = parseFlags(declareFlags(containerFlags), args, false);
+  return planCreate(values, rest, place, false);
+}
+
+test('what run asks for', () => {
+  const { request, image } = plan(
+    '-it',
+    '-e',
+    'A=1',
+    '-e',
+    'HOME',
+    '-e',
+    'GONE',
+    '-v',
+    './x:/y',
+    '-v',
+    '/anon',
+    '-m',
+    '64m',
+    '--cpus',
+    '0.5',
+    '--entrypoint',
+    '',
+    'img',
+    'sh',
+    '-c',
+    'x',
+  );
+  assert.equal(image, 'img');
+  assert.deepEqual(request.Cmd, ['sh', '-c', 'x']);
+  assert.deepEqual(request.Env, ['A=1', 'HOME=/root']);
+  assert.deepEqual(request.Entrypoint, ['']);
+  assert.deepEqual(request.Volumes, { '/anon': {} });
+  assert.deepEqual(request.HostConfig?.Binds, ['/work/x:/y']);
+  assert.equal(request.HostConfig?.Memory, 64 * 1024 ** 2);
+  assert.equal(request.HostConfig?.NanoCpus, 500_000_000);
+  assert.deepEqual([request.OpenStdin, request.StdinOnce, request.AttachStdin], [true, true, true]);
+});
+
+test('networks, plain and with options', () => {
+  const { request } = plan('--network', 'name=app,alias=web,ip=10.0.0.5', '--network', 'other', 'img');
+  assert.equal(request.HostConfig?.NetworkMode, 'app');
+  assert.deepEqual(request.NetworkingConfig?.EndpointsConfig, {
+    app: {
+      IPAMConfig: { IPv4Address: '10.0.0.5', IPv6Address: undefined, LinkLocalIPs: undefined },
+      Aliases: ['web'],
+    },
+    other: {},
+  });
+});
+
+test('what cannot be is refused', () => {
+  assert.throws(() => plan('--rm', '--restart', 'always', 'img'), /cannot specify both --restart and --rm/);
+  assert.throws(() => plan('--gpus', 'all', 'img'), {
+    kind: 'notImplemented',
+    message: '--gpus is not supported',
+  });
+  assert.throws(() => plan('--network', 'host', '--network', 'x', 'img'), /conflicting options/);
+});
+
+test('ports', () => {
+  assert.deepEqual(planPorts(['8080:80', '127.0.0.1:53:53/udp', '9000-9001:90-91', '[::1]::7'], ['5-6']), {
+    exposed: ['80/tcp', '53/udp', '90/tcp', '91/tcp', '7/tcp', '5/tcp', '6/tcp'],
+    bindings: {
+      '80/tcp': [{ HostIp: '', HostPort: '8080' }],
+      '53/udp': [{ HostIp: '127.0.0.1', HostPort: '53' }],
+      '90/tcp': [{ HostIp: '', HostPort: '9000' }],
+      '91/tcp': [{ HostIp: '', HostPort: '9001' }],
+      '7/tcp': [{ HostIp: '::1', HostPort: '' }],
+    },
+  });
+  assert.deepEqual(planPorts(['8000-8010:80'], []).bindings, {
+    '80/tcp': [{ HostIp: '', HostPort: '8000-8010' }],
+  });
+  for (const [text, message] of [
+    ['xx', 'invalid containerPort: xx'],
+    ['99999', 'invalid containerPort: 99999'],
+    ['x:80', 'invalid hostPort: x'],
+    ['1.2.3:1:80', 'invalid IP address: 1.2.3'],
+    ['80/foo', 'invalid proto: foo'],
+    ['1-2:5-9', 'invalid ranges specified for container and host Ports: 5-9 and 1-2'],
+  ] as const) {
+    assert.throws(() => planPorts([text], []), { message });
+  }
+});
+
+test('mounts', () => {
+  assert.deepEqual(parseMount('type=bind,source=./a,target=/b,readonly,bind-propagation=rslave', '/w'), {
+    Type: 'bind',
+    Target: '/b',
+    Source: '/w/a',
+    ReadOnly: true,
+    BindOptions: { Propagation: 'rslave' },
+  });
+  assert.deepEqual(parseMount('type=volume,src=v,dst=/d,"volume-opt=o=a,b",volume-nocopy', '/'), {
+    Type: 'volume',
+    Source: 'v',
+    Target: '/d',
+    VolumeOptions: { DriverConfig: { Options: { o: 'a,b' } }, NoCopy: true },
+  });
+  assert.throws(() => parseMount('type=bind,source=/a', '/'), { message: 'target is required' });
+  assert.throws(() => parseMount('type=bind,foo=1,target=/b', '/'), {
+    message: "unexpected key 'foo' in 'foo=1'",
+  });
+  assert.throws(() => parseMount('type=bind,target=/b,tmpfs-size=1', '/'), /cannot mix/);
+});
+
+test('comma-separated values with quotes', () => {
+  assert.deepEqual(splitCsv('a,"b,c","d""e",'), ['a', 'b,c', 'd"e', '']);
+});
+
+test('ulimits', () => {
+  assert.deepEqual(parseUlimit('nofile=1024:2048'), { Name: 'nofile', Soft: 1024, Hard: 2048 });
+  assert.throws(() => parseUlimit('nofile=5:1'), /soft limit must be less/);
+  assert.throws(() => parseUlimit('nofile'), /invalid ulimit argument/);
+});

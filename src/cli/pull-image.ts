@@ -1,0 +1,26 @@
+import type { ProgressMessage } from '../api/images.ts';
+import { registryAuthHeader } from '../api/paths.ts';
+import { follow } from '../client/operation.ts';
+import { imageOperations } from '../client/operations.ts';
+import type { Output } from './output/output.ts';
+import { ProgressDisplay } from './output/progress.ts';
+import { registryOf, splitReference } from './references.ts';
+import { encodeAuth } from './registry-auth.ts';
+import type { Session } from './session.ts';
+
+/** Pulls, showing how it goes on `to`. @throws what the daemon says went wrong */
+export async function pullImage(
+  session: Session,
+  reference: string,
+  { all = false, platform, quiet, to }: { all?: boolean; platform: string; quiet: boolean; to: Output },
+): Promise<void> {
+  const { repository, tag, digest } = splitReference(reference);
+  const input = {
+    query: { fromImage: repository, tag: digest ?? tag ?? (all ? undefined : 'latest'), platform },
+    headers: { [registryAuthHeader]: await encodeAuth(session, registryOf(repository)) },
+  };
+  const display = new ProgressDisplay(to, { quiet });
+  await follow(await session.client(), imageOperations.pull, input, (message: ProgressMessage) =>
+    display.show(message),
+  );
+}

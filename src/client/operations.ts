@@ -1,0 +1,150 @@
+import type { BuildPruneResponse } from '../api/build.ts';
+import type {
+  CommitResponse,
+  ContainerConfig,
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspect,
+  ContainerPruneResponse,
+  ContainerStats,
+  ContainerSummary,
+  ContainerTop,
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
+  ContainerWaitResponse,
+  FilesystemChange,
+} from '../api/containers.ts';
+import type { EventMessage } from '../api/events.ts';
+import type { ExecCreateRequest, ExecCreateResponse, ExecInspect, ExecStartRequest } from '../api/exec.ts';
+import type {
+  AuthResponse,
+  ImageDeleteItem,
+  ImageHistoryItem,
+  ImageInspect,
+  ImagePruneResponse,
+  ImageSearchItem,
+  ImageSummary,
+  ProgressMessage,
+  RegistryAuth,
+} from '../api/images.ts';
+import type {
+  Network,
+  NetworkConnectRequest,
+  NetworkCreateRequest,
+  NetworkCreateResponse,
+  NetworkDisconnectRequest,
+  NetworkPruneResponse,
+} from '../api/networks.ts';
+import type { DiskUsageResponse, SystemInfo, VersionResponse } from '../api/system.ts';
+import type { Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse } from '../api/volumes.ts';
+import type { Operation } from './operation.ts';
+
+/** Every operation the client knows; how each is asked for and answered is in its type. */
+export const containerOperations = {
+  list: get<ContainerSummary[], 'all' | 'limit' | 'size' | 'filters'>()('/containers/json'),
+  create: post<ContainerCreateResponse, ContainerCreateRequest, 'name' | 'platform'>()('/containers/create'),
+  inspect: get<ContainerInspect, 'size'>()('/containers/{id}/json'),
+  start: post<never, never, 'detachKeys'>()('/containers/{id}/start'),
+  stop: post<never, never, 't' | 'signal'>()('/containers/{id}/stop'),
+  restart: post<never, never, 't' | 'signal'>()('/containers/{id}/restart'),
+  kill: post<never, never, 'signal'>()('/containers/{id}/kill'),
+  pause: post<never, never>()('/containers/{id}/pause'),
+  unpause: post<never, never>()('/containers/{id}/unpause'),
+  rename: post<never, never, 'name'>()('/containers/{id}/rename'),
+  remove: remove<never, 'force' | 'v' | 'link'>()('/containers/{id}'),
+  wait: post<ContainerWaitResponse, never, 'condition'>()('/containers/{id}/wait'),
+  update: post<ContainerUpdateResponse, ContainerUpdateRequest>()('/containers/{id}/update'),
+  attach: post<never, never, 'stream' | 'stdin' | 'stdout' | 'stderr' | 'logs' | 'detachKeys'>()(
+    '/containers/{id}/attach',
+  ),
+  resize: post<never, never, 'h' | 'w'>()('/containers/{id}/resize'),
+  logs: get<never, 'stdout' | 'stderr' | 'since' | 'until' | 'timestamps' | 'follow' | 'tail' | 'details'>()(
+    '/containers/{id}/logs',
+  ),
+  top: get<ContainerTop, 'ps_args'>()('/containers/{id}/top'),
+  stats: get<ContainerStats, 'stream' | 'one-shot'>()('/containers/{id}/stats'),
+  changes: get<FilesystemChange[] | null>()('/containers/{id}/changes'),
+  export: get<never>()('/containers/{id}/export'),
+  statPath: head<'path'>()('/containers/{id}/archive'),
+  readArchive: get<never, 'path'>()('/containers/{id}/archive'),
+  writeArchive: put<'path' | 'noOverwriteDirNonDir' | 'copyUIDGID'>()('/containers/{id}/archive'),
+  commit: post<
+    CommitResponse,
+    Partial<ContainerConfig>,
+    'container' | 'repo' | 'tag' | 'comment' | 'author' | 'pause' | 'changes'
+  >()('/commit'),
+  prune: post<ContainerPruneResponse, never, 'filters'>()('/containers/prune'),
+  execCreate: post<ExecCreateResponse, ExecCreateRequest>()('/containers/{id}/exec'),
+  execStart: post<never, ExecStartRequest>()('/exec/{id}/start'),
+  execInspect: get<ExecInspect>()('/exec/{id}/json'),
+  execResize: post<never, never, 'h' | 'w'>()('/exec/{id}/resize'),
+};
+
+export const imageOperations = {
+  list: get<ImageSummary[], 'all' | 'filters' | 'digests' | 'shared-size'>()('/images/json'),
+  inspect: get<ImageInspect>()('/images/{name}/json'),
+  history: get<ImageHistoryItem[]>()('/images/{name}/history'),
+  pull: post<ProgressMessage, never, 'fromImage' | 'tag' | 'platform'>()('/images/create'),
+  import: post<ProgressMessage, never, 'fromSrc' | 'repo' | 'tag' | 'message' | 'changes' | 'platform'>()(
+    '/images/create',
+  ),
+  push: post<ProgressMessage, never, 'tag' | 'platform'>()('/images/{name}/push'),
+  tag: post<never, never, 'repo' | 'tag'>()('/images/{name}/tag'),
+  remove: remove<ImageDeleteItem[], 'force' | 'noprune'>()('/images/{name}'),
+  save: get<never, 'names' | 'platform'>()('/images/get'),
+  load: post<ProgressMessage, never, 'quiet' | 'platform'>()('/images/load'),
+  search: get<ImageSearchItem[], 'term' | 'limit' | 'filters'>()('/images/search'),
+  prune: post<ImagePruneResponse, never, 'filters'>()('/images/prune'),
+  build: post<ProgressMessage, never, string>()('/build'),
+  pruneBuildCache: post<BuildPruneResponse, never, 'all' | 'keep-storage' | 'filters'>()('/build/prune'),
+  /** Gantry's own: a base image from the distribution's packages. */
+  bootstrap: post<ProgressMessage, never, 'image'>()('/gantry/images/bootstrap'),
+};
+
+export const networkOperations = {
+  list: get<Network[], 'filters'>()('/networks'),
+  create: post<NetworkCreateResponse, NetworkCreateRequest>()('/networks/create'),
+  inspect: get<Network, 'verbose' | 'scope'>()('/networks/{id}'),
+  remove: remove<never>()('/networks/{id}'),
+  connect: post<never, NetworkConnectRequest>()('/networks/{id}/connect'),
+  disconnect: post<never, NetworkDisconnectRequest>()('/networks/{id}/disconnect'),
+  prune: post<NetworkPruneResponse, never, 'filters'>()('/networks/prune'),
+};
+
+export const volumeOperations = {
+  list: get<VolumeListResponse, 'filters'>()('/volumes'),
+  create: post<Volume, VolumeCreateRequest>()('/volumes/create'),
+  inspect: get<Volume>()('/volumes/{name}'),
+  remove: remove<never, 'force'>()('/volumes/{name}'),
+  prune: post<VolumePruneResponse, never, 'filters'>()('/volumes/prune'),
+};
+
+export const systemOperations = {
+  version: get<VersionResponse>()('/version'),
+  info: get<SystemInfo>()('/info'),
+  diskUsage: get<DiskUsageResponse, 'type'>()('/system/df'),
+  events: get<EventMessage, 'since' | 'until' | 'filters'>()('/events'),
+  auth: post<AuthResponse, RegistryAuth>()('/auth'),
+};
+
+// Two calls each, so that the path's own type is inferred while answer, body and query are given.
+
+function get<Answer, Query extends string = never>() {
+  return <P extends string>(path: P): Operation<P, Answer, never, Query> => ({ method: 'GET', path });
+}
+
+function head<Query extends string = never>() {
+  return <P extends string>(path: P): Operation<P, never, never, Query> => ({ method: 'HEAD', path });
+}
+
+function post<Answer, Body, Query extends string = never>() {
+  return <P extends string>(path: P): Operation<P, Answer, Body, Query> => ({ method: 'POST', path });
+}
+
+function put<Query extends string = never>() {
+  return <P extends string>(path: P): Operation<P, never, never, Query> => ({ method: 'PUT', path });
+}
+
+function remove<Answer, Query extends string = never>() {
+  return <P extends string>(path: P): Operation<P, Answer, never, Query> => ({ method: 'DELETE', path });
+}

@@ -1,0 +1,228 @@
+import { lookup as dnsLookup } from 'node:dns';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { getCACertificates } from 'node:tls';
+import { EngineError } from '../stdx/errors.ts';
+import { isLinkLocal, withoutBrackets } from './addresses.ts';
+import { connectionError } from './connection-errors.ts';
+
+export interface HttpRequest {
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  url: URL;
+  headers?: Record<string, string>;
+  /** A stream is sent once; it needs content-length among the headers or goes out chunked. */
+  body?: Buffer | Readable;
+  signal: AbortSignal;
+  /** Accept any certificate: insecure registries and loopback. */
+  skipTlsVerify?: boolean;
+  /** The address comes from somebody else (a realm, a redirect) and must not lead to link-local addresses. */
+  foreign?: boolean;
+}
+
+export interface HttpResponse {
+  status: number;
+  statusText: string;
+  headers: IncomingHttpHeaders;
+  /** A header sent several times, value by value. */
+  headersDistinct: NodeJS.Dict<string[]>;
+  /** To be read to its end or destroyed; otherwise its connection is lost to the pool. */
+  body: IncomingMessage;
+  url: URL;
+}
+
+export interface TransportOptions {
+  userAgent: string;
+  connectTimeoutMs?: number;
+  /** Longest silence on an open connection. */
+  idleTimeoutMs?: number;
+}
+
+const maxRedirects = 10;
+
+/** HTTP to registries: pooled connections, time limits, errors in the words of Go's net/http. */
+export class Transport {
+  readonly #userAgent: string;
+  readonly #connectTimeoutMs: number;
+  readonly #idleTimeoutMs: number;
+  readonly #plain = new HttpAgent(poolOptions);
+  #verified: HttpsAgent | undefined;
+  readonly #unverified = new HttpsAgent({ ...poolOptions, rejectUnauthorized: false });
+
+  constructor(options: TransportOptions) {
+    this.#userAgent = options.userAgent;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 15_000;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    this.#verified?.destroy();
+    this.#unverified.destroy();
+  }
+
+  /**
+   * Sends a request and follows redirects of GET and HEAD. Credentials go to the first host alone.
+   * @throws EngineError `unavailable` when nobody answers, `cancelled`.
+   */
+  async fetch(request: HttpRequest): Promise<HttpResponse> {
+    let current = request;
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const response = await this.send(current);
+      const location = redirectOf(current, response);
+      if (location === undefined) return response;
+      response.body.resume();
+      current = redirected(current, location);
+    }
+    throw new EngineError('unavailable', `${inGo(request)}: stopped after ${maxRedirects} redirects`);
+  }
+
+  /** One request, one answer; redirects are answers. */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    try {
+      request.signal.throwIfAborted();
+      if (request.foreign === true) refuseLinkLocal(withoutBrackets(request.url.hostname));
+      return await this.#exchange(request);
+    } catch (error) {
+      if (request.signal.aborted) throw new EngineError('cancelled', 'context canceled', { cause: error });
+      throw connectionError(inGo(request), request.url, error);
+    }
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpResponse> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const { url } = request;
+    const secure = url.protocol === 'https:';
+    const outgoing = (secure ? httpsRequest : httpRequest)({
+      method: request.method,
+      protocol: url.protocol,
+      hostname: withoutBrackets(url.hostname),
+      port: url.port === '' ? undefined : Number(url.port),
+      path: url.pathname + url.search,
+      headers: { 'user-agent': this.#userAgent, ...request.headers },
+      agent: this.#agentFor(secure, request.skipTlsVerify === true),
+      signal: request.signal,
+      ...(request.foreign === true ? { lookup: lookupOutside } : {}),
+    });
+    outgoing.on('response', resolve);
+    outgoing.on('error', reject);
+    this.#limitTime(outgoing);
+    if (request.body === undefined || Buffer.isBuffer(request.body)) outgoing.end(request.body);
+    // An answer may come before the body is sent (401, 413); then the answer counts, not the broken pipe.
+    else pipeline(request.body, outgoing).catch(reject);
+    const body = await promise;
+    // A cut connection must end in an error of whoever reads the body, and in nothing else when nobody does.
+    body.on('error', () => {});
+    return {
+      status: body.statusCode!,
+      statusText: body.statusMessage ?? '',
+      headers: body.headers,
+      headersDistinct: body.headersDistinct,
+      body,
+      url,
+    };
+  }
+
+  #limitTime(outgoing: ReturnType<typeof httpRequest>): void {
+    outgoing.on('socket', socket => {
+      if (socket.connecting) {
+        const timer = setTimeout(() => {
+          outgoing.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' }));
+        }, this.#connectTimeoutMs);
+        socket.once('connect', () => clearTimeout(timer));
+        socket.once('close', () => clearTimeout(timer));
+      }
+    });
+    outgoing.setTimeout(this.#idleTimeoutMs, () => {
+      outgoing.destroy(Object.assign(new Error('i/o timeout'), { code: 'ESILENT' }));
+    });
+  }
+
+  #agentFor(secure: boolean, skipTlsVerify: boolean): HttpAgent {
+    if (!secure) return this.#plain;
+    if (skipTlsVerify) return this.#unverified;
+    // Node trusts its own list of authorities; a host's administrator adds to the system's.
+    this.#verified ??= new HttpsAgent({
+      ...poolOptions,
+      ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system')])],
+    });
+    return this.#verified;
+  }
+}
+
+const poolOptions = { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, timeout: 30_000 };
+
+/** Reads a body that is small by nature. @throws EngineError `unavailable` when it is longer than `limitBytes`. */
+export async function readBody(response: HttpResponse, limitBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > limitBytes) {
+        throw new EngineError('unavailable', `${response.url.origin} sent more than ${limitBytes} bytes`);
+      }
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw connectionError('reading response', response.url, error);
+  }
+  return Buffer.concat(chunks);
+}
+
+function redirectOf(request: HttpRequest, response: HttpResponse): URL | undefined {
+  const { location } = response.headers;
+  if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return undefined;
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+  if (!URL.canParse(location, request.url)) {
+    throw new EngineError('unavailable', `${inGo(request)}: failed to parse Location header "${location}"`);
+  }
+  return new URL(location, request.url);
+}
+
+function redirected(request: HttpRequest, url: URL): HttpRequest {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new EngineError(
+      'unavailable',
+      `${inGo(request)}: unsupported protocol scheme "${url.protocol.slice(0, -1)}"`,
+    );
+  }
+  if (request.url.protocol === 'https:' && url.protocol === 'http:' && request.skipTlsVerify !== true) {
+    throw new EngineError('unavailable', `${inGo(request)}: refusing a redirect from https to ${url.origin}`);
+  }
+  if (url.origin === request.url.origin) return { ...request, url };
+  const { authorization: _, ...headers } = request.headers ?? {};
+  return { ...request, url, headers, foreign: true };
+}
+
+/** As Go's url.Error begins: `Get "http://127.0.0.1:1/v2/"`. */
+function inGo(request: HttpRequest): string {
+  return `${request.method[0]}${request.method.slice(1).toLowerCase()} "${request.url}"`;
+}
+
+function refuseLinkLocal(address: string): void {
+  if (isIP(address) !== 0 && isLinkLocal(address)) {
+    throw new EngineError('unavailable', `refusing to connect to link-local address ${address}`);
+  }
+}
+
+/** Name look-up for addresses given by others: what a name resolves to is checked where it is used. */
+const lookupOutside: LookupFunction = (hostname, options, callback) => {
+  dnsLookup(hostname, options, (error, address, family) => {
+    if (error !== null) return callback(error, address, family);
+    try {
+      for (const entry of typeof address === 'string' ? [{ address }] : address)
+        refuseLinkLocal(entry.address);
+    } catch (refusal) {
+      return callback(refusal as NodeJS.ErrnoException, '', 0);
+    }
+    callback(null, address, family);
+  });
+};

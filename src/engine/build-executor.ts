@@ -1,0 +1,137 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Executor, ExecutorIo, ExecutorStep } from '../build/executor.ts';
+import type { Endpoint } from '../network/network.ts';
+import type { RuntimeMount } from '../oci/runtime-spec.ts';
+import { planSpec, type SpecInput } from '../runtime/spec.ts';
+import { Undo } from '../stdx/undo.ts';
+import { namespacePathOf } from './containers/network.ts';
+import { resolveUserIn } from './containers/root.ts';
+import type { EngineContext } from './context.ts';
+
+/**
+ * Runs the processes of RUN steps: short-lived containers that no row knows. They go through the same runtime and
+ * network as all others; what a killed daemon leaves of them belongs to nobody and is removed at the next start.
+ */
+export class BuildExecutor implements Executor {
+  readonly #context: EngineContext;
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  async run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }> {
+    const { runtime, network, storage, log } = this.#context;
+    const undo = new Undo();
+    try {
+      undo.push('the network', () => network.release(step.id));
+      const endpoint = this.#allocate(step);
+      const directory = join(storage.paths.containers, `build-${step.id}`);
+      undo.push('the files', () => rm(directory, { recursive: true, force: true }));
+      const files = await this.#writeFiles(step, directory);
+      return await runtime.runDirect({
+        id: step.id,
+        spec: planSpec(this.#specInput(step, files), runtime.host),
+        stdout: io.stdout,
+        stderr: io.stderr,
+        signal,
+        beforeStart: pid => this.#connect(step, endpoint, pid),
+      });
+    } finally {
+      await undo.run(log);
+    }
+  }
+
+  #allocate(step: ExecutorStep): Endpoint | undefined {
+    if (step.network === 'host') return undefined;
+    return this.#context.network.allocate({
+      containerId: step.id,
+      containerName: step.hostname,
+      network: step.network === 'default' ? 'bridge' : step.network,
+    });
+  }
+
+  #connect(step: ExecutorStep, endpoint: Endpoint | undefined, pid: number): void {
+    const { network } = this.#context;
+    const path = namespacePathOf(pid);
+    if (endpoint?.driver === 'null') network.bringLoopbackUp(path);
+    if (endpoint?.driver !== 'bridge') return;
+    network.connect(endpoint, path, { interfaceName: 'eth0' });
+    if (network.needsResolver(step.id)) network.startResolver(step.id, path, { dns: [] });
+  }
+
+  async #writeFiles(step: ExecutorStep, directory: string): Promise<RuntimeMount[]> {
+    const texts = this.#context.network.filesFor({
+      containerId: step.id,
+      hostname: step.hostname,
+      domainname: '',
+      networkMode: step.network,
+      extraHosts: step.extraHosts,
+      dns: [],
+      dnsSearch: [],
+      dnsOptions: [],
+    });
+    await mkdir(directory, { recursive: true });
+    const files = { hosts: texts.hosts, 'resolv.conf': texts.resolvConf };
+    return Promise.all(
+      Object.entries(files).map(async ([name, text]): Promise<RuntimeMount> => {
+        const source = join(directory, name);
+        await writeFile(source, text, { mode: 0o644 });
+        return { destination: `/etc/${name}`, source, type: 'bind', options: ['rbind', 'rprivate'] };
+      }),
+    );
+  }
+
+  #specInput(step: ExecutorStep, files: RuntimeMount[]): SpecInput {
+    const user = resolveUserIn(step.rootfs, step.user, []);
+    const { limits } = step;
+    const hasHome = step.env.some(entry => entry.startsWith('HOME='));
+    return {
+      id: step.id,
+      rootfs: step.rootfs,
+      hostname: step.hostname,
+      process: {
+        args: step.args,
+        env: [...step.env, ...(hasHome ? [] : [`HOME=${user.home}`])],
+        cwd: step.cwd,
+        uid: user.uid,
+        gid: user.gid,
+        additionalGids: user.additionalGids,
+        tty: false,
+        capabilities: { add: [], drop: [], privileged: false },
+        rlimits: limits.ulimits.map(({ name, soft, hard }) => ({
+          type: `RLIMIT_${name.toUpperCase()}`,
+          soft,
+          hard,
+        })),
+      },
+      mounts: [...files, ...step.mounts.map(stepMount)],
+      shmSizeBytes: limits.shmSizeBytes || this.#context.settings.defaultShmSizeBytes,
+      namespaces: {
+        pid: 'private',
+        ipc: 'private',
+        uts: 'private',
+        network: step.network === 'host' ? 'host' : 'private',
+        cgroup: this.#context.runtime.info.cgroupVersion === 2 ? 'private' : 'host',
+        user: 'host',
+      },
+      resources: limits,
+      cgroupsPath: join('/', limits.cgroupParent || this.#context.settings.cgroupParent || 'gantry', step.id),
+      security: { seccomp: 'default' },
+    };
+  }
+}
+
+function stepMount(mount: ExecutorStep['mounts'][number]): RuntimeMount {
+  if (mount.type === 'tmpfs') {
+    const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
+    return {
+      destination: mount.target,
+      source: 'tmpfs',
+      type: 'tmpfs',
+      options: ['nosuid', 'nodev', ...size],
+    };
+  }
+  const options = ['rbind', 'rprivate', ...(mount.readOnly ? ['ro'] : [])];
+  return { destination: mount.target, source: mount.source, type: 'bind', options };
+}

@@ -1,0 +1,83 @@
+import { applyChanges } from '../../build/changes.ts';
+import type { HistoryEntry, ImageConfig, ImageRunConfig } from '../../oci/image.ts';
+import type { EngineContext } from '../context.ts';
+import type { CommitOptions } from '../engine.ts';
+import { publishContainerEvent } from './attributes.ts';
+import type { ContainerConfig } from './config.ts';
+import type { ContainerRecord } from './container.ts';
+import { mergeConfig } from './merge.ts';
+
+/** An image of a container's root as it is now, with the container's configuration as its own. */
+export async function commitContainer(
+  context: EngineContext,
+  ref: string,
+  options: CommitOptions,
+): Promise<{ imageId: string }> {
+  const record = context.containers.get(ref);
+  const owner = `commit:${record.id}`;
+  const pauses = options.pause && record.state.status === 'running';
+  const config = applyChanges(runConfigOf(configOf(record, options)), options.changes);
+  const layer = await context.locks.run(record.id, async () => {
+    if (pauses) await context.runtime.pause(record.id);
+    try {
+      return await context.storage.snapshots.commit(record.id, { owner, keep: true });
+    } finally {
+      if (pauses) await context.runtime.resume(record.id);
+    }
+  });
+  try {
+    const base = context.images.get(record.imageId);
+    const created = new Date().toISOString();
+    const entry: HistoryEntry = {
+      created,
+      author: options.author || undefined,
+      created_by: [record.path, ...record.args].join(' '),
+      comment: options.comment || undefined,
+    };
+    const imageConfig: Omit<ImageConfig, 'rootfs'> = {
+      ...record.platform,
+      created,
+      author: options.author || undefined,
+      comment: options.comment || undefined,
+      container: record.id,
+      config,
+      history: [...(base?.config.history ?? []), entry],
+    };
+    const image = await context.images.create(imageConfig, {
+      layers: context.storage.layers.chain(layer.chainId),
+      parent: record.imageId,
+    });
+    if (options.repository) {
+      context.images.tag(image.id, `${options.repository}:${options.tag || 'latest'}`);
+    }
+    publishContainerEvent(context, record, 'commit', { comment: options.comment ?? '', imageID: image.id });
+    return { imageId: image.id };
+  } finally {
+    context.storage.layers.dereference(owner);
+  }
+}
+
+/** The caller's configuration has the container's below it, all but its triggers (moby, daemon/commit.go, merge). */
+function configOf({ config }: ContainerRecord, { config: asked }: CommitOptions): ContainerConfig {
+  return asked === undefined
+    ? config
+    : { ...mergeConfig(asked, runConfigOf(config)), onBuild: asked.onBuild };
+}
+
+function runConfigOf(config: ContainerConfig): ImageRunConfig {
+  const set = (names: string[]) => Object.fromEntries(names.map(name => [name, {}]));
+  return {
+    User: config.user,
+    ExposedPorts: config.exposedPorts.length > 0 ? set(config.exposedPorts) : undefined,
+    Env: config.env,
+    Entrypoint: config.entrypoint,
+    Cmd: config.cmd,
+    Volumes: config.volumes.length > 0 ? set(config.volumes) : undefined,
+    WorkingDir: config.workingDir,
+    Labels: config.labels,
+    StopSignal: config.stopSignal,
+    Healthcheck: config.healthcheck,
+    Shell: config.shell,
+    OnBuild: config.onBuild,
+  };
+}

@@ -1,0 +1,82 @@
+import type { Digest } from '../../oci/digest.ts';
+import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
+
+export type Status = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+
+/** What a container is doing, and how its last run ended. Times are milliseconds since the epoch, 0 for never. */
+export interface ContainerState {
+  status: Status;
+  /** Process id of the container's first process on the host; 0 when it does not run. */
+  pid: number;
+  exitCode: number;
+  /** Why the last start failed; '' otherwise. */
+  error: string;
+  oomKilled: boolean;
+  startedAtMs: number;
+  finishedAtMs: number;
+  health?: HealthState;
+}
+
+export interface HealthState {
+  status: 'starting' | 'healthy' | 'unhealthy';
+  failingStreak: number;
+  /** Newest last, five at most, as Docker keeps them. */
+  log: { startMs: number; endMs: number; exitCode: number; output: string }[];
+}
+
+/** A mount as resolved at creation: bind sources and volume names are settled, the order is the mounting order. */
+export interface ResolvedMount {
+  type: 'bind' | 'volume' | 'tmpfs';
+  /** Volume name for volumes, '' otherwise. */
+  name: string;
+  /** Host path for binds; undefined for tmpfs. */
+  source: string;
+  target: string;
+  driver: string;
+  /** As typed after the second colon: `ro,z`. */
+  mode: string;
+  readWrite: boolean;
+  propagation: string;
+  /** Copy the image's content into a new, empty volume. */
+  copyUp: boolean;
+  /** Made for this container alone: goes with `rm -v` and `--rm`. */
+  anonymous: boolean;
+  /** For `--mount type=volume,volume-subpath`. */
+  subpath?: string;
+  tmpfsOptions?: string[];
+  nonRecursive?: boolean;
+  /** Given by --mount, whose JSON inspect shows in HostConfig.Mounts. */
+  fromMountFlag?: boolean;
+}
+
+/** All the engine knows of one container; a row of the `containers` table holds it as JSON. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** Without the leading slash. */
+  name: string;
+  readonly createdAtMs: number;
+  /** Image id; the layers stay referenced while the container exists, also when the image is untagged. */
+  readonly imageId: Digest;
+  readonly platform: { os: string; architecture: string; variant?: string };
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  /** By network name. */
+  endpoints: Record<string, EndpointRequest>;
+  mounts: ResolvedMount[];
+  /** First process: program and arguments, as inspect's Path and Args. */
+  path: string;
+  args: string[];
+  state: ContainerState;
+  restartCount: number;
+  /** The user stopped it: restart policies do not start it again until the user does. */
+  manuallyStopped: boolean;
+  driver: string;
+  /** Name of the OCI runtime that runs it, as /info lists them. */
+  runtime: string;
+}
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface WaitResult {
+  exitCode: number;
+}

@@ -1,0 +1,254 @@
+import { rm } from 'node:fs/promises';
+import type { Image } from '../../images/store.ts';
+import { defaultMaskedPaths, defaultReadonlyPaths } from '../../runtime/defaults.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import { Undo } from '../../stdx/undo.ts';
+import type { EngineContext } from '../context.ts';
+import { publishContainerEvent } from './attributes.ts';
+import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
+import type { ContainerRecord, ResolvedMount } from './container.ts';
+import { bindSourceExists, containerDirectory, makeContainerDirectory } from './directory.ts';
+import { mergeConfig } from './merge.ts';
+import { type PlannedMount, planMounts } from './mounts.ts';
+import { newId, randomName, requireValidName } from './names.ts';
+import { validateContainerConfig, validateEndpoints, validateHostConfig } from './validate.ts';
+
+/**
+ * Makes a container: a row, a writable snapshot of the image, its anonymous volumes. Nothing runs and nothing is
+ * mounted. The row is written last, so that a crash leaves only things that no row owns, which the next start removes.
+ */
+export async function createContainer(
+  context: EngineContext,
+  request: CreateRequest,
+): Promise<{ id: string; warnings: string[] }> {
+  // Most containers are started right after they are made.
+  context.runtime.anticipateStart();
+  const id = newId();
+  const name = chooseName(context, request.name);
+  const image = context.images.resolve(request.config.image);
+  requirePlatform(image, request.platform);
+  validateContainerConfig(request.config);
+  validateHostConfig(request.hostConfig, request.config);
+  const config = mergeConfig(request.config, image.config.config ?? {});
+  const hostConfig = settleHostConfig(context, request.hostConfig);
+  const { networkMode, endpoints } = settleNetworks(context, request, hostConfig.networkMode);
+  hostConfig.networkMode = networkMode;
+  settleNames(context, id, config, hostConfig);
+  for (const link of hostConfig.links) requireLinked(context, link);
+  const planned = planMounts(config, hostConfig, ref => named(context, ref).mounts);
+  await requireBindSources(planned);
+
+  const undo = new Undo();
+  try {
+    undo.push('the container directory', () =>
+      rm(containerDirectory(context, id), { recursive: true, force: true }),
+    );
+    await makeContainerDirectory(context, id);
+    undo.push('the snapshot', () => context.storage.snapshots.remove(id));
+    await context.storage.snapshots.create(id, image.chainId);
+    const mounts = await settleMounts(context, planned, undo);
+    const record = newRecord({ context, id, name, image, config, hostConfig, endpoints, mounts });
+    context.containers.add(record);
+    publishContainerEvent(context, record, 'create');
+    return { id, warnings: warningsFor(context, hostConfig) };
+  } catch (error) {
+    await undo.run(context.log);
+    throw error;
+  }
+}
+
+function chooseName(context: EngineContext, asked: string | undefined): string {
+  if (asked === undefined) return randomName(name => context.containers.hasName(name));
+  requireValidName(asked);
+  context.containers.requireFreeName(asked);
+  return asked;
+}
+
+function requirePlatform(image: Image, platform: string | undefined): void {
+  if (platform === undefined || platform === '') return;
+  const [os, architecture] = platform.split('/');
+  if (os === image.config.os && (architecture === undefined || architecture === image.config.architecture))
+    return;
+  throw new EngineError(
+    'notFound',
+    `image with reference ${image.references[0] ?? image.id} was found but its platform (${image.config.os}/${image.config.architecture}) does not match the specified platform (${platform})`,
+  );
+}
+
+/** Fills in what the daemon decides where the caller left it open. */
+function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig {
+  const settings = context.settings;
+  return {
+    ...asked,
+    shmSizeBytes: asked.shmSizeBytes || settings.defaultShmSizeBytes,
+    logConfig:
+      asked.logConfig.type === ''
+        ? { type: settings.logDriver, config: { ...settings.logOptions, ...asked.logConfig.config } }
+        : asked.logConfig,
+    ipcMode: asked.ipcMode || 'private',
+    runtime: asked.runtime || context.runtime.info.name,
+    cgroupnsMode: asked.cgroupnsMode || (context.runtime.info.cgroupVersion === 2 ? 'private' : 'host'),
+    networkMode: asked.networkMode || 'default',
+    memorySwapBytes:
+      asked.memoryBytes > 0 && asked.memorySwapBytes === 0 ? asked.memoryBytes * 2 : asked.memorySwapBytes,
+    oomKillDisable: asked.oomKillDisable,
+    maskedPaths:
+      asked.maskedPaths ??
+      (asked.privileged ? undefined : [...defaultMaskedPaths, ...context.runtime.host.throttlePaths]),
+    readonlyPaths: asked.readonlyPaths ?? (asked.privileged ? undefined : [...defaultReadonlyPaths]),
+  };
+}
+
+/** Names of networks and containers become what stays true when they are renamed, where Docker does so. */
+function settleNetworks(
+  context: EngineContext,
+  request: CreateRequest,
+  mode: string,
+): { networkMode: string; endpoints: ContainerRecord['endpoints'] } {
+  validateEndpoints(mode, request.endpoints);
+  if (mode.startsWith('container:')) {
+    if (request.config.hostname !== '') {
+      throw new EngineError('invalid', 'conflicting options: hostname and the network mode');
+    }
+    const other = named(context, mode.slice('container:'.length));
+    return { networkMode: `container:${other.id}`, endpoints: {} };
+  }
+  const primary = mode === 'default' ? 'bridge' : mode;
+  const endpoints: ContainerRecord['endpoints'] = {};
+  const asked = Object.entries(request.endpoints);
+  const own = asked.find(([name]) => name === mode || name === primary);
+  // A network that does not exist is the start's affair, as in Docker: clients take "not found" for the image.
+  const nameOf = (ref: string) => context.network.find(ref)?.name ?? ref;
+  endpoints[nameOf(primary)] = own?.[1] ?? { aliases: [], links: [], driverOptions: {} };
+  for (const [name, endpoint] of asked) {
+    if (name === own?.[0]) continue;
+    endpoints[nameOf(name)] = endpoint;
+  }
+  return { networkMode: mode, endpoints };
+}
+
+/** Another container the caller names. Not `notFound` when there is none: clients take that for the image. */
+function named(context: EngineContext, ref: string): ContainerRecord {
+  const other = context.containers.find(ref);
+  if (other === undefined) throw new EngineError('invalid', `No such container: ${ref}`);
+  return other;
+}
+
+function requireLinked(context: EngineContext, link: string): void {
+  const [ref = ''] = link.split(':', 1);
+  if (context.containers.find(ref) !== undefined) return;
+  throw new EngineError('invalid', `could not get container for ${ref}: No such container: ${ref}`);
+}
+
+function settleNames(
+  context: EngineContext,
+  id: string,
+  config: ContainerConfig,
+  hostConfig: HostConfig,
+): void {
+  if (config.hostname !== '' || hostConfig.utsMode === 'host') return;
+  if (hostConfig.networkMode === 'host') return;
+  if (hostConfig.networkMode.startsWith('container:')) {
+    const other = named(context, hostConfig.networkMode.slice('container:'.length));
+    config.hostname = other.config.hostname;
+    config.domainname = other.config.domainname;
+    return;
+  }
+  config.hostname = id.slice(0, 12);
+}
+
+async function requireBindSources(mounts: PlannedMount[]): Promise<void> {
+  for (const mount of mounts) {
+    if (mount.type !== 'bind' || mount.createSource || (await bindSourceExists(mount.source))) continue;
+    throw new EngineError(
+      'invalid',
+      `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
+    );
+  }
+}
+
+async function settleMounts(
+  context: EngineContext,
+  planned: PlannedMount[],
+  undo: Undo,
+): Promise<ResolvedMount[]> {
+  const mounts: ResolvedMount[] = [];
+  for (const { createSource: _, labels, driverOptions, ...mount } of planned) {
+    if (mount.type !== 'volume') {
+      mounts.push(mount);
+      continue;
+    }
+    const name = mount.name === '' ? newId() : mount.name;
+    if (context.storage.volumes.find(name) === undefined) {
+      const volume = await context.storage.volumes.create({
+        name,
+        driver: mount.driver,
+        labels: mount.anonymous ? { 'com.docker.volume.anonymous': '', ...labels } : labels,
+        options: driverOptions,
+      });
+      undo.push(`volume ${name}`, () => context.storage.volumes.remove(name, { force: true }));
+      context.events.publish('volume', 'create', volume.name, { driver: volume.driver });
+    }
+    mounts.push({ ...mount, name, source: context.storage.volumes.pathOf(name) });
+  }
+  return mounts;
+}
+
+interface NewRecordParts {
+  context: EngineContext;
+  id: string;
+  name: string;
+  image: Image;
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  endpoints: ContainerRecord['endpoints'];
+  mounts: ResolvedMount[];
+}
+
+function newRecord(parts: NewRecordParts): ContainerRecord {
+  const { context, id, name, image, config, hostConfig, endpoints, mounts } = parts;
+  const [path = '', ...args] = [...(config.entrypoint ?? []), ...(config.cmd ?? [])];
+  const { os, architecture, variant } = image.config;
+  return {
+    id,
+    name,
+    createdAtMs: Date.now(),
+    imageId: image.id,
+    platform: { os, architecture, variant },
+    config,
+    hostConfig,
+    endpoints,
+    mounts,
+    path,
+    args,
+    state: {
+      status: 'created',
+      pid: 0,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAtMs: 0,
+      finishedAtMs: 0,
+    },
+    restartCount: 0,
+    manuallyStopped: false,
+    driver: context.storage.snapshots.driver,
+    runtime: hostConfig.runtime,
+  };
+}
+
+function warningsFor(context: EngineContext, hostConfig: HostConfig): string[] {
+  const warnings: string[] = [];
+  if (hostConfig.oomKillDisable && hostConfig.memoryBytes === 0) {
+    warnings.push(
+      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+    );
+  }
+  if (hostConfig.networkMode === 'host' && Object.keys(hostConfig.portBindings).length > 0) {
+    warnings.push('Published ports are discarded when using host network mode');
+  }
+  if (context.runtime.info.cgroupVersion === 2 && hostConfig.oomKillDisable) {
+    warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.');
+  }
+  return warnings;
+}

@@ -1,0 +1,84 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf } from '../../stdx/errors.ts';
+import type { EngineContext } from '../context.ts';
+
+/**
+ * What a container has on disk, besides its snapshot and its volumes:
+ *
+ *     <data-root>/containers/<id>/
+ *       hosts, hostname, resolv.conf     written at every start, bind-mounted over the files in /etc
+ *       shm/                             mount point of /dev/shm when others may share it
+ *       log, log.1, log.2.gz ...         captured output, newest first; written by the monitor
+ */
+export function containerDirectory(context: Pick<EngineContext, 'storage'>, id: string): string {
+  return join(containersRoot(context), id);
+}
+
+export interface ContainerFiles {
+  hosts: string;
+  hostname: string;
+  resolvConf: string;
+  log: string;
+  sharedMemory: string;
+}
+
+export function containerFiles(context: Pick<EngineContext, 'storage'>, id: string): ContainerFiles {
+  const directory = containerDirectory(context, id);
+  return {
+    hosts: join(directory, 'hosts'),
+    hostname: join(directory, 'hostname'),
+    resolvConf: join(directory, 'resolv.conf'),
+    log: join(directory, 'log'),
+    sharedMemory: join(directory, 'shm'),
+  };
+}
+
+export async function makeContainerDirectory(context: EngineContext, id: string): Promise<void> {
+  await mkdir(containerDirectory(context, id), { recursive: true, mode: 0o710 });
+}
+
+/** World-readable whatever the daemon's umask, as processes in the container of any user read them. */
+export function writeContainerFiles(
+  context: EngineContext,
+  id: string,
+  texts: { hosts: string; hostname: string; resolvConf: string },
+): void {
+  const files = containerFiles(context, id);
+  writeFileSync(files.hosts, texts.hosts, { mode: 0o644 });
+  writeFileSync(files.hostname, texts.hostname, { mode: 0o644 });
+  writeFileSync(files.resolvConf, texts.resolvConf, { mode: 0o644 });
+}
+
+/** Directories of containers that no longer exist: what a killed create or remove left. */
+export function removeUnknownDirectories(context: EngineContext): void {
+  for (const entry of listOrNothing(containersRoot(context))) {
+    if (context.containers.find(entry) === undefined) {
+      rmSync(join(containersRoot(context), entry), { recursive: true, force: true });
+    }
+  }
+}
+
+export async function bindSourceExists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+function containersRoot(context: Pick<EngineContext, 'storage'>): string {
+  return context.storage.paths.containers;
+}
+
+function listOrNothing(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,157 @@
+import type { Endpoint, PortProtocol, PortRequest } from '../../network/network.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import type { EngineContext } from '../context.ts';
+import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
+import type { ContainerRecord } from './container.ts';
+import { writeContainerFiles } from './directory.ts';
+
+/** Where a process's network namespace can be entered. */
+export function namespacePathOf(pid: number): string {
+  return `/proc/${pid}/ns/net`;
+}
+
+/** Whether the container has a network namespace of its own with links in it. */
+export function hasOwnNetwork(record: ContainerRecord): boolean {
+  const { networkMode } = record.hostConfig;
+  return networkMode !== 'host' && !networkMode.startsWith('container:') && !record.config.networkDisabled;
+}
+
+/** Reserves addresses on all of the container's networks; the kernel does not change yet. */
+export function allocateEndpoints(context: EngineContext, record: ContainerRecord): Endpoint[] {
+  return Object.entries(record.endpoints).map(([network, request]) =>
+    allocateEndpoint(context, record, network, request),
+  );
+}
+
+function allocateEndpoint(
+  context: EngineContext,
+  record: ContainerRecord,
+  network: string,
+  request: EndpointRequest,
+): Endpoint {
+  if (Object.keys(request.driverOptions).length > 0) {
+    throw new EngineError('notImplemented', 'driver options of an endpoint are not supported yet');
+  }
+  return context.network.allocate({
+    containerId: record.id,
+    containerName: record.name,
+    network,
+    ipv4: request.ipv4Address,
+    ipv6: request.ipv6Address,
+    macAddress: request.macAddress ?? record.config.macAddress,
+    gatewayPriority: request.gatewayPriority,
+    aliases: request.aliases,
+    links: linksOf(context, [...record.hostConfig.links, ...request.links]),
+    hostname: record.config.hostname,
+  });
+}
+
+/** `container:alias` lines, as alias -> container id. @throws notFound */
+function linksOf(context: EngineContext, links: readonly string[]): Record<string, string> {
+  const entries = links.map(link => {
+    const [target = '', alias] = link.split(':', 2);
+    const other = context.containers.get(target);
+    return [alias ?? other.name, other.id] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Gives the running process its links, addresses, routes, name server and published ports. */
+export function connectNetworks(
+  context: EngineContext,
+  record: ContainerRecord,
+  endpoints: Endpoint[],
+  pid: number,
+): void {
+  const path = namespacePathOf(pid);
+  let index = 0;
+  for (const endpoint of endpoints) {
+    if (endpoint.driver === 'null') context.network.bringLoopbackUp(path);
+    if (endpoint.driver !== 'bridge') continue;
+    context.network.connect(endpoint, path, { interfaceName: `eth${index++}` });
+    publishConnect(context, record, endpoint);
+  }
+  if (context.network.needsResolver(record.id)) {
+    context.network.startResolver(record.id, path, { dns: record.hostConfig.dns });
+  }
+  const ports = portRequests(record.config, record.hostConfig);
+  if (ports.length > 0 && index > 0) context.network.publish(record.id, ports);
+}
+
+/** Puts a running container on one more network. */
+export async function connectEndpoint(
+  context: EngineContext,
+  record: ContainerRecord,
+  network: string,
+  request: EndpointRequest,
+  namespacePath: string,
+): Promise<void> {
+  const endpoint = allocateEndpoint(context, record, network, request);
+  try {
+    context.network.connect(endpoint, namespacePath);
+  } catch (error) {
+    context.network.releaseEndpoint(endpoint);
+    throw error;
+  }
+  if (context.network.needsResolver(record.id)) {
+    context.network.startResolver(record.id, namespacePath, { dns: record.hostConfig.dns });
+  }
+  publishConnect(context, record, endpoint);
+}
+
+function publishConnect(context: EngineContext, record: ContainerRecord, endpoint: Endpoint): void {
+  context.events.publish('network', 'connect', endpoint.networkId, {
+    container: record.id,
+    name: endpoint.networkName,
+    type: endpoint.driver,
+  });
+}
+
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf as they must be for the endpoints the container has now. */
+export function writeNetworkFiles(context: EngineContext, record: ContainerRecord): void {
+  const { config, hostConfig } = record;
+  const texts = context.network.filesFor({
+    containerId: record.id,
+    hostname: config.hostname,
+    domainname: config.domainname,
+    networkMode: hostConfig.networkMode,
+    extraHosts: hostConfig.extraHosts,
+    dns: hostConfig.dns,
+    dnsSearch: hostConfig.dnsSearch,
+    dnsOptions: hostConfig.dnsOptions,
+  });
+  writeContainerFiles(context, record.id, texts);
+}
+
+/**
+ * `-p` and `-P` as the network room wants them.
+ * @throws invalid for ports that are none
+ */
+export function portRequests(config: ContainerConfig, hostConfig: HostConfig): PortRequest[] {
+  const requests: PortRequest[] = [];
+  for (const [port, bindings] of Object.entries(hostConfig.portBindings)) {
+    const { containerPort, protocol } = parsePort(port);
+    for (const binding of bindings.length === 0 ? [{ hostIp: '', hostPort: '' }] : bindings) {
+      requests.push({ containerPort, protocol, hostIp: binding.hostIp, hostPort: binding.hostPort });
+    }
+  }
+  if (!hostConfig.publishAllPorts) return requests;
+  for (const port of config.exposedPorts) {
+    if (port in hostConfig.portBindings) continue;
+    requests.push({ ...parsePort(port), hostIp: '', hostPort: '' });
+  }
+  return requests;
+}
+
+/** `80/tcp`; without a protocol it is tcp. @throws invalid */
+export function parsePort(text: string): { containerPort: number; protocol: PortProtocol } {
+  const [number = '', protocol = 'tcp'] = text.split('/');
+  const containerPort = Number(number);
+  if (!/^\d+$/.test(number) || containerPort < 1 || containerPort > 65535) {
+    throw new EngineError('invalid', `invalid port specification: "${text}"`);
+  }
+  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp') {
+    throw new EngineError('invalid', `invalid port protocol in "${text}": want tcp, udp or sctp`);
+  }
+  return { containerPort, protocol };
+}

@@ -1,0 +1,22 @@
+import type { EngineContext } from '../context.ts';
+import type { ContainerRecord } from './container.ts';
+import { removeContainer } from './remove.ts';
+import { isUp } from './stop.ts';
+
+/** Removes every container that does not run and that the caller's filter lets through. */
+export async function pruneContainers(
+  context: EngineContext,
+  matches: (container: ContainerRecord) => boolean,
+): Promise<{ deleted: string[]; reclaimedBytes: number }> {
+  const deleted: string[] = [];
+  let reclaimedBytes = 0;
+  for (const record of context.containers.list()) {
+    if (isUp(record) || record.state.status === 'removing' || !matches(record)) continue;
+    const bytes = await context.storage.snapshots.sizeOf(record.id);
+    await removeContainer(context, record.id, {});
+    deleted.push(record.id);
+    reclaimedBytes += bytes;
+  }
+  context.events.publish('container', 'prune', '', { reclaimed: String(reclaimedBytes) });
+  return { deleted, reclaimedBytes };
+}

@@ -1,0 +1,56 @@
+import { within } from '../../stdx/errors.ts';
+import { unmountSharedMemory } from '../../storage/shared-memory.ts';
+import type { EngineContext } from '../context.ts';
+import type { ContainerRecord } from './container.ts';
+import { containerFiles } from './directory.ts';
+
+/**
+ * Gives back what a run holds: ports, addresses, the runtime's state, mounts. Every step may find its part gone
+ * already; one that fails is logged and the others go on, as the next start of the daemon tries again.
+ */
+export async function releaseContainer(context: EngineContext, record: ContainerRecord): Promise<void> {
+  await attempt(context, record, 'releasing its network', () => releaseNetwork(context, record));
+  await attempt(context, record, 'deleting its runtime state', () => context.runtime.delete(record.id));
+  await attempt(context, record, 'unmounting its root', () => context.storage.snapshots.unmount(record.id));
+  if (record.hostConfig.ipcMode === 'shareable') {
+    await attempt(context, record, 'unmounting its shared memory', () =>
+      unmountSharedMemory(containerFiles(context, record.id).sharedMemory),
+    );
+  }
+  await attempt(context, record, 'unmounting its volumes', () => releaseVolumes(context, record));
+}
+
+function releaseNetwork(context: EngineContext, record: ContainerRecord): void {
+  for (const endpoint of context.network.endpointsOfContainer(record.id)) {
+    context.events.publish('network', 'disconnect', endpoint.networkId, {
+      container: record.id,
+      name: endpoint.networkName,
+      type: endpoint.driver,
+    });
+  }
+  context.network.release(record.id);
+}
+
+async function releaseVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
+  for (const mount of record.mounts) {
+    if (mount.type !== 'volume') continue;
+    await context.storage.volumes.unmount(mount.name, record.id);
+    context.events.publish('volume', 'unmount', mount.name, { container: record.id, driver: mount.driver });
+  }
+}
+
+async function attempt(
+  context: EngineContext,
+  record: ContainerRecord,
+  doing: string,
+  work: () => Promise<void> | void,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    context.log.error(
+      { container: record.id, err: within(doing, error) },
+      'a part of a stopped container remains',
+    );
+  }
+}

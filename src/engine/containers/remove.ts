@@ -1,0 +1,93 @@
+import { rm } from 'node:fs/promises';
+import { SIGKILL } from '../../runtime/signals.ts';
+import { EngineError, within } from '../../stdx/errors.ts';
+import type { EngineContext } from '../context.ts';
+import { publishContainerEvent } from './attributes.ts';
+import type { ContainerRecord } from './container.ts';
+import { containerDirectory } from './directory.ts';
+import { isUp, terminate } from './stop.ts';
+
+export interface RemoveOptions {
+  force?: boolean;
+  /** Anonymous volumes go too. */
+  volumes?: boolean;
+}
+
+/** @throws notFound; conflict when it runs and `force` is not set, or another request removes it already */
+export async function removeContainer(
+  context: EngineContext,
+  ref: string,
+  options: RemoveOptions,
+): Promise<void> {
+  const record = context.containers.get(ref);
+  if (record.state.status === 'removing') {
+    throw new EngineError('conflict', `removal of container ${ref} is already in progress`);
+  }
+  if (isUp(record)) {
+    if (!options.force) throw refusal(record);
+    context.restarts.forget(record.id);
+    if (record.state.status === 'restarting') record.state.status = 'exited';
+    else await terminate(context, record, SIGKILL, 0);
+  }
+  await context.locks.run(record.id, async () => {
+    // With --rm the exit itself has removed it by now.
+    if (context.containers.find(record.id) === undefined) return;
+    await removeStopped(context, record, { volumes: options.volumes ?? false });
+  });
+}
+
+function refusal(record: ContainerRecord): EngineError {
+  const { status } = record.state;
+  if (status === 'paused') {
+    return new EngineError(
+      'conflict',
+      `You cannot remove a paused container ${record.id}. Unpause and then stop the container before attempting removal or force remove`,
+    );
+  }
+  return new EngineError(
+    'conflict',
+    `You cannot remove a ${status} container ${record.id}. Stop the container before attempting removal or force remove`,
+  );
+}
+
+/**
+ * Removes a container that does not run; the caller holds its lock. The row is marked first and goes last: a removal
+ * that was cut off is finished by the next start of the daemon.
+ */
+export async function removeStopped(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { volumes: boolean },
+): Promise<void> {
+  const { id } = record;
+  record.state.status = 'removing';
+  context.containers.save(record);
+  context.restarts.forget(id);
+  context.execs.forgetContainer(id);
+  try {
+    await context.storage.snapshots.remove(id);
+    await rm(containerDirectory(context, id), { recursive: true, force: true });
+    if (options.volumes) await removeAnonymousVolumes(context, record);
+  } catch (error) {
+    record.state.status = 'dead';
+    record.state.error = within('removing the container', error).message;
+    context.containers.save(record);
+    throw within(`removing container ${id}`, error);
+  }
+  context.containers.delete(record);
+  await context.storage.layers.removeUnreferenced();
+  publishContainerEvent(context, record, 'destroy');
+  context.waits.removed(record);
+}
+
+async function removeAnonymousVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
+  for (const mount of record.mounts) {
+    if (mount.type !== 'volume' || !mount.anonymous) continue;
+    const shared = context.containers
+      .list()
+      .some(other => other.id !== record.id && other.mounts.some(used => used.name === mount.name));
+    if (shared) continue;
+    await context.storage.volumes.remove(mount.name, { force: true });
+    context.events.publish('volume', 'destroy', mount.name, { driver: mount.driver });
+  }
+}

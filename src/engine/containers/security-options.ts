@@ -1,0 +1,52 @@
+import { parseSeccompProfile, type SeccompProfile } from '../../runtime/seccomp.ts';
+import { EngineError } from '../../stdx/errors.ts';
+
+export interface SecurityOptions {
+  seccomp: 'default' | 'unconfined' | SeccompProfile;
+  noNewPrivileges: boolean;
+  apparmorProfile?: string;
+  selinuxLabel?: string;
+}
+
+/**
+ * `--security-opt` values: `seccomp=unconfined`, `seccomp=<profile JSON>` (clients send the file's content),
+ * `no-new-privileges[:true]`, `apparmor=<profile>`, `label=disable`.
+ * @throws invalid for unknown ones, notImplemented for SELinux labels of one's own
+ */
+export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
+  const parsed: SecurityOptions = { seccomp: 'default', noNewPrivileges: false };
+  for (const option of options) {
+    const [, name = '', value] = /^([^=:]+)(?:[=:]([\s\S]*))?$/.exec(option) ?? [];
+    switch (name) {
+      case 'no-new-privileges':
+        parsed.noNewPrivileges = parseBoolean(value, option);
+        break;
+      case 'seccomp':
+        parsed.seccomp = parseSeccomp(value ?? '');
+        break;
+      case 'apparmor':
+        parsed.apparmorProfile = value === 'unconfined' ? undefined : value;
+        break;
+      case 'label':
+        if (value !== 'disable') {
+          throw new EngineError('notImplemented', `security option "${option}" is not supported yet`);
+        }
+        break;
+      default:
+        throw new EngineError('invalid', `invalid --security-opt 2: "${option}"`);
+    }
+  }
+  return parsed;
+}
+
+function parseBoolean(value: string | undefined, option: string): boolean {
+  if (value === undefined || value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw new EngineError('invalid', `invalid --security-opt 2: "${option}"`);
+}
+
+function parseSeccomp(value: string): SecurityOptions['seccomp'] {
+  if (value === 'unconfined') return 'unconfined';
+  if (value === '' || value === 'builtin') return 'default';
+  return parseSeccompProfile(value);
+}

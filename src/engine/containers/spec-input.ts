@@ -1,0 +1,239 @@
+import { join, posix } from 'node:path';
+import type { RuntimeMount, RuntimeThrottle } from '../../oci/runtime-spec.ts';
+import { allHostDevices, type DeviceGrant, deviceNumber, grantDevices } from '../../runtime/devices.ts';
+import type { NamespaceChoice, ProcessInput, ResourceInput, SpecInput } from '../../runtime/spec.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import type { EngineSettings } from '../context.ts';
+import type { HostConfig, Resources, ThrottleDevice } from './config.ts';
+import type { ContainerRecord, ResolvedMount } from './container.ts';
+import type { ContainerFiles } from './directory.ts';
+import { variableName } from './merge.ts';
+import { parseSecurityOptions } from './security-options.ts';
+import type { ResolvedUser } from './user.ts';
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What start has found out and the record does not say. */
+export interface StartFacts {
+  rootfs: string;
+  user: ResolvedUser;
+  files: ContainerFiles;
+  settings: EngineSettings;
+  /** Variables that tell of linked containers. */
+  linkEnvironment: readonly string[];
+  /** `/proc/<pid>/ns/<kind>` of another container, for modes that share its namespaces. */
+  namespaceOf(containerId: string, kind: 'net' | 'ipc' | 'pid'): string;
+  /** Host path of another container's shared memory is in its namespace; its files are ours then. */
+  sharedFiles?: ContainerFiles;
+  /** On the host: what is bound to /dev/shm; undefined for one of its own. */
+  sharedMemory?: string;
+}
+
+/** Translates a container into the runtime room's words. Reads nothing but the device nodes the container asks for. */
+export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInput {
+  const { hostConfig, config } = record;
+  const security = parseSecurityOptions(hostConfig.securityOpt);
+  return {
+    id: record.id,
+    rootfs: facts.rootfs,
+    hostname: hostConfig.utsMode === 'host' ? '' : config.hostname,
+    domainname: config.domainname || undefined,
+    process: {
+      ...processInputOf(record, facts.user, { cwd: config.workingDir, tty: config.tty }),
+      args: [record.path, ...record.args],
+      env: environmentOf(record, facts.user.home, facts.linkEnvironment),
+      oomScoreAdj: hostConfig.oomScoreAdj,
+      consoleSize: hostConfig.consoleSize && {
+        rows: hostConfig.consoleSize.height,
+        cols: hostConfig.consoleSize.width,
+      },
+      rlimits: rlimitsOf(hostConfig, facts.settings),
+    },
+    readonlyRootfs: hostConfig.readonlyRootfs,
+    mounts: mountsOf(record, facts),
+    shmSizeBytes: hostConfig.ipcMode === 'none' ? null : hostConfig.shmSizeBytes,
+    namespaces: {
+      pid: sharedOr(hostConfig.pidMode, 'pid', facts),
+      ipc: sharedOr(hostConfig.ipcMode, 'ipc', facts),
+      uts: hostConfig.utsMode === 'host' ? 'host' : 'private',
+      network: sharedOr(hostConfig.networkMode, 'net', facts),
+      cgroup: hostConfig.cgroupnsMode === 'host' ? 'host' : 'private',
+      user: 'host',
+    },
+    resources: resourcesOf(hostConfig),
+    devices: devicesOf(hostConfig),
+    deviceCgroupRules: hostConfig.deviceCgroupRules,
+    cgroupsPath: posix.join(
+      '/',
+      hostConfig.cgroupParent || facts.settings.cgroupParent || 'gantry',
+      record.id,
+    ),
+    sysctls: hostConfig.sysctls,
+    security: {
+      seccomp: security.seccomp,
+      maskedPaths: hostConfig.maskedPaths,
+      readonlyPaths: hostConfig.readonlyPaths,
+    },
+    privileged: hostConfig.privileged,
+    rootfsPropagation: rootfsPropagationOf(record.mounts),
+    annotations: hostConfig.annotations,
+    init: hostConfig.init === true ? initPathOf(facts.settings) : undefined,
+  };
+}
+
+/** What the first process and every exec have in common. */
+export function processInputOf(
+  record: ContainerRecord,
+  user: ResolvedUser,
+  options: { cwd: string; tty: boolean; privileged?: boolean },
+): Omit<ProcessInput, 'args' | 'env'> {
+  const { hostConfig } = record;
+  const security = parseSecurityOptions(hostConfig.securityOpt);
+  return {
+    cwd: options.cwd || '/',
+    uid: user.uid,
+    gid: user.gid,
+    additionalGids: user.additionalGids,
+    tty: options.tty,
+    capabilities: {
+      add: hostConfig.capAdd,
+      drop: hostConfig.capDrop,
+      privileged: hostConfig.privileged || (options.privileged ?? false),
+    },
+    noNewPrivileges: security.noNewPrivileges,
+    apparmorProfile: security.apparmorProfile,
+  };
+}
+
+/** Docker's order: PATH, HOSTNAME, TERM, links, what was asked for, and HOME when nobody set it. */
+export function environmentOf(
+  record: ContainerRecord,
+  home: string,
+  linkEnvironment: readonly string[],
+): string[] {
+  const { config } = record;
+  // A bare name means: not this one.
+  const asked = new Set(config.env.map(variableName));
+  const environment: string[] = [];
+  if (!asked.has('PATH')) environment.push(`PATH=${defaultPath}`);
+  const path = config.env.find(entry => entry.startsWith('PATH='));
+  if (path !== undefined) environment.push(path);
+  if (!asked.has('HOSTNAME')) environment.push(`HOSTNAME=${config.hostname}`);
+  if (config.tty && !asked.has('TERM')) environment.push('TERM=xterm');
+  environment.push(...linkEnvironment.filter(entry => !asked.has(variableName(entry))));
+  environment.push(...config.env.filter(entry => entry !== path && entry.includes('=')));
+  if (!asked.has('HOME')) environment.push(`HOME=${home}`);
+  return environment;
+}
+
+/** Limits in the runtime room's words; `update` uses it too. */
+export function resourcesOf(resources: Resources): ResourceInput {
+  return {
+    memoryBytes: resources.memoryBytes,
+    memorySwapBytes: resources.memorySwapBytes,
+    memoryReservationBytes: resources.memoryReservationBytes,
+    memorySwappiness: resources.memorySwappiness === -1 ? undefined : resources.memorySwappiness,
+    oomKillDisable: resources.oomKillDisable,
+    cpuShares: resources.cpuShares,
+    cpuPeriodUs: resources.cpuPeriodUs,
+    cpuQuotaUs: resources.cpuQuotaUs,
+    nanoCpus: resources.nanoCpus,
+    cpusetCpus: resources.cpusetCpus,
+    cpusetMems: resources.cpusetMems,
+    pidsLimit: resources.pidsLimit,
+    blkioWeight: resources.blkioWeight,
+    blkioWeightDevices: resources.blkioWeightDevices.map(({ path, rate }) => ({
+      ...deviceNumber(path),
+      weight: rate,
+    })),
+    deviceReadBps: resources.deviceReadBps.map(throttle),
+    deviceWriteBps: resources.deviceWriteBps.map(throttle),
+    deviceReadIops: resources.deviceReadIops.map(throttle),
+    deviceWriteIops: resources.deviceWriteIops.map(throttle),
+  };
+}
+
+function throttle({ path, rate }: ThrottleDevice): RuntimeThrottle {
+  return { ...deviceNumber(path), rate };
+}
+
+function sharedOr(mode: string, kind: 'net' | 'ipc' | 'pid', facts: StartFacts): NamespaceChoice {
+  if (mode === 'host') return 'host';
+  if (!mode.startsWith('container:')) return 'private';
+  return { path: facts.namespaceOf(mode.slice('container:'.length), kind) };
+}
+
+function rlimitsOf(hostConfig: HostConfig, settings: EngineSettings): ProcessInput['rlimits'] {
+  const limits = new Map(
+    [...settings.defaultUlimits, ...hostConfig.ulimits].map(limit => [limit.name, limit]),
+  );
+  return [...limits.values()].map(({ name, soft, hard }) => ({
+    type: `RLIMIT_${name.toUpperCase()}`,
+    soft,
+    hard,
+  }));
+}
+
+function mountsOf(record: ContainerRecord, facts: StartFacts): RuntimeMount[] {
+  const taken = new Set(record.mounts.map(mount => mount.target));
+  const files = facts.sharedFiles ?? facts.files;
+  const own: RuntimeMount[] = [
+    ['/etc/resolv.conf', files.resolvConf],
+    ['/etc/hostname', files.hostname],
+    ['/etc/hosts', files.hosts],
+  ]
+    .filter(([target]) => !taken.has(target!))
+    .map(([destination, source]) => ({
+      destination: destination!,
+      source: source!,
+      type: 'bind',
+      options: ['rbind', 'rprivate', ...(record.hostConfig.readonlyRootfs ? ['ro'] : [])],
+    }));
+  if (facts.sharedMemory !== undefined && !taken.has('/dev/shm')) {
+    const options = ['rbind', 'rprivate'];
+    own.push({ destination: '/dev/shm', source: facts.sharedMemory, type: 'bind', options });
+  }
+  // A volume at /etc goes below the files in it.
+  return [...own, ...record.mounts.map(runtimeMount)].sort(
+    (a, b) => depthOf(a.destination) - depthOf(b.destination),
+  );
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
+}
+
+function runtimeMount(mount: ResolvedMount): RuntimeMount {
+  if (mount.type === 'tmpfs') {
+    return { destination: mount.target, source: 'tmpfs', type: 'tmpfs', options: mount.tmpfsOptions ?? [] };
+  }
+  const source = mount.subpath === undefined ? mount.source : join(mount.source, mount.subpath);
+  const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate'];
+  return {
+    destination: mount.target,
+    source,
+    type: 'bind',
+    options: mount.readWrite ? options : [...options, 'ro'],
+  };
+}
+
+/** A mount that shares events with the host needs a root that lets them through. */
+function rootfsPropagationOf(mounts: ResolvedMount[]): string | undefined {
+  if (mounts.some(mount => /^r?shared$/.test(mount.propagation))) return 'shared';
+  if (mounts.some(mount => /^r?slave$/.test(mount.propagation))) return 'rslave';
+  return undefined;
+}
+
+function initPathOf(settings: EngineSettings): string {
+  if (settings.initPath !== undefined) return settings.initPath;
+  throw new EngineError('unavailable', 'the host has no init program for --init: install the package tini');
+}
+
+function devicesOf(hostConfig: HostConfig): DeviceGrant[] {
+  const asked = hostConfig.devices.flatMap(({ pathOnHost, pathInContainer, cgroupPermissions }) =>
+    grantDevices(pathOnHost, pathInContainer, cgroupPermissions || 'rwm'),
+  );
+  if (!hostConfig.privileged) return asked;
+  const taken = new Set(asked.map(({ device }) => device.path));
+  return [...allHostDevices().filter(({ device }) => !taken.has(device.path)), ...asked];
+}

@@ -1,0 +1,179 @@
+import { SIGKILL } from '../../runtime/signals.ts';
+import { EngineError, within } from '../../stdx/errors.ts';
+import type { EngineContext } from '../context.ts';
+import { publishContainerEvent } from './attributes.ts';
+import type { ContainerRecord } from './container.ts';
+import { largestSignal, parseSignalOption } from './signals.ts';
+
+/** Seconds between the stop signal and SIGKILL when nobody says otherwise, as in Docker. */
+const defaultStopTimeoutS = 10;
+/** How long a process may take to vanish after SIGKILL before we say so: an uninterruptible one can take for ever. */
+const killTimeoutMs = 30_000;
+
+/** @throws notModified when it does not run */
+export async function stopContainer(
+  context: EngineContext,
+  ref: string,
+  options: { signal?: string; timeoutS?: number } = {},
+): Promise<void> {
+  const record = context.containers.get(ref);
+  const signal = parseSignalOption(options.signal || record.config.stopSignal || 'SIGTERM');
+  const timeoutS = options.timeoutS ?? record.config.stopTimeoutS ?? defaultStopTimeoutS;
+  if (cancelRestart(context, record)) return;
+  if (!isUp(record)) throw new EngineError('notModified', `Container ${ref} is not running`);
+  await terminate(context, record, signal, timeoutS);
+  publishContainerEvent(context, record, 'stop');
+}
+
+export async function terminate(
+  context: EngineContext,
+  record: ContainerRecord,
+  signal: number,
+  timeoutS: number,
+): Promise<void> {
+  const ended = context.waits.wait(record, 'not-running');
+  await signalContainer(context, record, signal, { final: true });
+  if (timeoutS < 0) {
+    await ended;
+    return;
+  }
+  if (signal !== SIGKILL) {
+    if (await settlesWithin(ended, timeoutS * 1000)) return;
+    await signalContainer(context, record, SIGKILL, { final: true });
+  }
+  if (await settlesWithin(ended, killTimeoutMs)) return;
+  throw new EngineError(
+    'internal',
+    `Container ${record.id} did not end ${killTimeoutMs / 1000} s after SIGKILL`,
+  );
+}
+
+/**
+ * Sends a signal to the first process.
+ * @param final it is meant to end the container: restart policies stay quiet, and a paused container is thawed,
+ * as a frozen process takes no signal
+ */
+export async function signalContainer(
+  context: EngineContext,
+  record: ContainerRecord,
+  signal: number,
+  options: { final: boolean },
+): Promise<void> {
+  await context.locks.run(record.id, async () => {
+    if (!isUp(record) || record.state.status === 'restarting') return;
+    if (options.final) {
+      record.manuallyStopped = true;
+      context.containers.save(record);
+    }
+    publishContainerEvent(context, record, 'kill', { signal: String(signal) });
+    if (!(await sendSignal(context, record, signal))) return;
+    if (options.final && record.state.status === 'paused') {
+      record.state.status = 'running';
+      context.containers.save(record);
+      await context.runtime.resume(record.id);
+    }
+  });
+}
+
+/** @returns false when the process has ended already: its exit waits for the lock we hold */
+async function sendSignal(context: EngineContext, record: ContainerRecord, signal: number): Promise<boolean> {
+  try {
+    await context.runtime.kill(record.id, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError && error.kind === 'conflict') return false;
+    throw error;
+  }
+}
+
+/** @throws conflict when it does not run */
+export async function killContainer(context: EngineContext, ref: string, signalName?: string): Promise<void> {
+  const record = requireKillable(context, ref, signalName);
+  const signal = parseSignalOption(signalName || 'SIGKILL');
+  const stopSignal = parseSignalOption(record.config.stopSignal ?? 'SIGTERM');
+  const final = signal === SIGKILL || signal === stopSignal;
+  if (final && cancelRestart(context, record)) return;
+  const ended = signal === SIGKILL ? context.waits.wait(record, 'not-running') : undefined;
+  await signalContainer(context, record, signal, { final });
+  if (ended !== undefined) await settlesWithin(ended, killTimeoutMs);
+}
+
+function requireKillable(
+  context: EngineContext,
+  ref: string,
+  signalName: string | undefined,
+): ContainerRecord {
+  // A name that is none is said without the container, a number that is none with it.
+  const numeric = /^\d+$/.test(signalName ?? '');
+  if (signalName && !numeric) parseSignalOption(signalName);
+  try {
+    if (numeric && Number(signalName) > largestSignal) {
+      throw new EngineError('invalid', `The linux daemon does not support signal ${signalName}`);
+    }
+    const record = context.containers.get(ref);
+    if (isUp(record)) return record;
+    throw new EngineError('conflict', `Container ${record.id} is not running`);
+  } catch (error) {
+    throw within(`Cannot kill container: ${ref}`, error);
+  }
+}
+
+/** @throws notFound, conflict */
+export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
+  const record = context.containers.get(ref);
+  await context.locks.run(record.id, async () => {
+    if (record.state.status === 'paused')
+      throw new EngineError('conflict', `Container ${record.id} is already paused`);
+    if (record.state.status === 'restarting') {
+      throw new EngineError(
+        'conflict',
+        `Container ${record.id} is restarting, wait until the container is running`,
+      );
+    }
+    if (record.state.status !== 'running') {
+      throw new EngineError('conflict', `Container ${record.id} is not running`);
+    }
+    await context.runtime.pause(record.id);
+    record.state.status = 'paused';
+    context.containers.save(record);
+    publishContainerEvent(context, record, 'pause');
+  });
+}
+
+export async function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
+  const record = context.containers.get(ref);
+  await context.locks.run(record.id, async () => {
+    if (record.state.status !== 'paused')
+      throw new EngineError('conflict', `Container ${record.id} is not paused`);
+    await context.runtime.resume(record.id);
+    record.state.status = 'running';
+    context.containers.save(record);
+    publishContainerEvent(context, record, 'unpause');
+  });
+}
+
+/** Has a process, or will have one again without anybody's doing. */
+export function isUp(record: ContainerRecord): boolean {
+  return ['running', 'paused', 'restarting'].includes(record.state.status);
+}
+
+/** A container that only waits for its next start is stopped by not starting it. */
+function cancelRestart(context: EngineContext, record: ContainerRecord): boolean {
+  if (record.state.status !== 'restarting') return false;
+  context.restarts.cancel(record.id);
+  record.manuallyStopped = true;
+  record.state.status = 'exited';
+  context.containers.save(record);
+  context.waits.exited(record);
+  return true;
+}
+
+async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), timeoutMs);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,105 @@
+import { EngineError } from '../../stdx/errors.ts';
+import type { Database } from '../../storage/database.ts';
+import type { ContainerRecord } from './container.ts';
+
+const schema = [
+  `create table containers (
+     id text primary key,
+     name text not null unique,
+     record text not null
+   ) strict`,
+];
+
+/**
+ * All containers the engine knows, in memory and in the database. The object `get` returns is the live one: change
+ * it while holding the container's lock, then `save`. A container is one row, so every change is one transaction.
+ */
+export class ContainerStore {
+  readonly #database: Database;
+  readonly #byId = new Map<string, ContainerRecord>();
+  readonly #idByName = new Map<string, string>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    database.migrate('containers', schema);
+    for (const row of database.prepare('select record from containers').all()) {
+      const record = JSON.parse(String(row['record'])) as ContainerRecord;
+      this.#byId.set(record.id, record);
+      this.#idByName.set(record.name, record.id);
+    }
+  }
+
+  /** @throws conflict when the name is taken, in Docker's words. */
+  add(record: ContainerRecord): void {
+    this.requireFreeName(record.name);
+    this.#database
+      .prepare('insert into containers (id, name, record) values (?, ?, ?)')
+      .run(record.id, record.name, JSON.stringify(record));
+    this.#byId.set(record.id, record);
+    this.#idByName.set(record.name, record.id);
+  }
+
+  save(record: ContainerRecord): void {
+    this.#database
+      .prepare('update containers set record = ? where id = ?')
+      .run(JSON.stringify(record), record.id);
+  }
+
+  /** @throws conflict when the name is taken, in Docker's words. */
+  rename(record: ContainerRecord, name: string): void {
+    this.requireFreeName(name);
+    const renamed = { ...record, name };
+    this.#database
+      .prepare('update containers set name = ?, record = ? where id = ?')
+      .run(name, JSON.stringify(renamed), record.id);
+    this.#idByName.delete(record.name);
+    this.#idByName.set(name, record.id);
+    record.name = name;
+  }
+
+  delete(record: ContainerRecord): void {
+    this.#database.prepare('delete from containers where id = ?').run(record.id);
+    this.#byId.delete(record.id);
+    this.#idByName.delete(record.name);
+  }
+
+  /**
+   * @param ref a full id, a name (with or without leading slash) or an id prefix, tried in this order as dockerd does
+   * @throws notFound, or invalid when a prefix fits several
+   */
+  get(ref: string): ContainerRecord {
+    const found = this.find(ref);
+    if (found === undefined) throw new EngineError('notFound', `No such container: ${ref}`);
+    return found;
+  }
+
+  find(ref: string): ContainerRecord | undefined {
+    const name = ref.startsWith('/') ? ref.slice(1) : ref;
+    const exact = this.#byId.get(ref) ?? this.#byId.get(this.#idByName.get(name) ?? '');
+    if (exact !== undefined || !/^[0-9a-f]+$/.test(ref)) return exact;
+    const matches = [...this.#byId.keys()].filter(id => id.startsWith(ref));
+    if (matches.length > 1) {
+      throw new EngineError('invalid', `Multiple IDs found with provided prefix: ${ref}`);
+    }
+    return this.#byId.get(matches[0] ?? '');
+  }
+
+  /** Newest first, as `docker ps` shows them. */
+  list(): ContainerRecord[] {
+    return [...this.#byId.values()].sort((a, b) => b.createdAtMs - a.createdAtMs);
+  }
+
+  hasName(name: string): boolean {
+    return this.#idByName.has(name);
+  }
+
+  /** @throws conflict, in Docker's words */
+  requireFreeName(name: string): void {
+    const owner = this.#idByName.get(name);
+    if (owner === undefined) return;
+    throw new EngineError(
+      'conflict',
+      `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+import { EngineError } from '../../stdx/errors.ts';
+import type { EngineContext } from '../context.ts';
+import { publishContainerEvent } from './attributes.ts';
+import type { HostConfig, Resources } from './config.ts';
+import type { ContainerRecord } from './container.ts';
+import { resourcesOf } from './spec-input.ts';
+import { isUp } from './stop.ts';
+import { validateHostConfig } from './validate.ts';
+
+/** Changes limits and the restart policy, of a running container at once. All or nothing. */
+export async function updateContainer(
+  context: EngineContext,
+  ref: string,
+  changes: Partial<HostConfig>,
+): Promise<{ warnings: string[] }> {
+  const record = context.containers.get(ref);
+  await context.locks.run(record.id, async () => {
+    refusePolicyOfAutoRemove(record, changes);
+    const hostConfig: HostConfig = { ...record.hostConfig, ...changes };
+    if (changes.memoryBytes && !changes.memorySwapBytes && hostConfig.memorySwapBytes < changes.memoryBytes) {
+      hostConfig.memorySwapBytes = changes.memoryBytes * 2;
+    }
+    validateHostConfig(hostConfig, record.config);
+    if (isUp(record) && record.state.status !== 'restarting' && changesLimits(changes)) {
+      await context.runtime.update(record.id, resourcesOf(hostConfig));
+    }
+    record.hostConfig = hostConfig;
+    context.containers.save(record);
+    publishContainerEvent(context, record, 'update');
+  });
+  return { warnings: [] };
+}
+
+function refusePolicyOfAutoRemove(record: ContainerRecord, changes: Partial<HostConfig>): void {
+  if (!record.hostConfig.autoRemove || (changes.restartPolicy?.name ?? 'no') === 'no') return;
+  throw new EngineError(
+    'conflict',
+    `Cannot update container ${record.id}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
+  );
+}
+
+function changesLimits(changes: Partial<Resources & HostConfig>): boolean {
+  return Object.keys(changes).some(key => key !== 'restartPolicy');
+}

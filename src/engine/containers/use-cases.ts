@@ -1,0 +1,58 @@
+import type { EngineContext } from '../context.ts';
+import type { ContainerUseCases } from '../engine.ts';
+import { exportContainer, readArchive, statPath, writeArchive } from './archive.ts';
+import { attachContainer } from './attach.ts';
+import { publishContainerEvent } from './attributes.ts';
+import { commitContainer } from './commit.ts';
+import { createContainer } from './create.ts';
+import { containerSize, inspectContainer } from './inspect.ts';
+import { readLogs } from './logs.ts';
+import { pruneContainers } from './prune.ts';
+import { removeContainer } from './remove.ts';
+import { renameContainer } from './rename.ts';
+import { resizeContainer } from './resize.ts';
+import { startContainer } from './start.ts';
+import { readStats } from './stats.ts';
+import { isUp, killContainer, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
+import { topContainer } from './top.ts';
+import { updateContainer } from './update.ts';
+
+/** Which file does what: every method is one of the files beside this one. */
+export function containerUseCases(context: EngineContext): ContainerUseCases {
+  return {
+    create: request => createContainer(context, request),
+    start: ref => startContainer(context, ref),
+    stop: (ref, options) => stopContainer(context, ref, options),
+    async restart(ref, options) {
+      const record = context.containers.get(ref);
+      if (isUp(record)) await stopContainer(context, ref, options);
+      await startContainer(context, ref);
+      publishContainerEvent(context, record, 'restart');
+    },
+    kill: (ref, signal) => killContainer(context, ref, signal),
+    pause: ref => pauseContainer(context, ref),
+    unpause: ref => unpauseContainer(context, ref),
+    rename: (ref, name) => renameContainer(context, ref, name),
+    update: (ref, changes) => updateContainer(context, ref, changes),
+    remove: (ref, options = {}) => removeContainer(context, ref, options),
+    async wait(ref, condition, signal) {
+      return context.waits.wait(context.containers.get(ref), condition, signal);
+    },
+    get: ref => context.containers.get(ref),
+    list: () => context.containers.list(),
+    inspect: (ref, options) => inspectContainer(context, ref, options),
+    size: id => containerSize(context, context.containers.get(id)),
+    attach: (ref, options) => attachContainer(context, ref, options),
+    resize: (ref, size) => resizeContainer(context, ref, size),
+    logs: (ref, options, signal) => readLogs(context, ref, options, signal),
+    top: (ref, psArguments) => topContainer(context, ref, psArguments),
+    stats: ref => readStats(context, ref),
+    changes: ref => context.storage.snapshots.changes(context.containers.get(ref).id),
+    statPath: (ref, path) => statPath(context, ref, path),
+    readArchive: (ref, path) => readArchive(context, ref, path),
+    writeArchive: (ref, path, tar, options) => writeArchive(context, ref, path, tar, options),
+    export: ref => exportContainer(context, ref),
+    commit: (ref, options) => commitContainer(context, ref, options),
+    prune: matches => pruneContainers(context, matches),
+  };
+}

@@ -1,0 +1,227 @@
+import { availableParallelism, cpus as osCpus } from 'node:os';
+import { knownCapabilities, normalizeCapabilities } from '../../runtime/capabilities.ts';
+import { EngineError, within } from '../../stdx/errors.ts';
+import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
+import { parseLogLimits } from './log-limits.ts';
+import { parseSignalOption } from './signals.ts';
+
+const smallestMemoryBytes = 6 * 1024 * 1024;
+
+/** Log drivers that exist here; all others are refused by name. */
+const logDrivers = ['local', 'none'];
+const foreignLogDrivers = 'awslogs fluentd gcplogs gelf journald json-file splunk syslog'.split(' ');
+
+/**
+ * Checks what the caller wants to run, before the image's configuration is put under it.
+ * @throws invalid, in Docker's words
+ */
+export function validateContainerConfig(config: ContainerConfig): void {
+  if (config.workingDir !== '' && !config.workingDir.startsWith('/')) {
+    throw new EngineError(
+      'invalid',
+      `the working directory '${config.workingDir}' is invalid, it needs to be an absolute path`,
+    );
+  }
+  for (const variable of config.env) {
+    if (variable !== '' && !variable.startsWith('=')) continue;
+    throw new EngineError('invalid', `invalid environment variable: ${variable}`);
+  }
+  if (config.stopSignal) parseSignalOption(config.stopSignal);
+  validateHealthcheck(config.healthcheck);
+}
+
+function validateHealthcheck(check: ContainerConfig['healthcheck']): void {
+  for (const name of ['Interval', 'Timeout', 'StartPeriod', 'StartInterval'] as const) {
+    const nanoseconds = check?.[name] ?? 0;
+    if (nanoseconds === 0 || nanoseconds >= 1e6) continue;
+    throw new EngineError('invalid', `${name} in Healthcheck cannot be less than 1ms`);
+  }
+  if ((check?.Retries ?? 0) < 0) {
+    throw new EngineError('invalid', 'Retries in Healthcheck cannot be negative');
+  }
+}
+
+/**
+ * Checks what cannot be right on any machine and what this engine does not do.
+ * @throws invalid or notImplemented, in Docker's words where it has some
+ */
+export function validateHostConfig(hostConfig: HostConfig, config: ContainerConfig): void {
+  validateResources(hostConfig);
+  validateNamespaces(hostConfig, config);
+  validateRestartPolicy(hostConfig);
+  validateCapabilities(hostConfig);
+  const { oomScoreAdj } = hostConfig;
+  if (oomScoreAdj < -1000 || oomScoreAdj > 1000) {
+    throw new EngineError(
+      'invalid',
+      `Invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`,
+    );
+  }
+  validateLogConfig(hostConfig.logConfig);
+  if (hostConfig.usernsMode !== '' && hostConfig.usernsMode !== 'host') {
+    throw new EngineError('invalid', `invalid user namespace mode: ${hostConfig.usernsMode}`);
+  }
+  for (const host of hostConfig.extraHosts) {
+    const colon = host.indexOf(':');
+    if (colon <= 0 || colon === host.length - 1) {
+      throw new EngineError('invalid', `bad format for add-host: "${host}"`);
+    }
+  }
+  if (hostConfig.maskedPaths !== undefined && hostConfig.privileged && hostConfig.maskedPaths.length > 0) {
+    throw new EngineError('invalid', 'masked paths cannot be set on a privileged container');
+  }
+}
+
+function validateCapabilities({ capAdd, capDrop }: HostConfig): void {
+  for (const [field, names] of [
+    ['CapAdd', capAdd],
+    ['CapDrop', capDrop],
+  ] as const) {
+    try {
+      // Whether this machine has it is found out at the start.
+      normalizeCapabilities(names, knownCapabilities);
+    } catch (error) {
+      throw within(`invalid ${field}`, error);
+    }
+  }
+}
+
+function validateLogConfig({ type: driver, config }: HostConfig['logConfig']): void {
+  if (driver === 'none') return;
+  if (driver === '' || logDrivers.includes(driver)) {
+    parseLogLimits(config);
+    return;
+  }
+  if (foreignLogDrivers.includes(driver)) {
+    throw new EngineError(
+      'notImplemented',
+      `log driver "${driver}" is not supported yet: use one of ${logDrivers.join(', ')}`,
+    );
+  }
+  throw new EngineError('invalid', `error looking up logging plugin ${driver}: plugin "${driver}" not found`);
+}
+
+/** A list like `0-2,7`. Which of the processors exist is known here; memory nodes are the kernel's affair. */
+function validateCpuset(text: string): void {
+  if (text === '') return;
+  const ranges = text.split(',').map(part => /^(\d+)(?:-(\d+))?$/.exec(part));
+  if (ranges.includes(null)) {
+    throw new EngineError('invalid', `Invalid value ${text} for cpuset cpus: invalid format: ${text}`);
+  }
+  const last = osCpus().length - 1;
+  if (ranges.every(range => Number(range![2] ?? range![1]) <= last)) return;
+  throw new EngineError(
+    'invalid',
+    `Requested CPUs are not available - requested ${text}, available: ${last === 0 ? '0' : `0-${last}`}`,
+  );
+}
+
+export function validateResources(resources: HostConfig): void {
+  const invalid = (message: string) => new EngineError('invalid', message);
+  const { memoryBytes, memorySwapBytes, memoryReservationBytes, memorySwappiness } = resources;
+  if (memoryBytes !== 0 && memoryBytes < smallestMemoryBytes) {
+    throw invalid('Minimum memory limit allowed is 6MB');
+  }
+  if (memoryBytes > 0 && memorySwapBytes > 0 && memorySwapBytes < memoryBytes) {
+    throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
+  }
+  if (memoryBytes === 0 && memorySwapBytes > 0) {
+    throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  }
+  if (
+    memorySwappiness !== undefined &&
+    memorySwappiness !== -1 &&
+    (memorySwappiness < 0 || memorySwappiness > 100)
+  ) {
+    throw invalid(`Invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
+  }
+  if (memoryReservationBytes !== 0 && memoryReservationBytes < smallestMemoryBytes) {
+    throw invalid('Minimum memory reservation allowed is 6MB');
+  }
+  if (memoryBytes > 0 && memoryReservationBytes > memoryBytes) {
+    throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
+  }
+  validateCpuset(resources.cpusetCpus);
+  // The kernel's words: dockerd hears of it from the runtime only.
+  if (resources.cpuShares < 0) throw invalid('shares: invalid argument');
+  const cpus = availableParallelism();
+  if (resources.nanoCpus < 0 || resources.nanoCpus > cpus * 1e9) {
+    throw invalid(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
+  }
+  if (resources.nanoCpus > 0 && resources.cpuPeriodUs > 0) {
+    throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
+  }
+  if (resources.nanoCpus > 0 && resources.cpuQuotaUs > 0) {
+    throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
+  }
+  if (resources.cpuPeriodUs !== 0 && (resources.cpuPeriodUs < 1000 || resources.cpuPeriodUs > 1_000_000)) {
+    throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+  }
+  if (resources.cpuQuotaUs > 0 && resources.cpuQuotaUs < 1000) {
+    throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  }
+  if (resources.cpuRealtimePeriodUs !== 0 || resources.cpuRealtimeRuntimeUs !== 0) {
+    throw new EngineError('notImplemented', 'realtime CPU scheduling is not supported yet');
+  }
+  if (resources.blkioWeight !== 0 && (resources.blkioWeight < 10 || resources.blkioWeight > 1000)) {
+    throw invalid('Range of blkio weight is from 10 to 1000');
+  }
+}
+
+function validateNamespaces(hostConfig: HostConfig, config: ContainerConfig): void {
+  const network = hostConfig.networkMode;
+  const conflict = (message: string) => new EngineError('invalid', `conflicting options: ${message}`);
+  if (network.startsWith('container:')) {
+    if (hostConfig.links.length > 0)
+      throw conflict(
+        "container type network can't be used with links. This would result in undefined behavior",
+      );
+    if (hostConfig.dns.length > 0) throw conflict('dns and the network mode');
+    if (hostConfig.extraHosts.length > 0) throw conflict('custom host-to-IP mapping and the network mode');
+    if (Object.keys(hostConfig.portBindings).length > 0 || hostConfig.publishAllPorts) {
+      throw conflict('port publishing and the container type network mode');
+    }
+    if (config.exposedPorts.length > 0) {
+      throw conflict('port exposing and the container type network mode');
+    }
+  }
+  if (network === 'host' && hostConfig.links.length > 0) {
+    throw conflict("host type networking can't be used with links. This would result in undefined behavior");
+  }
+  for (const [what, mode, allowed] of [
+    ['IPC', hostConfig.ipcMode, ['', 'private', 'shareable', 'none', 'host']],
+    ['PID', hostConfig.pidMode, ['', 'host']],
+    ['UTS', hostConfig.utsMode, ['', 'host']],
+    ['cgroup namespace', hostConfig.cgroupnsMode, ['', 'private', 'host']],
+  ] as const) {
+    const known = (allowed as readonly string[]).includes(mode);
+    const shares = what !== 'UTS' && what !== 'cgroup namespace' && /^container:.+/.test(mode);
+    if (!known && !shares) throw new EngineError('invalid', `invalid ${what} mode: ${mode}`);
+  }
+  if (hostConfig.utsMode === 'host' && config.hostname !== '') {
+    throw conflict('hostname and the UTS mode');
+  }
+}
+
+function validateRestartPolicy(hostConfig: HostConfig): void {
+  const { name, maximumRetryCount } = hostConfig.restartPolicy;
+  if (maximumRetryCount < 0) throw new EngineError('invalid', 'maximum retry count cannot be negative');
+  if (maximumRetryCount > 0 && name !== 'on-failure') {
+    throw new EngineError('invalid', `maximum retry count cannot be used with restart policy '${name}'`);
+  }
+  if (hostConfig.autoRemove && name !== 'no') {
+    throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
+  }
+}
+
+/** @throws invalid when the same container shall be on a special network and on others */
+export function validateEndpoints(networkMode: string, endpoints: Record<string, EndpointRequest>): void {
+  const special = networkMode === 'host' || networkMode === 'none' || networkMode.startsWith('container:');
+  const others = Object.keys(endpoints).filter(name => name !== networkMode);
+  if (special && others.length > 0) {
+    throw new EngineError(
+      'invalid',
+      `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import type { ImageStore } from '../images/store.ts';
+import type { NetworkController } from '../network/controller.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Log } from '../stdx/log.ts';
+import type { KeyedMutex } from '../stdx/mutex.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { AttachHub } from './containers/attach-hub.ts';
+import type { HealthMonitor } from './containers/health.ts';
+import type { RestartTimers } from './containers/restart-timers.ts';
+import type { ContainerStore } from './containers/store.ts';
+import type { Visits } from './containers/visits.ts';
+import type { Waits } from './containers/waits.ts';
+import type { EventBus } from './events.ts';
+import type { ExecStore } from './execs/store.ts';
+
+/** Settings of the daemon that use cases read; from gantryd's flags and daemon.json. */
+export interface EngineSettings {
+  /** `local` unless the daemon was told otherwise. */
+  logDriver: string;
+  logOptions: Record<string, string>;
+  defaultUlimits: { name: string; soft: number; hard: number }[];
+  defaultShmSizeBytes: number;
+  cgroupParent: string;
+  /** Path of a static init program for `--init`; undefined when the host has none. */
+  initPath: string | undefined;
+  labels: string[];
+  debug: boolean;
+  registryMirrors: string[];
+  insecureRegistries: string[];
+  shutdownTimeoutS: number;
+}
+
+/**
+ * What every use case works with. A container is changed by one use case at a time: whoever changes its record or
+ * its part of the kernel holds `locks` for its id. Nobody waits for a process to end while holding it, as the end
+ * of the process is handled under the same lock.
+ */
+export interface EngineContext {
+  readonly settings: EngineSettings;
+  readonly log: Log;
+  readonly storage: Storage;
+  readonly runtime: Runtime;
+  readonly network: NetworkController;
+  readonly images: ImageStore;
+  readonly events: EventBus;
+  readonly containers: ContainerStore;
+  readonly execs: ExecStore;
+  readonly locks: KeyedMutex;
+  readonly waits: Waits;
+  readonly visits: Visits;
+  readonly attachments: AttachHub;
+  readonly restarts: RestartTimers;
+  readonly health: HealthMonitor;
+}

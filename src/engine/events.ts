@@ -1,0 +1,56 @@
+/** Something that happened, in Docker's vocabulary (`docker events`). */
+export interface EngineEvent {
+  type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'builder';
+  /** `create`, `start`, `die`, `exec_create: sh`, `health_status: healthy` ... */
+  action: string;
+  actor: { id: string; attributes: Record<string, string> };
+  /** Nanoseconds since the epoch. */
+  timeNs: bigint;
+}
+
+/** As many as dockerd keeps for `--since` (daemon/events, eventsLimit). */
+const keptEvents = 256;
+
+/**
+ * The bus of all events. Publishing never waits for a listener: listeners only queue. The last 256 are kept for
+ * replay, and timestamps are strictly increasing, so that `since` with a seen time repeats nothing.
+ */
+export class EventBus {
+  readonly #listeners = new Set<(event: EngineEvent) => void>();
+  readonly #recent: EngineEvent[] = [];
+  #lastNs = 0n;
+
+  publish(
+    type: EngineEvent['type'],
+    action: string,
+    id: string,
+    attributes: Record<string, string>,
+  ): EngineEvent {
+    const event: EngineEvent = { type, action, actor: { id, attributes }, timeNs: this.#nextTime() };
+    this.#recent.push(event);
+    if (this.#recent.length > keptEvents) this.#recent.shift();
+    for (const listener of this.#listeners) listener(event);
+    return event;
+  }
+
+  /** Kept events in the order they happened, from `sinceNs` on. */
+  recent(sinceNs: bigint): EngineEvent[] {
+    return this.#recent.filter(event => event.timeNs >= sinceNs);
+  }
+
+  /** @returns a function that ends the subscription. */
+  subscribe(listener: (event: EngineEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
+  #nextTime(): bigint {
+    const wallNs = BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n);
+    this.#lastNs = wallNs > this.#lastNs ? wallNs : this.#lastNs + 1n;
+    return this.#lastNs;
+  }
+}

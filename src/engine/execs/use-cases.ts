@@ -1,0 +1,121 @@
+import type { AttachStream } from '../../runtime/attach.ts';
+import { planProcess } from '../../runtime/spec.ts';
+import { StartError } from '../../runtime/start-error.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import { pumpStream } from '../containers/attach.ts';
+import { publishContainerEvent } from '../containers/attributes.ts';
+import { parseDetachKeys } from '../containers/detach-keys.ts';
+import { linkEnvironmentOf } from '../containers/link-environment.ts';
+import { newId } from '../containers/names.ts';
+import { isUp } from '../containers/stop.ts';
+import type { EngineContext } from '../context.ts';
+import type { Attachment, ExecConfig, ExecRecord, ExecUseCases } from '../engine.ts';
+import { execProcess } from './process.ts';
+
+export function execUseCases(context: EngineContext): ExecUseCases {
+  return {
+    create: async (containerRef, config) => createExec(context, containerRef, config),
+    start: (id, options) => startExec(context, context.execs.get(id), options),
+    get: id => context.execs.get(id),
+    async resize(id, size) {
+      const record = context.execs.get(id);
+      if (!record.running) throw new EngineError('conflict', `cannot resize a stopped exec: ${id}`);
+      context.runtime.resize(record.containerId, record.id, { rows: size.rows, cols: size.columns });
+    },
+  };
+}
+
+function createExec(context: EngineContext, containerRef: string, config: ExecConfig): string {
+  const container = context.containers.get(containerRef);
+  requireRunning(context, containerRef);
+  context.runtime.anticipateStart();
+  if (config.cmd.length === 0) throw new EngineError('invalid', 'No exec command specified');
+  parseDetachKeys(config.detachKeys);
+  const record: ExecRecord = {
+    id: newId(),
+    containerId: container.id,
+    config,
+    running: false,
+    exitCode: null,
+    pid: 0,
+    openStdin: config.attachStdin,
+  };
+  context.execs.add(record);
+  publishContainerEvent(context, container, `exec_create: ${eventWords(config.cmd)}`, { execID: record.id });
+  return record.id;
+}
+
+async function startExec(
+  context: EngineContext,
+  record: ExecRecord,
+  options: { detach: boolean; tty: boolean; consoleSize?: { rows: number; columns: number } },
+): Promise<Attachment | undefined> {
+  const { id, config } = record;
+  if (record.running) throw new EngineError('conflict', `Error: Exec command ${id} is already running`);
+  if (record.exitCode !== null) {
+    throw new EngineError('conflict', `Error: Exec command ${id} has already run`);
+  }
+  const container = requireRunning(context, record.containerId);
+  record.running = true;
+  publishContainerEvent(context, container, `exec_start: ${eventWords(config.cmd)}`, { execID: id });
+  try {
+    const size = options.consoleSize ?? config.consoleSize;
+    let stream: AttachStream | undefined;
+    const exec = await context.runtime.exec(record.containerId, {
+      execId: id,
+      process: planProcess(
+        execProcess(container, config, size, linkEnvironmentOf(context, container)),
+        context.runtime.host,
+      ),
+      stdin: config.attachStdin,
+      attached: options.detach
+        ? undefined
+        : opened => {
+            // What it prints before the client's streams are ready has to wait.
+            opened.pause();
+            stream = opened;
+          },
+    });
+    record.pid = exec.pid;
+    const ended = exec.exitCode.then(exitCode => {
+      context.execs.ended(record, exitCode);
+      publishContainerEvent(context, container, 'exec_die', { execID: id, exitCode: String(exitCode) });
+    });
+    const opened = stream;
+    if (opened === undefined) return undefined;
+    return {
+      tty: config.tty,
+      async pump(client) {
+        await pumpStream(opened, {
+          input: config.attachStdin ? client.input : undefined,
+          stdout: config.attachStdout || config.tty ? client.stdout : undefined,
+          stderr: config.attachStderr ? client.stderr : undefined,
+          closesStdin: !config.tty,
+          detachKeys: config.tty ? parseDetachKeys(config.detachKeys) : undefined,
+        });
+        // Who sees the end of the stream may ask for the exit code.
+        await ended;
+      },
+    };
+  } catch (error) {
+    context.execs.ended(record, error instanceof StartError ? error.exitCode : 126);
+    throw error;
+  }
+}
+
+/** The program, a space and its arguments: dockerd leaves the space when there are none. */
+function eventWords([program = '', ...args]: readonly string[]): string {
+  return `${program} ${args.join(' ')}`;
+}
+
+function requireRunning(context: EngineContext, ref: string) {
+  const container = context.containers.get(ref);
+  if (!isUp(container)) throw new EngineError('conflict', `Container ${container.id} is not running`);
+  if (container.state.status === 'paused') {
+    throw new EngineError('conflict', `Container ${ref} is paused, unpause the container before exec`);
+  }
+  if (container.state.status === 'restarting') {
+    throw new EngineError('conflict', `Container ${ref} is restarting, wait until the container is running`);
+  }
+  return container;
+}

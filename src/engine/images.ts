@@ -1,0 +1,152 @@
+import type { Readable } from 'node:stream';
+import { applyChanges } from '../build/changes.ts';
+import { familiarText, parseReference, withDefaultTag } from '../distribution/reference.ts';
+import { bootstrapImage } from '../images/bootstrap.ts';
+import { importImage } from '../images/import.ts';
+import { loadImages } from '../images/load.ts';
+import type { ProgressEvent } from '../images/progress.ts';
+import { pullImage } from '../images/pull.ts';
+import { pushImage } from '../images/push.ts';
+import type { ContainerUse, RemoveResult } from '../images/remove.ts';
+import { saveImages } from '../images/save.ts';
+import type { ImageServices } from '../images/services.ts';
+import type { Image } from '../images/store.ts';
+import type { Digest } from '../oci/digest.ts';
+import { EngineError } from '../stdx/errors.ts';
+import { isUp } from './containers/stop.ts';
+import type { EngineContext } from './context.ts';
+
+export interface RegistryCredentials {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+  registryToken?: string;
+  serverAddress?: string;
+}
+
+/** Images with their side effects on containers and events. Reads go to ImageStore directly. */
+export interface ImageUseCases {
+  pull(
+    reference: string,
+    options: { platform?: string; allTags?: boolean; credentials?: RegistryCredentials },
+    progress: (event: ProgressEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  push(
+    reference: string,
+    options: { credentials?: RegistryCredentials; allTags?: boolean; platform?: string },
+    progress: (event: ProgressEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  tag(source: string, target: string): Promise<void>;
+  remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<RemoveResult[]>;
+  save(refs: string[]): Promise<Readable>;
+  load(
+    tar: Readable,
+    options: { quiet: boolean },
+    progress: (event: ProgressEvent) => void,
+    signal: AbortSignal,
+  ): Promise<{ loaded: string[]; lines: string[] }>;
+  import(
+    tar: Readable,
+    options: { repository?: string; tag?: string; message?: string; changes: string[]; platform?: string },
+    signal: AbortSignal,
+  ): Promise<{ imageId: string }>;
+  bootstrap(
+    spec: string,
+    progress: (event: ProgressEvent) => void,
+    signal: AbortSignal,
+  ): Promise<{ imageId: string }>;
+  prune(options: {
+    danglingOnly: boolean;
+    matches: (image: Image) => boolean;
+  }): Promise<{ removed: RemoveResult[]; reclaimedBytes: number }>;
+  /** Checks credentials against a registry. */
+  login(
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<{ status: string; identityToken: string }>;
+}
+
+export function imageUseCases(context: EngineContext, services: ImageServices): ImageUseCases {
+  const publish = (action: string, id: string, name: string) =>
+    context.events.publish('image', action, id, { ...labelsOf(context, id), name });
+  const inUse = (id: Digest): ContainerUse[] =>
+    context.containers
+      .list()
+      .filter(record => record.imageId === id)
+      .map(record => ({ id: record.id, running: isUp(record) }));
+  const publishRemoval = (results: RemoveResult[]) => {
+    for (const result of results) {
+      if ('untagged' in result) publish('untag', result.imageId, result.imageId);
+      else if (result.what === 'image') publish('delete', result.deleted, result.deleted);
+    }
+  };
+
+  return {
+    async pull(reference, options, progress, signal) {
+      const pulled = await pullImage(services, reference, options, progress, signal);
+      for (const image of pulled) publish('pull', image.references[0] ?? reference, reference);
+    },
+    async push(reference, options, progress, signal) {
+      if (options.platform) throw notSupported('push --platform');
+      await pushImage(services, reference, options, progress, signal);
+      publish('push', reference, reference);
+    },
+    async tag(source, target) {
+      const image = context.images.resolve(source);
+      context.images.tag(image.id, target);
+      publish('tag', image.id, familiarText(withDefaultTag(parseReference(target))));
+    },
+    async remove(ref, options) {
+      const results = await context.images.remove(ref, { ...options, inUse });
+      publishRemoval(results);
+      return results;
+    },
+    async save(refs) {
+      const tar = await saveImages(services, refs);
+      for (const ref of refs) for (const id of idsOf(context, ref)) publish('save', id, id);
+      return tar;
+    },
+    async load(tar, options, progress, signal) {
+      const result = await loadImages(services, tar, options, progress, signal);
+      for (const name of result.loaded) publish('load', name, name);
+      return result;
+    },
+    async import(tar, options, signal) {
+      const { repository, tag, message, platform, changes } = options;
+      const reference = repository === undefined ? undefined : tag ? `${repository}:${tag}` : repository;
+      const config = changes.length === 0 ? undefined : applyChanges({}, changes);
+      const image = await importImage(services, tar, { reference, message, platform, config }, signal);
+      publish('import', image.id, reference ?? image.id);
+      return { imageId: image.id };
+    },
+    async bootstrap(spec, progress, signal) {
+      const image = await bootstrapImage(services, spec, {}, progress, signal);
+      publish('import', image.id, image.references[0] ?? image.id);
+      return { imageId: image.id };
+    },
+    async prune(options) {
+      const result = await context.images.prune({ ...options, inUse });
+      publishRemoval(result.removed);
+      context.events.publish('image', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
+      return result;
+    },
+    login: (credentials, signal) => services.registries.login(credentials, signal),
+  };
+}
+
+/** A name without a tag means all its tags. */
+function idsOf(context: EngineContext, ref: string): Digest[] {
+  const image = context.images.find(ref);
+  if (image !== undefined) return [image.id];
+  return context.images.tagsOf(parseReference(ref)).map(({ imageId }) => imageId);
+}
+
+function labelsOf(context: EngineContext, ref: string): Record<string, string> {
+  return context.images.find(ref)?.config.config?.Labels ?? {};
+}
+
+function notSupported(what: string): EngineError {
+  return new EngineError('notImplemented', `${what} is not supported yet`);
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import { Builder } from '../build/builder.ts';
+import { pullImage } from '../images/pull.ts';
+import { openImageServices } from '../images/services.ts';
+import { type NetworkConfig, NetworkController } from '../network/controller.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import type { Log } from '../stdx/log.ts';
+import { KeyedMutex } from '../stdx/mutex.ts';
+import { openStorage } from '../storage/storage.ts';
+import { BuildExecutor } from './build-executor.ts';
+import { AttachHub } from './containers/attach-hub.ts';
+import { type ContainerExit, handleExit } from './containers/exit.ts';
+import { HealthMonitor } from './containers/health.ts';
+import { RestartTimers } from './containers/restart-timers.ts';
+import { ContainerStore } from './containers/store.ts';
+import { containerUseCases } from './containers/use-cases.ts';
+import { Visits } from './containers/visits.ts';
+import { Waits } from './containers/waits.ts';
+import type { EngineContext, EngineSettings } from './context.ts';
+import type { Engine } from './engine.ts';
+import { EventBus } from './events.ts';
+import { ExecStore } from './execs/store.ts';
+import { execUseCases } from './execs/use-cases.ts';
+import { imageUseCases } from './images.ts';
+import { LogRotation } from './log-rotation.ts';
+import { networkUseCases } from './networks.ts';
+import { reconcile } from './reconcile.ts';
+import { credentialsFor } from './registry-credentials.ts';
+import { systemUseCases } from './system.ts';
+import { volumeUseCases } from './volumes.ts';
+
+export interface EngineOptions {
+  dataRoot: string;
+  execRoot: string;
+  log: Log;
+  settings: EngineSettings;
+  network: NetworkConfig;
+  /** Name of an OCI runtime; undefined: the best that works. */
+  runtime?: string;
+}
+
+/** Opens everything, brings memory and machine into agreement, and begins to watch. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { log, settings, dataRoot, execRoot } = options;
+  const startedAtMs = Date.now();
+  const storage = await openStorage({ dataRoot, execRoot, log });
+  const runtime = await Runtime.probe({ execRoot, log, defaultRuntime: options.runtime });
+  const network = NetworkController.open({ database: storage.database, log, config: options.network });
+  const services = await openImageServices({
+    storage,
+    log,
+    registries: { mirrors: settings.registryMirrors, insecureRegistries: settings.insecureRegistries },
+  });
+  const { images } = services;
+  const context: EngineContext = {
+    settings,
+    log,
+    storage,
+    runtime,
+    network,
+    images,
+    events: new EventBus(),
+    containers: new ContainerStore(storage.database),
+    execs: new ExecStore(),
+    locks: new KeyedMutex(),
+    waits: new Waits(),
+    visits: new Visits(),
+    attachments: new AttachHub(),
+    restarts: new RestartTimers(),
+    health: new HealthMonitor(),
+  };
+  context.health.attachTo(context);
+  const executor = new BuildExecutor(context);
+  const builder = await Builder.open({
+    images,
+    storage,
+    executor,
+    pullImage: async (reference, pull, progress, signal) => {
+      const { os, architecture, variant } = pull.platform;
+      const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
+      const credentials = credentialsFor(reference, pull.credentials);
+      await pullImage(services, reference, { platform, credentials }, progress, signal);
+    },
+    directory: join(storage.paths.dataRoot, 'build'),
+    platform: { os: 'linux', architecture: runtime.host.architecture },
+    log,
+  });
+
+  runtime.onExit(exit => void exited(context, exit.id, exit));
+  await reconcile(context);
+  const rotation = new LogRotation(context);
+  const firewallCheck = setInterval(() => verifyFirewall(context), firewallCheckMs);
+
+  return {
+    containers: containerUseCases(context),
+    execs: execUseCases(context),
+    images: imageUseCases(context, services),
+    networks: networkUseCases(context),
+    volumes: volumeUseCases(context),
+    system: systemUseCases(context, builder.cache, startedAtMs),
+    events: context.events,
+    builder,
+    imageStore: images,
+    networkController: network,
+    storage,
+    async close() {
+      clearInterval(firewallCheck);
+      rotation.close();
+      context.health.close();
+      context.restarts.close();
+      network.close();
+      runtime.close();
+      await storage.close();
+    },
+  };
+}
+
+const firewallCheckMs = 5_000;
+
+function verifyFirewall(context: EngineContext): void {
+  try {
+    if (context.network.verify()) context.log.warn({}, 'the firewall was flushed by somebody: put back');
+  } catch (error) {
+    context.log.error({ err: error }, 'checking the firewall failed');
+  }
+}
+
+async function exited(context: EngineContext, id: string, exit: ContainerExit): Promise<void> {
+  try {
+    await handleExit(context, id, exit);
+  } catch (error) {
+    context.log.error({ container: id, err: error }, 'settling the end of a container failed');
+  }
+}

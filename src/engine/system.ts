@@ -1,0 +1,225 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpus, hostname, machine, release, totalmem } from 'node:os';
+import type { BuildCache, CacheRecord } from '../build/cache.ts';
+import type { Digest } from '../oci/digest.ts';
+import { fileSystemName } from '../storage/file-system-name.ts';
+import { containerSize } from './containers/inspect.ts';
+import type { EngineContext } from './context.ts';
+
+/** Facts for `info`, `version` and `system df`, domain side. */
+export interface SystemInfo {
+  id: string;
+  containers: { total: number; running: number; paused: number; stopped: number };
+  images: number;
+  storageDriver: string;
+  storageStatus: [string, string][];
+  logDriver: string;
+  cgroupDriver: 'cgroupfs' | 'systemd';
+  cgroupVersion: 1 | 2;
+  kernelVersion: string;
+  operatingSystem: string;
+  osVersion: string;
+  architecture: string;
+  cpus: number;
+  memoryBytes: number;
+  hostName: string;
+  dataRoot: string;
+  runtimes: Record<string, { path: string }>;
+  defaultRuntime: string;
+  runtimeVersion: string;
+  monitorVersion: string;
+  securityOptions: string[];
+  warnings: string[];
+  debug: boolean;
+  labels: string[];
+  openFiles: number;
+  eventListeners: number;
+  registryMirrors: string[];
+  insecureRegistries: string[];
+  ipForwarding: boolean;
+  startedAtMs: number;
+  limits: {
+    memory: boolean;
+    swap: boolean;
+    kernelMemory: boolean;
+    cpuCfs: boolean;
+    cpuShares: boolean;
+    cpuSet: boolean;
+    pids: boolean;
+    oomKillDisable: boolean;
+  };
+}
+
+export interface DiskUsage {
+  layersBytes: number;
+  images: { id: string; sharedBytes: number; sizeBytes: number; containers: number }[];
+  containers: { id: string; rwBytes: number; rootBytes: number }[];
+  volumes: { name: string; sizeBytes: number; references: number }[];
+  buildCache: CacheRecord[];
+}
+
+export interface SystemUseCases {
+  info(): Promise<SystemInfo>;
+  diskUsage(): Promise<DiskUsage>;
+  pruneBuildCache(options: {
+    /** Stop when no more than this is left. */
+    keepBytes?: number;
+    matches?: (record: CacheRecord) => boolean;
+  }): Promise<{ deleted: string[]; reclaimedBytes: number }>;
+}
+
+export function systemUseCases(
+  context: EngineContext,
+  buildCache: BuildCache,
+  startedAtMs: number,
+): SystemUseCases {
+  return {
+    info: async () => readInfo(context, startedAtMs),
+    diskUsage: () => diskUsage(context, buildCache),
+    async pruneBuildCache(options) {
+      const result = await buildCache.prune(options);
+      context.events.publish('builder', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
+      return result;
+    },
+  };
+}
+
+function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
+  const { settings, runtime, storage } = context;
+  const records = context.containers.list();
+  const count = (...statuses: string[]) =>
+    records.filter(record => statuses.includes(record.state.status)).length;
+  const running = count('running', 'restarting');
+  const paused = count('paused');
+  const limits = limitsOf(runtime.info.cgroupVersion);
+  return {
+    id: storage.id,
+    containers: { total: records.length, running, paused, stopped: records.length - running - paused },
+    images: context.images.list().length,
+    storageDriver: storage.snapshots.driver,
+    storageStatus: [
+      ['Backing Filesystem', fileSystemName(storage.paths.dataRoot)],
+      ['Supports d_type', 'true'],
+      ['Native Overlay Diff', 'true'],
+    ],
+    logDriver: settings.logDriver,
+    cgroupDriver: 'cgroupfs',
+    cgroupVersion: runtime.info.cgroupVersion,
+    kernelVersion: release(),
+    ...operatingSystem(),
+    architecture: machine(),
+    cpus: cpus().length,
+    memoryBytes: totalmem(),
+    hostName: hostname(),
+    dataRoot: storage.paths.dataRoot,
+    runtimes: Object.fromEntries([...runtime.runtimes].map(([name, { path }]) => [name, { path }])),
+    defaultRuntime: runtime.info.name,
+    runtimeVersion: runtime.info.version,
+    monitorVersion: runtime.conmonVersion,
+    securityOptions: [
+      'name=seccomp,profile=builtin',
+      ...(runtime.info.cgroupVersion === 2 ? ['name=cgroupns'] : []),
+    ],
+    warnings: warningsOf(limits),
+    debug: settings.debug,
+    labels: settings.labels,
+    openFiles: readdirSync('/proc/self/fd').length,
+    eventListeners: context.events.listenerCount,
+    registryMirrors: settings.registryMirrors,
+    insecureRegistries: settings.insecureRegistries,
+    ipForwarding: readText('/proc/sys/net/ipv4/ip_forward').trim() === '1',
+    startedAtMs,
+    limits,
+  };
+}
+
+function limitsOf(version: 1 | 2): SystemInfo['limits'] {
+  if (version === 2) {
+    return {
+      memory: true,
+      swap: true,
+      kernelMemory: false,
+      cpuCfs: true,
+      cpuShares: true,
+      cpuSet: true,
+      pids: true,
+      oomKillDisable: false,
+    };
+  }
+  const has = (path: string) => existsSync(`/sys/fs/cgroup/${path}`);
+  return {
+    memory: has('memory/memory.limit_in_bytes'),
+    swap: has('memory/memory.memsw.limit_in_bytes'),
+    kernelMemory: has('memory/memory.kmem.limit_in_bytes'),
+    cpuCfs: has('cpu/cpu.cfs_quota_us'),
+    cpuShares: has('cpu/cpu.shares'),
+    cpuSet: has('cpuset/cpuset.cpus'),
+    pids: has('pids'),
+    oomKillDisable: has('memory/memory.oom_control'),
+  };
+}
+
+function warningsOf(limits: SystemInfo['limits']): string[] {
+  const warnings: string[] = [];
+  if (!limits.memory) warnings.push('WARNING: No memory limit support');
+  if (!limits.swap) warnings.push('WARNING: No swap limit support');
+  if (!limits.cpuCfs) warnings.push('WARNING: No cpu cfs quota support');
+  if (!limits.cpuShares) warnings.push('WARNING: No cpu shares support');
+  if (!limits.cpuSet) warnings.push('WARNING: No cpuset support');
+  if (!limits.pids) warnings.push('WARNING: No pids limit support');
+  return warnings;
+}
+
+async function diskUsage(context: EngineContext, cache: BuildCache): Promise<DiskUsage> {
+  const images = context.images.list();
+  const records = context.containers.list();
+  const { layers, volumes } = context.storage;
+  const layerUsers = new Map<string, number>();
+  const layerSizes = new Map<string, number>();
+  for (const image of images) {
+    if (image.chainId === undefined) continue;
+    for (const layer of layers.chain(image.chainId)) {
+      layerUsers.set(layer.chainId, (layerUsers.get(layer.chainId) ?? 0) + 1);
+      layerSizes.set(layer.chainId, layer.sizeBytes);
+    }
+  }
+  const sharedOf = (chainId: Digest | undefined) =>
+    chainId === undefined
+      ? 0
+      : layers
+          .chain(chainId)
+          .filter(layer => (layerUsers.get(layer.chainId) ?? 0) > 1)
+          .reduce((sum, layer) => sum + layer.sizeBytes, 0);
+  return {
+    layersBytes: [...layerSizes.values()].reduce((sum, size) => sum + size, 0),
+    images: images.map(image => ({
+      id: image.id,
+      sharedBytes: sharedOf(image.chainId),
+      sizeBytes: image.sizeBytes,
+      containers: records.filter(record => record.imageId === image.id).length,
+    })),
+    containers: await Promise.all(
+      records.map(async record => ({ id: record.id, ...(await containerSize(context, record)) })),
+    ),
+    volumes: await Promise.all(
+      volumes.list().map(async volume => ({
+        name: volume.name,
+        sizeBytes: await volumes.sizeOf(volume.name),
+        references: records.filter(record => record.mounts.some(mount => mount.name === volume.name)).length,
+      })),
+    ),
+    buildCache: cache.list(),
+  };
+}
+
+/** PRETTY_NAME and VERSION_ID of os-release(5). */
+function operatingSystem(): { operatingSystem: string; osVersion: string } {
+  const text = readText('/etc/os-release');
+  const value = (key: string) => new RegExp(`^${key}="?([^"\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
+  return { operatingSystem: value('PRETTY_NAME') || 'Linux', osVersion: value('VERSION_ID') };
+}
+
+/** '' when the file is not there: such facts are shown, nothing depends on them. */
+function readText(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}

@@ -1,0 +1,71 @@
+import { EngineError } from '../stdx/errors.ts';
+import type { Volume } from '../storage/volumes.ts';
+import { newId } from './containers/names.ts';
+import type { EngineContext } from './context.ts';
+
+export interface VolumeUseCases {
+  create(options: {
+    name?: string;
+    driver?: string;
+    labels?: Record<string, string>;
+    options?: Record<string, string>;
+  }): Promise<Volume>;
+  get(name: string): Volume;
+  list(): Volume[];
+  /** Ids of the containers that use it, running or not. */
+  usersOf(name: string): string[];
+  remove(name: string, options: { force: boolean }): Promise<void>;
+  prune(options: {
+    all: boolean;
+    matches: (volume: Volume) => boolean;
+  }): Promise<{ deleted: string[]; reclaimedBytes: number }>;
+}
+
+export function volumeUseCases(context: EngineContext): VolumeUseCases {
+  const store = context.storage.volumes;
+  const usersOf = (name: string) =>
+    context.containers
+      .list()
+      .filter(record => record.mounts.some(mount => mount.type === 'volume' && mount.name === name))
+      .map(record => record.id);
+
+  return {
+    async create(options) {
+      const name = options.name || newId();
+      const existing = store.find(name);
+      if (existing !== undefined) return existing;
+      const volume = await store.create({ ...options, name });
+      context.events.publish('volume', 'create', volume.name, { driver: volume.driver });
+      return volume;
+    },
+    get: name => store.get(name),
+    list: () => store.list(),
+    usersOf,
+    async remove(name, options) {
+      const volume = store.find(name);
+      if (volume === undefined && options.force) return;
+      if (volume === undefined) throw new EngineError('notFound', `get ${name}: no such volume`);
+      const users = usersOf(name);
+      if (users.length > 0) {
+        throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
+      }
+      await store.remove(name, options);
+      context.events.publish('volume', 'destroy', name, { driver: volume.driver });
+    },
+    async prune(options) {
+      const deleted: string[] = [];
+      let reclaimedBytes = 0;
+      for (const volume of store.list()) {
+        const anonymous = 'com.docker.volume.anonymous' in volume.labels;
+        if ((!anonymous && !options.all) || usersOf(volume.name).length > 0 || !options.matches(volume))
+          continue;
+        reclaimedBytes += await store.sizeOf(volume.name);
+        await store.remove(volume.name, { force: false });
+        deleted.push(volume.name);
+        context.events.publish('volume', 'destroy', volume.name, { driver: volume.driver });
+      }
+      context.events.publish('volume', 'prune', '', { reclaimed: String(reclaimedBytes) });
+      return { deleted, reclaimedBytes };
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import type { Descriptor, Index, Platform } from '../oci/image.ts';
+import { EngineError } from '../stdx/errors.ts';
+
+/** Go's names for the machine this runs on, as image indexes use them. */
+export function hostPlatform(): Platform {
+  const architecture = { x64: 'amd64', ia32: '386', mips: 'mips', mipsel: 'mipsle' }[process.arch as string];
+  const platform: Platform = { os: 'linux', architecture: architecture ?? process.arch };
+  if (process.arch === 'arm') platform.variant = 'v7';
+  if (process.arch === 'arm64') platform.variant = 'v8';
+  return platform;
+}
+
+/**
+ * `linux/arm64`, `linux/arm/v7`, `arm64`, `linux` (containerd/platforms, Parse).
+ * @throws EngineError `invalid`.
+ */
+export function parsePlatform(text: string): Platform {
+  const parts = text.toLowerCase().split('/');
+  if (parts.length > 3 || !parts.every(part => /^[a-z0-9_.-]+$/.test(part))) {
+    throw new EngineError('invalid', `"${text}" is an invalid platform specifier`);
+  }
+  const host = hostPlatform();
+  if (parts.length === 1) {
+    return isOs(parts[0]!) ? { ...host, os: parts[0]! } : normalised(host.os, parts[0]!, undefined);
+  }
+  return normalised(parts[0]!, parts[1]!, parts[2]);
+}
+
+export function platformText(platform: Platform): string {
+  const { os, architecture, variant } = platform;
+  return variant === undefined || variant === ''
+    ? `${os}/${architecture}`
+    : `${os}/${architecture}/${variant}`;
+}
+
+/**
+ * The manifest of an index to run on a platform: the best variant the processor can run. Entries that are no images
+ * for a machine (attestations are `unknown/unknown`) never match.
+ * @throws EngineError `notFound` in Docker's words.
+ */
+export function chooseManifest(index: Index, wanted: Platform): Descriptor {
+  let best: Descriptor | undefined;
+  let bestRank = -1;
+  for (const entry of index.manifests) {
+    const rank = entry.platform === undefined ? -1 : rankOf(entry.platform, wanted);
+    if (rank > bestRank) {
+      best = entry;
+      bestRank = rank;
+    }
+  }
+  if (best !== undefined) return best;
+  throw new EngineError(
+    'notFound',
+    `no matching manifest for ${platformText(wanted)} in the manifest list entries`,
+  );
+}
+
+/** Whether an image made for `offered` is what was asked for; the variant only counts when both name one. */
+export function matchesPlatform(offered: Platform, wanted: Platform): boolean {
+  return rankOf(offered, wanted) >= 0;
+}
+
+/** How well an image runs: -1 not at all, otherwise higher is better. */
+function rankOf(offered: Platform, wanted: Platform): number {
+  const image = normalised(offered.os, offered.architecture, offered.variant);
+  if (image.os !== wanted.os || image.architecture !== wanted.architecture) return -1;
+  const can = variantNumber(wanted);
+  const needs = variantNumber(image);
+  return needs > can ? -1 : needs;
+}
+
+/** v7 runs v6 and v5. Without a variant: arm is v7, arm64 is v8, amd64 is v1 (containerd/platforms, normalizeArch). */
+function variantNumber(platform: Platform): number {
+  const fallback = { arm: 7, arm64: 8, amd64: 1 }[platform.architecture] ?? 0;
+  const match = /^v(\d+)/.exec(platform.variant ?? '');
+  return match === null ? fallback : Number(match[1]);
+}
+
+function normalised(os: string, architecture: string, variant: string | undefined): Platform {
+  const known: Record<string, [string, string?]> = {
+    x86_64: ['amd64'],
+    'x86-64': ['amd64'],
+    i386: ['386'],
+    aarch64: ['arm64', 'v8'],
+    armhf: ['arm', 'v7'],
+    armel: ['arm', 'v6'],
+  };
+  const [name, implied] = known[architecture] ?? [architecture];
+  const chosen = variant || implied;
+  return { os, architecture: name, ...(chosen === undefined ? {} : { variant: chosen }) };
+}
+
+function isOs(text: string): boolean {
+  return ['linux', 'windows', 'darwin', 'freebsd', 'netbsd', 'openbsd', 'solaris', 'plan9'].includes(text);
+}

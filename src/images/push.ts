@@ -1,0 +1,247 @@
+import type { Credentials } from '../distribution/auth.ts';
+import { canonicalName, familiarText, parseReference, type Reference } from '../distribution/reference.ts';
+import type { Repository } from '../distribution/repository.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import type { Descriptor, Manifest } from '../oci/image.ts';
+import { mediaTypes } from '../oci/media-types.ts';
+import { EngineError } from '../stdx/errors.ts';
+import { Semaphore } from '../stdx/limits.ts';
+import type { Layer } from '../storage/layers.ts';
+import { keptManifest } from './kept-manifests.ts';
+import type { Lease } from './leases.ts';
+import { isPacked, packLayer } from './pack.ts';
+import { type Progress, progressBar, shortId } from './progress.ts';
+import type { ImageServices } from './services.ts';
+import type { Image } from './store.ts';
+import type { ManifestRow } from './tables.ts';
+
+export interface PushOptions {
+  allTags?: boolean;
+  credentials?: Credentials;
+}
+
+/** Docker's `max-concurrent-uploads`. */
+const concurrentUploads = 5;
+
+/** How often a layer is offered anew when the connection breaks. */
+const uploadAttempts = 5;
+
+/**
+ * Sends an image, or without a tag all of a repository's, and reports in Docker's words. An image that came from a
+ * registry goes out with the manifest it came with, byte for byte; one made here gets a schema 2 manifest.
+ *
+ * @throws EngineError in dockerd's words.
+ */
+export async function pushImage(
+  services: ImageServices,
+  text: string,
+  options: PushOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const reference = parseReference(text);
+  if (reference.digest !== undefined) throw new EngineError('invalid', 'cannot push a digest reference');
+  progress({ status: `The push refers to repository [${canonicalName(reference)}]` });
+  const targets = targetsOf(services, reference, options.allTags === true);
+  const [repository] = services.registries.repositories(reference, 'push', options.credentials);
+  const lease = services.images.leases.take(`push:${crypto.randomUUID()}`);
+  try {
+    const push = new Push(services, repository!, lease, progress, signal);
+    for (const { tag, image } of targets) await push.run({ ...reference, tag }, image);
+  } catch (error) {
+    if (signal.aborted) throw new EngineError('cancelled', 'context canceled', { cause: error });
+    throw error;
+  } finally {
+    await lease.release();
+  }
+}
+
+function targetsOf(
+  services: ImageServices,
+  reference: Reference,
+  allTags: boolean,
+): { tag: string; image: Image }[] {
+  const { images } = services;
+  if (reference.tag !== undefined && !allTags) {
+    const row = images.tagsOf(reference).find(({ tag }) => tag === reference.tag);
+    if (row !== undefined) return [{ tag: row.tag, image: images.get(row.imageId)! }];
+    if (images.tagsOf(reference).length > 0)
+      throw new EngineError('notFound', `tag does not exist: ${familiarText(reference)}`);
+  }
+  const targets = images.tagsOf(reference).map(({ tag, imageId }) => ({ tag, image: images.get(imageId)! }));
+  if (targets.length > 0) return targets;
+  throw new EngineError(
+    'notFound',
+    `An image does not exist locally with the tag: ${familiarText({ ...reference, tag: undefined })}`,
+  );
+}
+
+/** One push to one repository. */
+class Push {
+  readonly #services: ImageServices;
+  readonly #repository: Repository;
+  readonly #lease: Lease;
+  readonly #progress: Progress;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    services: ImageServices,
+    repository: Repository,
+    lease: Lease,
+    progress: Progress,
+    signal: AbortSignal,
+  ) {
+    this.#services = services;
+    this.#repository = repository;
+    this.#lease = lease;
+    this.#progress = progress;
+    this.#signal = signal;
+  }
+
+  async run(reference: Reference & { tag: string }, image: Image): Promise<void> {
+    const { images, storage } = this.#services;
+    const chain = image.chainId === undefined ? [] : storage.layers.chain(image.chainId);
+    if (image.chainId !== undefined) this.#lease.holdLayer(image.chainId);
+    const kept = await this.#keptManifest(image, chain);
+    const layers = await this.#pushLayers(chain, kept === undefined);
+    const manifest = kept ?? this.#newManifest(image, layers);
+    await this.#pushConfig(image);
+    await this.#repository.putManifest(reference.tag, manifest.mediaType, manifest.bytes, this.#signal);
+    const digest = digestOf(manifest.bytes);
+    await this.#remember(image, manifest);
+    images.addDigest(image.id, reference, digest);
+    const size = manifest.bytes.length;
+    this.#progress({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
+    this.#progress({ status: '', aux: { Tag: reference.tag, Digest: digest, Size: size } });
+  }
+
+  /** The manifest the image came with, or went out with before, if its layers are still there as it names them. */
+  async #keptManifest(image: Image, chain: Layer[]) {
+    const blobs = chain.flatMap(layer => layer.blob ?? []);
+    return blobs.length === chain.length ? keptManifest(this.#services, image.id, blobs) : undefined;
+  }
+
+  /** Topmost first, as Docker lists them. @returns descriptors base first. */
+  async #pushLayers(chain: Layer[], pack: boolean): Promise<Descriptor[]> {
+    const downwards = [...chain].reverse();
+    for (const layer of downwards) this.#progress({ id: shortId(layer.diffId), status: 'Preparing' });
+    // One failed upload ends the others.
+    const failed = new AbortController();
+    const signal = AbortSignal.any([this.#signal, failed.signal]);
+    const slots = new Semaphore(concurrentUploads);
+    const uploads = downwards.map((layer, index) => {
+      if (index >= concurrentUploads) this.#progress({ id: shortId(layer.diffId), status: 'Waiting' });
+      return slots.run(() => this.#pushLayer(layer, pack, signal));
+    });
+    try {
+      return (await Promise.all(uploads)).reverse();
+    } catch (error) {
+      failed.abort();
+      await Promise.allSettled(uploads);
+      throw error;
+    }
+  }
+
+  async #pushLayer(layer: Layer, pack: boolean, signal: AbortSignal): Promise<Descriptor> {
+    signal.throwIfAborted();
+    const id = shortId(layer.diffId);
+    const bar = progressBar(this.#progress, id, 'Pushing', layer.sizeBytes);
+    const ready = layer.blob !== undefined && (!pack || isPacked(layer.blob)) ? layer.blob : undefined;
+    const blob = ready ?? (await packLayer(this.#services, layer, this.#lease.owner, bar, signal));
+    this.#lease.holdBlob(blob.digest);
+    const outcome = await this.#offer(blob.digest, blob.size, id, signal);
+    const { tables } = this.#services.images;
+    tables.putBlobRepository(blob.digest, this.#repository.registry, this.#repository.name, Date.now());
+    this.#progress({ id, status: outcome });
+    return { mediaType: blob.mediaType, size: blob.size, digest: blob.digest };
+  }
+
+  /** The cheapest way to have the registry hold a blob: it does already, it copies it, or it is sent. */
+  async #offer(digest: Digest, sizeBytes: number, id: string, signal: AbortSignal): Promise<string> {
+    if ((await this.#repository.blobSize(digest, signal)) !== undefined) return 'Layer already exists';
+    const { tables } = this.#services.images;
+    const { registry, name } = this.#repository;
+    let upload: URL | undefined;
+    for (const from of tables.repositoriesWith(digest, registry)) {
+      if (from === name) continue;
+      upload = await this.#repository.mount(digest, from, signal);
+      if (upload === undefined) return `Mounted from ${from}`;
+      tables.deleteBlobRepository(digest, registry, from);
+    }
+    const bar = progressBar(this.#progress, id, 'Pushing', sizeBytes);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        upload ??= await this.#repository.startUpload(signal);
+        await this.#send(upload, digest, sizeBytes, bar, signal);
+        return 'Pushed';
+      } catch (error) {
+        const again =
+          error instanceof EngineError && error.kind === 'unavailable' && attempt < uploadAttempts;
+        if (!again || signal.aborted) throw error;
+        this.#services.log.debug({ digest, error: String(error), attempt }, 'upload cut, trying again');
+        upload = undefined;
+      }
+    }
+  }
+
+  async #send(
+    upload: URL,
+    digest: Digest,
+    sizeBytes: number,
+    bar: (currentBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const body = this.#services.storage.blobs.stream(digest);
+    let sent = 0;
+    body.on('data', (chunk: Buffer) => {
+      sent += chunk.length;
+      bar(sent);
+    });
+    body.pause();
+    await this.#repository.finishUpload(upload, digest, { body, sizeBytes }, signal);
+  }
+
+  async #pushConfig(image: Image): Promise<void> {
+    if ((await this.#repository.blobSize(image.id, this.#signal)) !== undefined) return;
+    const bytes = this.#services.images.configBytes(image.id);
+    const upload = await this.#repository.startUpload(this.#signal);
+    const content = { body: bytes, sizeBytes: bytes.length };
+    await this.#repository.finishUpload(upload, image.id, content, this.#signal);
+  }
+
+  /** Laid out as dockerd lays it out (schema2.FromStruct): the order of keys, three spaces. */
+  #newManifest(image: Image, layers: Descriptor[]): { mediaType: string; bytes: Buffer } {
+    const manifest: Manifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.dockerManifest,
+      config: {
+        mediaType: mediaTypes.dockerConfig,
+        size: this.#services.images.configBytes(image.id).length,
+        digest: image.id,
+      },
+      layers: layers.map(layer => ({ ...layer, mediaType: dockerType(layer.mediaType) })),
+    };
+    return { mediaType: mediaTypes.dockerManifest, bytes: Buffer.from(JSON.stringify(manifest, null, 3)) };
+  }
+
+  async #remember(image: Image, manifest: { mediaType: string; bytes: Buffer }): Promise<void> {
+    const { images, storage } = this.#services;
+    const { digest } = await storage.blobs.write(manifest.bytes, this.#lease.owner);
+    const row: ManifestRow = { digest, mediaType: manifest.mediaType, kind: 'manifest' };
+    images.add(images.configBytes(image.id), { manifests: [row] });
+  }
+}
+
+/** A schema 2 manifest names its layers in Docker's own words, whatever they were called where they came from. */
+function dockerType(mediaType: string): string {
+  switch (mediaType) {
+    case mediaTypes.ociLayer:
+      return mediaTypes.dockerLayer;
+    case mediaTypes.ociLayerGzip:
+      return mediaTypes.dockerLayerGzip;
+    case mediaTypes.ociLayerZstd:
+      return mediaTypes.dockerLayerZstd;
+    default:
+      return mediaType;
+  }
+}

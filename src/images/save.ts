@@ -1,0 +1,207 @@
+import type { Readable } from 'node:stream';
+import type { TarWriter } from '../archive/tar-writer.ts';
+import { familiarName, familiarText, parseReference, withDefaultTag } from '../distribution/reference.ts';
+import { type Digest, digestOf, hexOf, isDigest } from '../oci/digest.ts';
+import type { Descriptor, Index, Manifest } from '../oci/image.ts';
+import { mediaTypes } from '../oci/media-types.ts';
+import { EngineError } from '../stdx/errors.ts';
+import type { Layer } from '../storage/layers.ts';
+import { blobPath } from './archived-images.ts';
+import { keptManifest } from './kept-manifests.ts';
+import { compressionOf } from './manifest.ts';
+import type { ImageServices } from './services.ts';
+import type { Image } from './store.ts';
+import { tarStream } from './tar-stream.ts';
+
+/**
+ * A tar of images that both kinds of readers understand: an OCI layout, with Docker's manifest.json and
+ * repositories beside it, as Docker writes it since 25.0:
+ *
+ *     blobs/sha256/<64 hex>    configurations, manifests and layers
+ *     index.json               OCI: the manifests, with their names as annotations
+ *     manifest.json            docker load: [{Config, RepoTags, Layers}], paths into blobs/
+ *     oci-layout
+ *     repositories             Docker before 1.10: {name: {tag: id}}
+ *
+ * Layers are as they came (gzip), or plain tars. Saving the same images twice gives the same bytes.
+ *
+ * @param texts names and ids; a name without a tag means all its tags.
+ * @throws EngineError `notFound` in dockerd's words, before the stream begins.
+ */
+export async function saveImages(services: ImageServices, texts: string[]): Promise<Readable> {
+  const exports = planExports(services, texts);
+  const lease = services.images.leases.take(`save:${crypto.randomUUID()}`);
+  for (const { image } of exports) if (image.chainId !== undefined) lease.holdLayer(image.chainId);
+  const output = tarStream(tar => new Save(services, tar).run(exports));
+  output.once('close', () => {
+    lease.release().catch(error => services.log.error({ err: error }, 'letting go of saved images'));
+  });
+  return output;
+}
+
+interface Export {
+  image: Image;
+  /** Familiar names with tags; empty when saved by id. */
+  tags: string[];
+}
+
+/** moby's parseNames (image/tarexport/save.go). */
+function planExports({ images }: ImageServices, texts: string[]): Export[] {
+  const exports = new Map<Digest, Export>();
+  const put = (image: Image, tag?: string) => {
+    const entry = exports.get(image.id) ?? { image, tags: [] };
+    if (tag !== undefined && !entry.tags.includes(tag)) entry.tags.push(tag);
+    exports.set(image.id, entry);
+  };
+  for (const text of texts) {
+    const byId = isDigest(text) || isDigest(`sha256:${text}`) ? images.resolve(text) : undefined;
+    if (byId !== undefined) {
+      put(byId);
+      continue;
+    }
+    const reference = parseReference(text);
+    const tags = images.tagsOf(reference);
+    if (reference.tag === undefined && reference.digest === undefined && tags.length > 0) {
+      for (const { tag, imageId } of tags) put(images.get(imageId)!, familiarText({ ...reference, tag }));
+      continue;
+    }
+    const image = images.find(text);
+    if (image === undefined) throw missing(text);
+    const name = familiarText(withDefaultTag(reference));
+    put(image, image.references.includes(name) ? name : undefined);
+  }
+  return [...exports.values()];
+}
+
+function missing(text: string): EngineError {
+  const reference = parseReference(text);
+  if (reference.tag === undefined && reference.digest === undefined) {
+    return new EngineError('notFound', `No such image: ${text}`);
+  }
+  return new EngineError('notFound', 'reference does not exist');
+}
+
+/** One entry of manifest.json. */
+interface DockerManifestEntry {
+  Config: string;
+  RepoTags: string[] | null;
+  Layers: string[];
+}
+
+class Save {
+  readonly #services: ImageServices;
+  readonly #tar: TarWriter;
+  readonly #written = new Set<Digest>();
+
+  constructor(services: ImageServices, tar: TarWriter) {
+    this.#services = services;
+    this.#tar = tar;
+  }
+
+  async run(exports: Export[]): Promise<void> {
+    await this.#tar.add({ name: 'blobs', type: 'directory' });
+    await this.#tar.add({ name: 'blobs/sha256', type: 'directory' });
+    const entries: DockerManifestEntry[] = [];
+    const index: Index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
+    for (const { image, tags } of exports) {
+      const { manifest, layers } = await this.#saveImage(image);
+      entries.push({ Config: blobPath(image.id), RepoTags: tags.length === 0 ? null : tags, Layers: layers });
+      if (tags.length === 0) index.manifests.push(manifest);
+      for (const tag of tags) index.manifests.push({ ...manifest, annotations: namesOf(tag) });
+    }
+    await this.#addJson('index.json', index);
+    await this.#addJson('manifest.json', entries);
+    await this.#addJson('oci-layout', { imageLayoutVersion: '1.0.0' });
+    await this.#addJson('repositories', repositoriesOf(exports));
+  }
+
+  async #saveImage(image: Image): Promise<{ manifest: Descriptor; layers: string[] }> {
+    const { images, storage } = this.#services;
+    const chain = image.chainId === undefined ? [] : storage.layers.chain(image.chainId);
+    const layers: Descriptor[] = [];
+    for (const layer of chain) layers.push(await this.#saveLayer(layer));
+    const config = images.configBytes(image.id);
+    await this.#addBlob(image.id, config);
+    const { mediaType, bytes } =
+      (await keptManifest(this.#services, image.id, layers)) ?? newManifest(image, config, layers);
+    const digest = digestOf(bytes);
+    await this.#addBlob(digest, bytes);
+    return {
+      manifest: { mediaType, digest, size: bytes.length },
+      layers: layers.map(layer => blobPath(layer.digest)),
+    };
+  }
+
+  /** As it is kept, in a form every Docker reads (zstd is not one); else the tar it was made of. */
+  async #saveLayer(layer: Layer): Promise<Descriptor> {
+    const { blobs, layers } = this.#services.storage;
+    const { blob } = layer;
+    const compression = blob === undefined ? 'zstd' : compressionOf(blob.mediaType);
+    if (blob !== undefined && compression !== 'zstd' && blobs.has(blob.digest)) {
+      await this.#addStream(blob.digest, blob.size, () => blobs.stream(blob.digest));
+      const mediaType = compression === 'gzip' ? mediaTypes.ociLayerGzip : mediaTypes.ociLayer;
+      return { mediaType, digest: blob.digest, size: blob.size };
+    }
+    const size = await this.#tarSize(layer);
+    await this.#addStream(layer.diffId, size, () => layers.tar(layer.chainId));
+    return { mediaType: mediaTypes.ociLayer, digest: layer.diffId, size };
+  }
+
+  /** A tar's header comes before its content, so the length must be known before: the layer is read twice. */
+  async #tarSize(layer: Layer): Promise<number> {
+    let size = 0;
+    for await (const chunk of this.#services.storage.layers.tar(layer.chainId))
+      size += (chunk as Buffer).length;
+    return size;
+  }
+
+  async #addBlob(digest: Digest, bytes: Buffer): Promise<void> {
+    await this.#addStream(digest, bytes.length, () => [bytes]);
+  }
+
+  async #addStream(
+    digest: Digest,
+    size: number,
+    open: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> {
+    if (this.#written.has(digest)) return;
+    this.#written.add(digest);
+    await this.#tar.addStream({ name: blobPath(digest), type: 'file', size }, open());
+  }
+
+  async #addJson(name: string, value: unknown): Promise<void> {
+    await this.#tar.add({ name, type: 'file' }, `${JSON.stringify(value)}\n`);
+  }
+}
+
+function newManifest(image: Image, config: Buffer, layers: Descriptor[]) {
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: mediaTypes.ociConfig, digest: image.id, size: config.length },
+    layers,
+  };
+  return { mediaType: mediaTypes.ociManifest as string, bytes: Buffer.from(JSON.stringify(manifest)) };
+}
+
+/** By which containerd and OCI tools know a manifest's name. */
+function namesOf(tag: string): Record<string, string> {
+  const reference = parseReference(tag);
+  return {
+    'io.containerd.image.name': `${reference.registry}/${reference.repository}:${reference.tag}`,
+    'org.opencontainers.image.ref.name': reference.tag!,
+  };
+}
+
+function repositoriesOf(exports: Export[]): Record<string, Record<string, string>> {
+  const repositories: Record<string, Record<string, string>> = {};
+  for (const { image, tags } of exports) {
+    for (const tag of tags) {
+      const reference = parseReference(tag);
+      const name = familiarName(reference);
+      repositories[name] ??= {};
+      repositories[name][reference.tag!] = hexOf(image.id);
+    }
+  }
+  return repositories;
+}

@@ -1,0 +1,86 @@
+import { formatIp, type IpAddress, ipBytes, ipFromBytes, type Subnet } from '../../stdx/ip.ts';
+import { addressFamily } from './addresses.ts';
+import { attribute, parseAttributes, u32 } from './attributes.ts';
+import { NLM_F_CREATE, NLM_F_REPLACE } from './message.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+export interface Route {
+  /** `0.0.0.0/0` or `::/0` is the default route. */
+  destination: Subnet;
+  linkIndex?: number;
+  gateway?: IpAddress;
+}
+
+/** The default route of one family; one that is there already is replaced. */
+export function setDefaultRoute(socket: NetlinkSocket, gateway: IpAddress, linkIndex?: number): void {
+  socket.request(
+    `adding the default route by ${formatIp(gateway)}`,
+    RTM_NEWROUTE,
+    NLM_F_CREATE | NLM_F_REPLACE,
+    [
+      routeHeader(gateway.family, 0),
+      attribute(RTA_GATEWAY, ipBytes(gateway)),
+      ...(linkIndex === undefined ? [] : [u32(RTA_OIF, linkIndex)]),
+    ],
+  );
+}
+
+/** Unicast routes of the main table, both families: what an administrator sees with `ip route`. */
+export function listRoutes(socket: NetlinkSocket): Route[] {
+  return ([4, 6] as const).flatMap(family =>
+    socket.dump('listing routes', RTM_GETROUTE, [dumpHeader(family)]).flatMap(({ payload }) => {
+      const attributes = parseAttributes(payload.subarray(routeHeaderBytes));
+      const table = attributes.get(RTA_TABLE)?.readUInt32LE() ?? payload.readUInt8(4);
+      if (table !== RT_TABLE_MAIN || payload.readUInt8(7) !== RTN_UNICAST) return [];
+      const destination = attributes.get(RTA_DST);
+      const gateway = attributes.get(RTA_GATEWAY);
+      return [
+        {
+          destination: {
+            family,
+            first: destination === undefined ? 0n : ipFromBytes(destination).value,
+            prefixLength: payload.readUInt8(1),
+          },
+          linkIndex: attributes.get(RTA_OIF)?.readUInt32LE(),
+          gateway: gateway && ipFromBytes(gateway),
+        },
+      ];
+    }),
+  );
+}
+
+/**
+ * struct rtmsg (linux/rtnetlink.h):
+ *
+ *     0        1       2       3     4       5          6       7      8       12
+ *     +--------+-------+-------+-----+-------+----------+-------+------+-------+
+ *     | family | dst/  | src/  | tos | table | protocol | scope | type | flags |
+ *     +--------+-------+-------+-----+-------+----------+-------+------+-------+
+ */
+function routeHeader(family: 4 | 6, prefixLength: number): Buffer {
+  const header = dumpHeader(family);
+  header.writeUInt8(prefixLength, 1);
+  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(RTPROT_BOOT, 5);
+  header.writeUInt8(RT_SCOPE_UNIVERSE, 6);
+  header.writeUInt8(RTN_UNICAST, 7);
+  return header;
+}
+
+function dumpHeader(family: 4 | 6): Buffer {
+  const header = Buffer.alloc(routeHeaderBytes);
+  header.writeUInt8(addressFamily(family), 0);
+  return header;
+}
+
+const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
+const routeHeaderBytes = 12;
+const RT_TABLE_MAIN = 254;
+const RTPROT_BOOT = 3;
+const RT_SCOPE_UNIVERSE = 0;
+const RTN_UNICAST = 1;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_TABLE = 15;

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { EngineError } from '../stdx/errors.ts';
+import { type DaemonConfig, parseDaemonConfig } from './daemon-config.ts';
+
+function noFile(path: string): never {
+  throw Object.assign(new Error(`open ${path}: no such file or directory`), { code: 'ENOENT' });
+}
+
+function parse(argv: string[], file?: string): { config: DaemonConfig; warnings: string[] } {
+  const readFile = (path: string) => (path.endsWith('.pem') ? `content of ${path}` : (file ?? noFile(path)));
+  const result = parseDaemonConfig({ argv, env: {}, readFile });
+  assert.ok(result.action === 'run' || result.action === 'validate');
+  return { config: result.config, warnings: result.config.warnings };
+}
+
+function refusal(argv: string[], file?: string): string {
+  try {
+    parse(argv, file);
+  } catch (error) {
+    assert.ok(error instanceof EngineError);
+    return error.message;
+  }
+  return assert.fail('it was accepted');
+}
+
+describe('gantryd flags', () => {
+  test('without any, the defaults', () => {
+    const { config, warnings } = parse([]);
+    assert.deepEqual(config.hosts, [{ kind: 'unix', path: '/run/gantry/gantry.sock' }]);
+    assert.equal(config.dataRoot, '/var/lib/gantry');
+    assert.equal(config.execRoot, '/run/gantry');
+    assert.equal(config.pidFile, '/run/gantry/gantryd.pid');
+    assert.equal(config.settings.logDriver, 'local');
+    assert.equal(config.settings.defaultShmSizeBytes, 64 * 1024 * 1024);
+    assert.deepEqual(warnings, []);
+  });
+
+  test("are written in pflag's ways", () => {
+    const { config } = parse([
+      '-DH',
+      'unix:///a',
+      '-Hunix:///b',
+      '--host=unix:///c',
+      '-l=warn',
+      '--mtu',
+      '1400',
+    ]);
+    assert.deepEqual(
+      config.hosts.map(host => host.kind === 'unix' && host.path),
+      ['/a', '/b', '/c'],
+    );
+    assert.equal(config.settings.debug, true);
+    assert.equal(config.logLevel, 'debug');
+    assert.equal(config.network.mtu, 1400);
+    assert.equal(parse(['--debug=false', '-l', 'warn']).config.logLevel, 'warn');
+  });
+
+  test('may follow each other when they are the same', () => {
+    const { config } = parse(['-H', 'unix:///a', '-H', 'unix:///b', '-D']);
+    assert.equal(config.hosts.length, 2);
+    assert.match(refusal(['-D', 'word']), /accepts no arguments, got "word"/);
+  });
+
+  test('that do not exist, or are cut short, are named', () => {
+    assert.match(refusal(['--dta-root', '/x']), /^unknown flag: --dta-root\n/);
+    assert.match(refusal(['-x']), /^unknown shorthand flag: 'x' in -x\n/);
+    assert.match(refusal(['--data-root']), /^flag needs an argument: --data-root\n/);
+    assert.match(refusal(['--mtu', 'big']), /^invalid argument "big" for "--mtu" flag: strconv\.ParseInt/);
+    assert.match(refusal(['daemon']), /accepts no arguments, got "daemon"/);
+  });
+
+  test('with structured values', () => {
+    const { config } = parse([
+      '--default-address-pool',
+      'base=10.9.0.0/16,size=24',
+      '--default-ulimit=nofile=10:20',
+      '--log-opt=max-size=1m',
+      '--default-shm-size=1g',
+    ]);
+    assert.deepEqual(config.network.pools, [{ base: '10.9.0.0/16', size: 24 }]);
+    assert.deepEqual(config.settings.defaultUlimits, [{ name: 'nofile', soft: 10, hard: 20 }]);
+    assert.deepEqual(config.settings.logOptions, { 'max-size': '1m' });
+    assert.equal(config.settings.defaultShmSizeBytes, 2 ** 30);
+    assert.match(refusal(['--default-ulimit=nofile=20:10']), /soft limit must be less/);
+  });
+
+  test('that mean nothing here are accepted with a warning', () => {
+    const { warnings } = parse(['--live-restore', '--userland-proxy=false', '--containerd', '/x']);
+    assert.deepEqual(warnings.map(text => text.split(' ')[0]).sort(), [
+      '--containerd',
+      '--live-restore',
+      '--userland-proxy',
+    ]);
+  });
+
+  test('that would need something missing are refused by name', () => {
+    assert.match(refusal(['--userns-remap=default']), /^--userns-remap: default is not supported yet/);
+    assert.match(refusal(['--metrics-addr=127.0.0.1:1']), /^--metrics-addr/);
+    assert.match(refusal(['-s', 'btrfs']), /^--storage-driver: btrfs/);
+    parse(['-s', 'overlay2']);
+  });
+
+  test('open no tcp socket to the world without client certificates', () => {
+    assert.match(refusal(['-H', 'tcp://0.0.0.0:2375']), /use --tlsverify/);
+    assert.match(refusal(['-H', 'tcp://10.0.0.1', '--tls']), /use --tlsverify/);
+    assert.equal(parse(['-H', 'tcp://127.0.0.1:2375']).warnings.length, 1);
+    assert.equal(parse(['-H', 'tcp://0.0.0.0:2375', '--tlsverify=false']).warnings.length, 1);
+    const { config, warnings } = parse(['-H', 'tcp://0.0.0.0', '--tlsverify']);
+    assert.deepEqual(config.hosts, [{ kind: 'tcp', address: '0.0.0.0', port: 2376 }]);
+    assert.equal(config.tls?.ca, 'content of /etc/gantry/ca.pem');
+    assert.equal(config.tls?.rejectUnauthorized, true);
+    assert.deepEqual(warnings, []);
+  });
+});
+
+describe('daemon.json', () => {
+  test('sets what flags leave open', () => {
+    const { config } = parse(
+      ['--debug'],
+      '{"hosts": ["unix:///x"], "log-opts": {"max-file": "2"}, "default-address-pools": [{"base": "10.0.0.0/8", "size": 24}],\n "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1, "Hard": 2}}}',
+    );
+    assert.deepEqual(config.hosts, [{ kind: 'unix', path: '/x' }]);
+    assert.deepEqual(config.settings.logOptions, { 'max-file': '2' });
+    assert.deepEqual(config.network.pools, [{ base: '10.0.0.0/8', size: 24 }]);
+    assert.deepEqual(config.settings.defaultUlimits, [{ name: 'nofile', soft: 1, hard: 2 }]);
+  });
+
+  test('is not merged with the same flag', () => {
+    assert.match(
+      refusal(['-H', 'unix:///y'], '{"hosts": ["unix:///x"]}'),
+      /specified both as a flag and in the configuration file: hosts: \(from flag: unix:\/\/\/y, from file: unix:\/\/\/x\)/,
+    );
+  });
+
+  test('an unknown key or a bad value is named with file and line', () => {
+    assert.match(refusal([], '{\n "debug": true,\n "bridges": "x"\n}'), /daemon\.json, line 3: .*: bridges$/);
+    assert.match(
+      refusal([], '{\n "debug": "yes"\n}'),
+      /line 2: invalid value for "debug": want a boolean, got a string/,
+    );
+    assert.match(refusal([], '{\n "debug": true,\n}'), /daemon\.json, line 3/);
+    assert.match(
+      refusal([], '{\n\n "userns-remap": "me"}'),
+      /"userns-remap" \(\/etc\/gantry\/daemon\.json, line 3\)/,
+    );
+  });
+
+  test('must be there when it was asked for', () => {
+    assert.match(refusal(['--config-file', '/nowhere.json']), /nowhere\.json/);
+  });
+
+  test('--validate is told apart from running', () => {
+    const result = parseDaemonConfig({ argv: ['--validate'], env: {}, readFile: () => '{}' });
+    assert.equal(result.action, 'validate');
+  });
+});

@@ -1,0 +1,43 @@
+import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
+import { runCli } from '../cli/cli.ts';
+import { Output } from '../cli/output/output.ts';
+
+/** Set by the bundler. */
+declare const GANTRY_BUILD: { version: string; commit: string; builtAt: string } | undefined;
+
+const unbuilt = { version: 'dev', commit: 'unknown', builtAt: '' };
+
+function terminalSize(): { rows: number; columns: number } {
+  const stream = isatty(1) ? process.stdout : isatty(2) ? process.stderr : undefined;
+  return { rows: stream?.rows || 24, columns: stream?.columns || 80 };
+}
+
+/**
+ * Node's raw mode leaves the terminal turning LF into CR LF, which the container's own terminal did already: programs
+ * that draw would end up in the wrong column. Node puts everything back at the end, this included.
+ */
+function setRawMode(on: boolean): void {
+  if (!process.stdin.isTTY) return;
+  process.stdin.setRawMode(on);
+  if (!on) return;
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
+  spawnSync('/bin/stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+}
+
+// Should the line to the daemon vanish without a word, nothing is left to wait for: that is no success.
+process.exitCode = 13;
+runCli(process.argv.slice(2), {
+  env: process.env,
+  homeDirectory: homedir(),
+  workingDirectory: process.cwd(),
+  out: new Output(1, { isTerminal: isatty(1), size: terminalSize }),
+  err: new Output(2, { isTerminal: isatty(2), size: terminalSize }),
+  input: {
+    isTerminal: isatty(0),
+    stream: () => process.stdin,
+    setRawMode,
+  },
+  build: typeof GANTRY_BUILD === 'undefined' ? unbuilt : GANTRY_BUILD,
+  // A stdin that was read would hold the program open although nobody waits for it any more.
+}).then(status => process.exit(status));

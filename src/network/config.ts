@@ -1,0 +1,28 @@
+/** The daemon's settings of its networks; everything has a default. */
+export interface NetworkConfig {
+  /** Address and subnet of the default bridge, `172.17.0.1/16`; undefined: a free one is chosen, that first. */
+  bip?: string;
+  /** Link name of the default bridge; `gantry0`. */
+  bridgeName?: string;
+  /** Docker's `default-address-pools`. */
+  pools?: readonly { base: string; size: number }[];
+  /** Name of the nftables table; two daemons in one network namespace need two. `gantry`. */
+  firewallTable?: string;
+  /** Whether containers on the default bridge may talk to each other; true. */
+  interContainer?: boolean;
+  /** MTU of the default bridge. */
+  mtu?: number;
+  /** Where ports are published when the caller names no address; 0.0.0.0. */
+  hostBindingIpv4?: string;
+  /** Daemon-wide `--dns`, `--dns-search`, `--dns-opt`: used when a container gives none. */
+  dns?: readonly string[];
+  dnsSearch?: readonly string[];
+  dnsOptions?: readonly string[];
+  /** Path of the host's resolv.conf; /etc/resolv.conf. */
+  resolvConfPath?: string;
+  /** What `host-gateway` stands for; undefined: the default bridge's own address. */
+  hostGatewayIp?: string;
+}
+
+export const defaultBridgeName = 'gantry0';
+export const defaultFirewallTable = 'gantry';

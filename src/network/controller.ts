@@ -1,0 +1,366 @@
+import { findLink } from '../linux/netlink/links.ts';
+import { NetlinkSocket } from '../linux/netlink/socket.ts';
+import { messageOf, within } from '../stdx/errors.ts';
+import type { Log } from '../stdx/log.ts';
+import type { Database } from '../storage/database.ts';
+import { markOf } from './bridges.ts';
+import { defaultFirewallTable, type NetworkConfig } from './config.ts';
+import type { NameSource } from './dns/names.ts';
+import { EmbeddedResolver } from './dns/resolver.ts';
+import { bringLoopbackUp, readStatistics, reattachPort } from './endpoint-links.ts';
+import { Endpoints, groupOf } from './endpoints.ts';
+import { fallbackServers, type HostsEntry } from './files.ts';
+import { Firewall } from './firewall/firewall.ts';
+import { firewallBridge } from './firewall/ruleset.ts';
+import { Ipam } from './ipam/ipam.ts';
+import type {
+  Endpoint,
+  EndpointOptions,
+  InterfaceStatistics,
+  Network,
+  NetworkRequest,
+  PortRequest,
+  PublishedPort,
+  ResolverOptions,
+  RunningContainer,
+} from './network.ts';
+import {
+  type NetworkFiles,
+  type NetworkFilesRequest,
+  networkFiles,
+  readResolvConf,
+} from './network-files.ts';
+import { Networks } from './networks.ts';
+import { HostPorts } from './ports/host-ports.ts';
+import { PublishedPorts } from './ports/published.ts';
+import { NetworkRecords } from './records.ts';
+import { readSysctl, writeSysctl } from './sysctl.ts';
+
+export type { NetworkConfig } from './config.ts';
+export type { NetworkFiles, NetworkFilesRequest } from './network-files.ts';
+
+/**
+ * The networks of one daemon. Everything here is synchronous: kernel calls take microseconds, and a change is
+ * either done or undone when the call returns.
+ *
+ * Life of an endpoint: allocate (a row; an address) -> connect (links; the container's namespace exists) ->
+ * publish (ports) -> unpublish, disconnect -> release. Every step back may be repeated, and `release` alone
+ * takes all of them: the engine calls it once after a container's exit.
+ */
+export class NetworkController {
+  readonly #config: NetworkConfig;
+  readonly #resolvConfPath: string;
+  readonly #log: Log;
+  readonly #records: NetworkRecords;
+  readonly #ipam = new Ipam();
+  readonly #socket = new NetlinkSocket();
+  readonly #firewall: Firewall;
+  readonly #hostPorts: HostPorts;
+  readonly #networks: Networks;
+  readonly #endpoints: Endpoints;
+  readonly #ports: PublishedPorts;
+  readonly #resolvers = new Map<string, EmbeddedResolver>();
+
+  /**
+   * Brings the host to what the database says: default networks, bridges, the firewall with all published ports.
+   * Nothing is interrupted for containers that run on.
+   */
+  static open(options: { database: Database; log: Log; config?: NetworkConfig }): NetworkController {
+    const controller = new NetworkController(options.database, options.log, options.config ?? {});
+    try {
+      controller.#start();
+      return controller;
+    } catch (error) {
+      controller.close();
+      throw within('starting the networks', error);
+    }
+  }
+
+  private constructor(database: Database, log: Log, config: NetworkConfig) {
+    this.#config = config;
+    this.#resolvConfPath = config.resolvConfPath ?? '/etc/resolv.conf';
+    this.#log = log;
+    this.#records = new NetworkRecords(database);
+    this.#firewall = new Firewall({ table: config.firewallTable ?? defaultFirewallTable, log });
+    this.#hostPorts = new HostPorts({ log });
+    const parts = {
+      config,
+      resolvConfPath: this.#resolvConfPath,
+      records: this.#records,
+      ipam: this.#ipam,
+      socket: this.#socket,
+      firewall: this.#firewall,
+      hostPorts: this.#hostPorts,
+      mark: markOf(this.#records.ownId()),
+      group: groupOf(this.#records.ownId()),
+    };
+    this.#networks = new Networks(parts);
+    this.#endpoints = new Endpoints(parts);
+    this.#ports = new PublishedPorts(parts);
+  }
+
+  /** Errors: conflict (name or bridge taken), forbidden (pool overlaps), invalid, notImplemented, exhausted. */
+  create(request: NetworkRequest): Network {
+    return this.#networks.create(request);
+  }
+
+  /** By name, id or unambiguous id prefix. Errors: notFound, invalid (ambiguous prefix). */
+  get(nameOrId: string): Network {
+    return this.#networks.get(nameOrId);
+  }
+
+  find(nameOrId: string): Network | undefined {
+    return this.#networks.find(nameOrId);
+  }
+
+  list(): Network[] {
+    return this.#networks.list();
+  }
+
+  /** Errors: notFound, forbidden (predefined, or with active endpoints: both are so in Docker). */
+  remove(nameOrId: string): void {
+    this.#networks.remove(nameOrId);
+  }
+
+  /** Removes every network of the caller's choice that is not predefined and has no endpoint. */
+  prune(matches: (network: Network) => boolean = () => true): Network[] {
+    return this.#networks.prune(matches);
+  }
+
+  endpointsOf(network: { id: string }): Endpoint[] {
+    return this.#records.endpointsOfNetwork(network.id);
+  }
+
+  endpointsOfContainer(containerId: string): Endpoint[] {
+    return this.#records.endpointsOfContainer(containerId);
+  }
+
+  /** The endpoint that has the default route and the published ports. */
+  gatewayEndpoint(containerId: string): Endpoint | undefined {
+    return this.#endpoints.gatewayOf(containerId);
+  }
+
+  publishedPorts(containerId: string): PublishedPort[] {
+    return this.#records.ports(containerId);
+  }
+
+  /** Reserves an address; nothing in the kernel changes. Errors: notFound, invalid, forbidden (in use), exhausted. */
+  allocate(options: EndpointOptions): Endpoint {
+    return this.#endpoints.allocate(this.get(options.network), options);
+  }
+
+  /** Gives the container's namespace its interface, addresses and routes. The result replaces `endpoint`. */
+  connect(endpoint: Endpoint, namespacePath: string, options: { interfaceName?: string } = {}): Endpoint {
+    const before = this.gatewayEndpoint(endpoint.containerId);
+    try {
+      const connected = this.#endpoints.connect(endpoint, namespacePath, options.interfaceName);
+      this.#ports.move(endpoint.containerId, before, this.gatewayEndpoint(endpoint.containerId));
+      return connected;
+    } catch (error) {
+      throw within(`connecting ${endpoint.containerName} to network ${endpoint.networkName}`, error);
+    }
+  }
+
+  /** Takes the interface away again; the address stays reserved until `release` or `releaseEndpoint`. */
+  disconnect(endpoint: Endpoint, namespacePath?: string): void {
+    const before = this.gatewayEndpoint(endpoint.containerId);
+    this.#endpoints.disconnect(endpoint, namespacePath);
+    this.#ports.move(endpoint.containerId, before, this.gatewayEndpoint(endpoint.containerId));
+  }
+
+  /** Frees the address of one endpoint. */
+  releaseEndpoint(endpoint: Endpoint): void {
+    this.#endpoints.release([endpoint]);
+  }
+
+  /** Ports, resolver, links and addresses of a container: all gone. Never fails for what is gone already. */
+  release(containerId: string): void {
+    this.stopResolver(containerId);
+    this.unpublish(containerId);
+    this.#endpoints.release(this.endpointsOfContainer(containerId));
+  }
+
+  /** The container was renamed: DNS answers the new name. */
+  rename(containerId: string, containerName: string): void {
+    this.#endpoints.rename(containerId, containerName);
+  }
+
+  /**
+   * All or none; once per container and run. Errors: conflict (port taken), exhausted (no free port), invalid (no
+   * such host address). A container on internal networks only publishes nothing, as in Docker.
+   */
+  publish(containerId: string, ports: readonly PortRequest[]): PublishedPort[] {
+    const endpoint = this.gatewayEndpoint(containerId);
+    if (endpoint === undefined || ports.length === 0) return [];
+    return this.#ports.publish(endpoint, ports, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
+  }
+
+  unpublish(containerId: string): void {
+    this.#ports.unpublish(containerId);
+  }
+
+  /** Brings `lo` up; all a container on `none` needs. */
+  bringLoopbackUp(namespacePath: string): void {
+    bringLoopbackUp(namespacePath);
+  }
+
+  /** Opens the embedded DNS at 127.0.0.11 in the namespace; only for containers on a user-defined network. */
+  startResolver(containerId: string, namespacePath: string, options: ResolverOptions): void {
+    if (this.#resolvers.has(containerId)) return;
+    const resolver = new EmbeddedResolver({
+      containerId,
+      namespacePath,
+      source: this.#nameSource,
+      upstreams: () => this.#upstreams(options),
+      log: this.#log,
+    });
+    this.#resolvers.set(containerId, resolver);
+  }
+
+  stopResolver(containerId: string): void {
+    this.#resolvers.get(containerId)?.close();
+    this.#resolvers.delete(containerId);
+  }
+
+  /** Whether the container is on a network whose names the embedded DNS answers. */
+  needsResolver(containerId: string): boolean {
+    return this.endpointsOfContainer(containerId).some(endpoint =>
+      this.#nameSource.hasNames(endpoint.networkId),
+    );
+  }
+
+  /** Exact texts for the container's files; endpoints must be allocated. */
+  filesFor(request: NetworkFilesRequest): NetworkFiles {
+    const endpoints = this.endpointsOfContainer(request.containerId);
+    return networkFiles(request, {
+      endpoints,
+      linked: endpoints
+        .filter(endpoint => !this.#nameSource.hasNames(endpoint.networkId))
+        .flatMap(this.#linkedHosts),
+      embeddedDns: this.needsResolver(request.containerId),
+      hostGatewayIp: this.#config.hostGatewayIp ?? this.get('bridge').ipam.pools[0]?.gateway ?? '',
+      resolvConfPath: this.#resolvConfPath,
+      daemon: {
+        dns: this.#config.dns ?? [],
+        search: this.#config.dnsSearch ?? [],
+        options: this.#config.dnsOptions ?? [],
+      },
+    });
+  }
+
+  statistics(namespacePath: string): InterfaceStatistics[] {
+    return readStatistics(namespacePath);
+  }
+
+  /** Adopts what runs and removes what nobody owns; ports of running containers answer throughout. */
+  reconcile(running: readonly RunningContainer[]): void {
+    const alive = new Map(running.map(container => [container.containerId, container]));
+    const owners = new Set([
+      ...this.#records.endpoints().map(endpoint => endpoint.containerId),
+      ...this.#records.portOwners(),
+    ]);
+    for (const containerId of owners) if (!alive.has(containerId)) this.release(containerId);
+    for (const container of running) this.#adopt(container);
+    this.#endpoints.removeStrayLinks();
+  }
+
+  /** Puts the firewall back when somebody flushed it. Cheap when nothing happened. @returns whether it was put back. */
+  verify(): boolean {
+    return this.#firewall.verify();
+  }
+
+  /** Closes sockets; links, rules and containers stay as they are. */
+  close(): void {
+    for (const containerId of [...this.#resolvers.keys()]) this.stopResolver(containerId);
+    this.#endpoints.close();
+    this.#hostPorts.close();
+    this.#firewall.close();
+    this.#socket.close();
+  }
+
+  /**
+   * Removes everything from the kernel that belongs to this daemon: bridges, rules, sysctls. Containers lose their
+   * network; the database keeps the networks, and the next start makes them again.
+   */
+  dismantle(): void {
+    for (const containerId of this.#records.portOwners()) this.unpublish(containerId);
+    this.#firewall.remove();
+    this.#endpoints.removeLinks();
+    this.#networks.removeBridges();
+    const forwarding = this.#records.setting('ip_forward before');
+    if (forwarding === undefined) return;
+    writeSysctl('ipv4/ip_forward', forwarding);
+    this.#records.deleteSetting('ip_forward before');
+  }
+
+  #start(): void {
+    this.#networks.start();
+    this.#enableForwarding();
+    for (const endpoint of this.#records.endpoints()) this.#ipam.adopt(endpoint);
+    const gatewayOf = (containerId: string) => this.gatewayEndpoint(containerId);
+    this.#firewall.replace(
+      this.list().flatMap(network => firewallBridge(network) ?? []),
+      this.#ports.rules(gatewayOf),
+    );
+    this.#ports.holdAgain(gatewayOf);
+    this.#networks.removeOrphanedBridges(this.#log);
+  }
+
+  /** Remembers what it was before, for `dismantle`. */
+  #enableForwarding(): void {
+    const before = readSysctl('ipv4/ip_forward') ?? '1';
+    if (before === '1') return;
+    if (this.#records.setting('ip_forward before') === undefined)
+      this.#records.putSetting('ip_forward before', before);
+    writeSysctl('ipv4/ip_forward', '1');
+  }
+
+  #adopt({ containerId, namespacePath, resolver }: RunningContainer): void {
+    for (const endpoint of this.endpointsOfContainer(containerId)) {
+      const { bridge } = this.#networkOf(endpoint);
+      if (bridge === undefined || endpoint.interfaceName === '') continue;
+      try {
+        if (findLink(this.#socket, endpoint.hostLinkName) === undefined)
+          this.connect(endpoint, namespacePath, endpoint);
+        else reattachPort(this.#socket, endpoint.hostLinkName, bridge);
+      } catch (error) {
+        this.#log.error({ error: messageOf(error), containerId }, 'a running container lost its network');
+      }
+    }
+    if (resolver === undefined || !this.needsResolver(containerId)) return;
+    try {
+      this.startResolver(containerId, namespacePath, resolver);
+    } catch (error) {
+      this.#log.error({ error: messageOf(error), containerId }, 'a running container has no embedded DNS');
+    }
+  }
+
+  #upstreams({ dns }: ResolverOptions): readonly string[] {
+    if (dns.length > 0) return dns;
+    if (this.#config.dns !== undefined && this.#config.dns.length > 0) return this.#config.dns;
+    const { nameservers } = readResolvConf(this.#resolvConfPath);
+    return nameservers.length > 0 ? nameservers : fallbackServers;
+  }
+
+  readonly #nameSource: NameSource = {
+    endpointsOfContainer: containerId => this.#records.endpointsOfContainer(containerId),
+    endpointsOfNetwork: networkId => this.#records.endpointsOfNetwork(networkId),
+    hasNames: networkId => this.#records.network(networkId)?.bridge?.isDefault === false,
+    leadsOut: networkId => this.#records.network(networkId)?.internal === false,
+  };
+
+  /** `--link` on the default bridge: lines in /etc/hosts, as there is no DNS. */
+  readonly #linkedHosts = (endpoint: Endpoint): HostsEntry[] =>
+    Object.entries(endpoint.links).flatMap(([alias, target]) => {
+      const other = this.endpointsOf({ id: endpoint.networkId }).find(
+        candidate => candidate.containerId === target || candidate.containerName === target,
+      );
+      if (other?.ipv4 === undefined) return [];
+      const names = [...new Set([alias, other.containerId.slice(0, 12), other.containerName])];
+      return [{ address: other.ipv4.address, names: names.join(' ') }];
+    });
+
+  #networkOf(endpoint: Endpoint): Network {
+    return this.get(endpoint.networkId);
+  }
+}

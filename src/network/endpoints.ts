@@ -1,0 +1,273 @@
+import { randomBytes } from 'node:crypto';
+import { deleteLink, deleteLinks, findLink, type Link, listLinks } from '../linux/netlink/links.ts';
+import type { NetlinkSocket } from '../linux/netlink/socket.ts';
+import { EngineError } from '../stdx/errors.ts';
+import { contains, parseIp, parseSubnet } from '../stdx/ip.ts';
+import { macFromIpv4 } from './bridges.ts';
+import { bringLoopbackUp, connectLink, type DefaultRoutes, setDefaultRoutes } from './endpoint-links.ts';
+import type { Ipam } from './ipam/ipam.ts';
+import type { Endpoint, EndpointOptions, Network } from './network.ts';
+import type { NetworkRecords } from './records.ts';
+
+/** Containers' places on networks: a row and an address first, then links in the kernel. */
+export class Endpoints {
+  readonly #records: NetworkRecords;
+  readonly #ipam: Ipam;
+  readonly #socket: NetlinkSocket;
+  /** Written on our links' host ends: whose they are, when two daemons share a host. */
+  readonly #group: number;
+  readonly #sweeps = new Set<NodeJS.Timeout>();
+
+  constructor(parts: { records: NetworkRecords; ipam: Ipam; socket: NetlinkSocket; group: number }) {
+    this.#records = parts.records;
+    this.#ipam = parts.ipam;
+    this.#socket = parts.socket;
+    this.#group = parts.group;
+  }
+
+  allocate(network: Network, options: EndpointOptions): Endpoint {
+    checkOptions(network, options);
+    const { containerId, containerName } = options;
+    if (this.#records.endpointsOfContainer(containerId).some(other => other.networkId === network.id)) {
+      throw new EngineError(
+        'forbidden',
+        `endpoint with name ${containerName} already exists in network ${network.name}`,
+      );
+    }
+    const ipv4 = this.#ipam.allocate(network, 4, containerId, options.ipv4);
+    let ipv6: Endpoint['ipv6'];
+    try {
+      ipv6 = this.#ipam.allocate(network, 6, containerId, options.ipv6);
+      const endpoint = newEndpoint(network, options, ipv4, ipv6);
+      this.#records.putEndpoint(endpoint);
+      return endpoint;
+    } catch (error) {
+      this.#ipam.release(network.id, ipv4);
+      this.#ipam.release(network.id, ipv6);
+      throw error;
+    }
+  }
+
+  connect(endpoint: Endpoint, namespacePath: string, interfaceName: string | undefined): Endpoint {
+    const network = this.#records.network(endpoint.networkId);
+    if (network?.bridge === undefined) {
+      if (endpoint.driver === 'null') bringLoopbackUp(namespacePath);
+      return endpoint;
+    }
+    const connected = {
+      ...endpoint,
+      interfaceName: interfaceName ?? this.#freeInterfaceName(endpoint.containerId),
+    };
+    const routes = this.#gatewayWith(connected).id === connected.id ? this.#routesBy(connected) : {};
+    connectLink(this.#socket, connected, {
+      bridge: network.bridge,
+      namespacePath,
+      routes,
+      group: this.#group,
+    });
+    this.#records.putEndpoint(connected);
+    return connected;
+  }
+
+  /** Deleting a link makes the kernel wait for every CPU to forget it: some 20 ms. */
+  disconnect(endpoint: Endpoint, namespacePath: string | undefined): Endpoint {
+    if (endpoint.hostLinkName !== '') deleteLink(this.#socket, endpoint.hostLinkName);
+    const disconnected = { ...endpoint, interfaceName: '' };
+    if (this.#records.endpoint(endpoint.id) !== undefined) this.#records.putEndpoint(disconnected);
+    const next = this.gatewayOf(endpoint.containerId);
+    if (next !== undefined && namespacePath !== undefined)
+      setDefaultRoutes(namespacePath, this.#routesBy(next));
+    return disconnected;
+  }
+
+  /**
+   * Forgets endpoints whose container ended. Their links go away with the container's namespace, which the kernel
+   * cleans up on its own time; what is still there after a while (somebody else holds the namespace) is deleted then.
+   */
+  release(endpoints: readonly Endpoint[]): void {
+    const known = endpoints.flatMap(endpoint => this.#records.endpoint(endpoint.id) ?? []);
+    if (known.length === 0) return;
+    this.#records.together(() => {
+      for (const endpoint of known) this.#records.deleteEndpoint(endpoint);
+    });
+    for (const endpoint of known) {
+      this.#ipam.release(endpoint.networkId, endpoint.ipv4);
+      this.#ipam.release(endpoint.networkId, endpoint.ipv6);
+    }
+    this.#sweepLater(
+      known.filter(endpoint => endpoint.interfaceName !== '').map(endpoint => endpoint.hostLinkName),
+    );
+  }
+
+  rename(containerId: string, containerName: string): void {
+    this.#records.together(() => {
+      for (const endpoint of this.#records.endpointsOfContainer(containerId)) {
+        const dnsNames = endpoint.dnsNames.map(name =>
+          name === endpoint.containerName ? containerName : name,
+        );
+        this.#records.putEndpoint({ ...endpoint, containerName, dnsNames });
+      }
+    });
+  }
+
+  /** Links of ours that belong to no endpoint: a start was cut off, or their container ended without us. */
+  removeStrayLinks(): void {
+    const owned = new Set(this.#records.endpoints().map(endpoint => endpoint.hostLinkName));
+    deleteLinks(
+      this.#socket,
+      this.#ownLinks().filter(link => !owned.has(link.name)),
+    );
+  }
+
+  removeLinks(): void {
+    deleteLinks(this.#socket, this.#ownLinks());
+  }
+
+  /** Which of a container's connected endpoints leads out of the host, and has its published ports. */
+  gatewayOf(containerId: string): Endpoint | undefined {
+    return this.#gatewayAmong(this.#records.endpointsOfContainer(containerId));
+  }
+
+  close(): void {
+    for (const timer of this.#sweeps) clearTimeout(timer);
+  }
+
+  #ownLinks(): Link[] {
+    return listLinks(this.#socket).filter(({ kind, group }) => kind === 'veth' && group === this.#group);
+  }
+
+  #gatewayWith(connected: Endpoint): Partial<Endpoint> {
+    const others = this.#records
+      .endpointsOfContainer(connected.containerId)
+      .filter(other => other.id !== connected.id);
+    return this.#gatewayAmong([...others, connected]) ?? {};
+  }
+
+  /** Highest priority first, then the network's name, as in Docker; internal networks lead nowhere. */
+  #gatewayAmong(endpoints: readonly Endpoint[]): Endpoint | undefined {
+    const [best] = endpoints
+      .filter(endpoint => endpoint.interfaceName !== '' && endpoint.gatewayIpv4 !== undefined)
+      .filter(endpoint => this.#records.network(endpoint.networkId)?.internal === false)
+      .sort(
+        (one, other) =>
+          other.gatewayPriority - one.gatewayPriority || compare(one.networkName, other.networkName),
+      );
+    return best;
+  }
+
+  #routesBy(endpoint: Endpoint): DefaultRoutes {
+    return {
+      ipv4: endpoint.gatewayIpv4,
+      ipv6: endpoint.ipv6 === undefined ? undefined : endpoint.gatewayIpv6,
+    };
+  }
+
+  #freeInterfaceName(containerId: string): string {
+    const taken = new Set(
+      this.#records.endpointsOfContainer(containerId).map(endpoint => endpoint.interfaceName),
+    );
+    for (let index = 0; ; index++) if (!taken.has(`eth${index}`)) return `eth${index}`;
+  }
+
+  #sweepLater(hostLinkNames: string[]): void {
+    if (hostLinkNames.length === 0) return;
+    const timer = setTimeout(() => {
+      this.#sweeps.delete(timer);
+      for (const name of hostLinkNames)
+        if (findLink(this.#socket, name) !== undefined) deleteLink(this.#socket, name);
+    }, sweepAfterMs).unref();
+    this.#sweeps.add(timer);
+  }
+}
+
+const sweepAfterMs = 3000;
+
+/** A link group made from the daemon's id; 0 is the group of all links nobody grouped. */
+export function groupOf(id: string): number {
+  return Number.parseInt(id.slice(0, 7), 16) + 1;
+}
+
+function checkOptions(network: Network, options: EndpointOptions): void {
+  const asksAddress = Boolean(options.ipv4) || Boolean(options.ipv6);
+  if (network.predefined) {
+    if (asksAddress) {
+      throw new EngineError(
+        'invalid',
+        'user specified IP address is supported on user defined networks only',
+      );
+    }
+    if ((options.aliases ?? []).length > 0) {
+      throw new EngineError(
+        'invalid',
+        'network-scoped alias is supported only for containers in user defined networks',
+      );
+    }
+  }
+  if (asksAddress && !network.subnetsGiven) {
+    throw new EngineError(
+      'invalid',
+      'user specified IP address is supported only when connecting to networks with user configured subnets',
+    );
+  }
+  if (options.ipv6 && !network.enableIPv6) {
+    throw new EngineError(
+      'invalid',
+      `Invalid address ${options.ipv6}: It does not belong to any of this network's subnets`,
+    );
+  }
+  if (options.macAddress && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(options.macAddress)) {
+    throw new EngineError('invalid', `invalid MAC address: ${options.macAddress}`);
+  }
+}
+
+function newEndpoint(
+  network: Network,
+  options: EndpointOptions,
+  ipv4: Endpoint['ipv4'],
+  ipv6: Endpoint['ipv6'],
+): Endpoint {
+  const id = randomBytes(32).toString('hex');
+  const hasLink = network.bridge !== undefined;
+  return {
+    id,
+    networkId: network.id,
+    networkName: network.name,
+    driver: network.driver,
+    containerId: options.containerId,
+    containerName: options.containerName,
+    macAddress: hasLink ? macFor(options.macAddress, ipv4, id) : '',
+    ipv4,
+    ipv6,
+    gatewayIpv4: gatewayOf(network, ipv4),
+    gatewayIpv6: gatewayOf(network, ipv6),
+    aliases: [...(options.aliases ?? [])],
+    dnsNames: dnsNames(options),
+    links: { ...options.links },
+    gatewayPriority: options.gatewayPriority ?? 0,
+    interfaceName: '',
+    hostLinkName: hasLink ? `veth${id.slice(0, 7)}` : '',
+  };
+}
+
+/** Docker's: made from the IPv4 address, so that neighbours' caches stay right when an address comes back. */
+function macFor(asked: string | undefined, ipv4: Endpoint['ipv4'], id: string): string {
+  if (asked) return asked.toLowerCase();
+  const address = ipv4 === undefined ? undefined : parseIp(ipv4.address);
+  return address === undefined ? `02:42:${id.slice(0, 8).match(/../g)!.join(':')}` : macFromIpv4(address);
+}
+
+/** The gateway of the subnet the address is in: the only one it can reach. */
+function gatewayOf(network: Network, held: Endpoint['ipv4']): string | undefined {
+  const address = held === undefined ? undefined : parseIp(held.address);
+  if (address === undefined) return undefined;
+  return network.ipam.pools.find(pool => contains(parseSubnet(pool.subnet)!, address))?.gateway;
+}
+
+function dnsNames({ containerName, containerId, aliases = [], hostname = '' }: EndpointOptions): string[] {
+  const names = [containerName, containerId.slice(0, 12), ...aliases, hostname];
+  return [...new Set(names.filter(name => name !== ''))];
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

@@ -1,0 +1,180 @@
+import { NftGeneration } from '../../linux/nftables/generation.ts';
+import { Nftables, type NftObject } from '../../linux/nftables/nftables.ts';
+import { messageOf } from '../../stdx/errors.ts';
+import type { Log } from '../../stdx/log.ts';
+import { openLegacyFirewall } from './legacy.ts';
+import { chainsToOpen, planNeighbours, rulesOf } from './neighbours.ts';
+import {
+  countElements,
+  countRules,
+  type FirewallBridge,
+  type FirewallState,
+  type HostSide,
+  type PortRule,
+  planBridgeAdded,
+  planBridgeRemoved,
+  planPortsAdded,
+  planPortsRemoved,
+  planRuleset,
+} from './ruleset.ts';
+
+/**
+ * Gantry's one nftables table, kept as it must be. It remembers the state it made, so it can make it again at any
+ * time: when somebody flushed the ruleset, the next change or `verify` puts everything back.
+ */
+export class Firewall {
+  readonly #table: string;
+  readonly #log: Log;
+  readonly #nft = new Nftables();
+  readonly #generation = new NftGeneration();
+  readonly #bridges = new Map<string, FirewallBridge>();
+  readonly #ports = new Map<string, PortRule>();
+  /** The generation after which nobody but us changed anything. */
+  #seen = -1;
+
+  constructor(options: { table: string; log: Log }) {
+    this.#table = options.table;
+    this.#log = options.log;
+  }
+
+  /** Makes the table from nothing, in one step that no packet notices. */
+  replace(bridges: readonly FirewallBridge[], ports: readonly PortRule[]): void {
+    this.#bridges.clear();
+    this.#ports.clear();
+    for (const bridge of bridges) this.#bridges.set(bridge.linkName, bridge);
+    for (const port of ports) this.#ports.set(keyOf(port), port);
+    this.#rebuild();
+  }
+
+  addBridge(bridge: FirewallBridge): void {
+    this.#bridges.set(bridge.linkName, bridge);
+    this.#changeOrUndo(planBridgeAdded(this.#table, bridge), () => this.#bridges.delete(bridge.linkName));
+    this.#openNeighbours();
+  }
+
+  removeBridge(linkName: string): void {
+    const bridge = this.#bridges.get(linkName);
+    if (bridge === undefined) return;
+    this.#bridges.delete(linkName);
+    this.#changeOrUndo(planBridgeRemoved(this.#table, bridge), () => this.#bridges.set(linkName, bridge));
+    this.#openNeighbours();
+  }
+
+  addPorts(ports: readonly PortRule[]): void {
+    if (ports.length === 0) return;
+    for (const port of ports) this.#ports.set(keyOf(port), port);
+    this.#changeOrUndo(planPortsAdded(this.#table, ports), () => {
+      for (const port of ports) this.#ports.delete(keyOf(port));
+    });
+  }
+
+  /** Ports that are not there are left out: releasing twice is fine. */
+  removePorts(ports: readonly HostSide[]): void {
+    const known = ports.flatMap(port => this.#ports.get(keyOf(port)) ?? []);
+    if (known.length === 0) return;
+    for (const port of known) this.#ports.delete(keyOf(port));
+    this.#changeOrUndo(planPortsRemoved(this.#table, known), () => {
+      for (const port of known) this.#ports.set(keyOf(port), port);
+    });
+  }
+
+  /** @returns whether something was missing and was put back. 10 µs when nobody changed any table. */
+  verify(): boolean {
+    if (this.#generation.current() === this.#seen) {
+      // The old interface does not count its changes; without such tables this reads two small files.
+      openLegacyFirewall([...this.#bridges.keys()], this.#table);
+      return false;
+    }
+    const whole = this.#isWhole();
+    if (!whole) {
+      this.#log.warn({ table: this.#table }, 'firewall rules are missing: putting them back');
+      this.#rebuild();
+      return true;
+    }
+    this.#openNeighbours();
+    this.#seen = this.#generation.current();
+    return false;
+  }
+
+  /** Takes the table and our rules in other tables away. */
+  remove(): void {
+    this.#bridges.clear();
+    this.#ports.clear();
+    this.#openNeighbours();
+    this.#nft.run(`table inet ${this.#table}\ndelete table inet ${this.#table}\n`);
+  }
+
+  close(): void {
+    this.#nft.close();
+    this.#generation.close();
+  }
+
+  get #state(): FirewallState {
+    return { table: this.#table, bridges: [...this.#bridges.values()], ports: [...this.#ports.values()] };
+  }
+
+  #changeOrUndo(commands: string, undo: () => void): void {
+    try {
+      this.#change(commands);
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  }
+
+  /** One small transaction, or all of it when the kernel does not have what the small one builds on. */
+  #change(commands: string): void {
+    const before = this.#generation.current();
+    try {
+      this.#nft.run(commands);
+      // If somebody else changed something before, the next `verify` has to look.
+      if (this.#seen === before) this.#seen = before + 1;
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'firewall change refused: making the whole table again');
+      this.#rebuild();
+    }
+  }
+
+  #rebuild(): void {
+    this.#nft.run(planRuleset(this.#state));
+    this.#openNeighbours();
+    this.#seen = this.#generation.current();
+  }
+
+  /** Same rules and the same number of elements everywhere: nobody took anything away. */
+  #isWhole(): boolean {
+    let listing: NftObject[];
+    try {
+      listing = this.#nft.list(`list table inet ${this.#table}`);
+    } catch {
+      // The listing of a table that is not there fails: that is the answer.
+      return false;
+    }
+    if (listing.filter(object => object['rule'] !== undefined).length !== countRules()) return false;
+    const wanted = countElements(this.#state);
+    return listing.every(object => {
+      const set = object['set'] ?? object['map'];
+      if (set === undefined) return true;
+      const elements = (set['elem'] as unknown[] | undefined) ?? [];
+      return elements.length === (wanted[set['name'] as string] ?? 0);
+    });
+  }
+
+  #openNeighbours(): void {
+    const before = this.#generation.current();
+    const bridges = [...this.#bridges.keys()];
+    const commands = chainsToOpen(this.#nft.list('list chains'), this.#table).flatMap(chain => {
+      const rules = rulesOf(this.#nft.list(`list chain ${chain.family} ${chain.table} ${chain.name}`));
+      return planNeighbours([{ ...chain, rules }], bridges, this.#table);
+    });
+    if (commands.length > 0) {
+      this.#nft.run(`${commands.join('\n')}\n`);
+      if (this.#seen === before) this.#seen = before + 1;
+    }
+    openLegacyFirewall(bridges, this.#table);
+  }
+}
+
+function keyOf({ protocol, family, hostIp, hostPort }: HostSide): string {
+  return `${protocol} ${family} ${hostIp ?? '*'} ${hostPort}`;
+}

@@ -1,0 +1,208 @@
+import { parseSubnet } from '../../stdx/ip.ts';
+import type { Network, PortProtocol } from '../network.ts';
+
+/** Everything the firewall depends on. The ruleset is a function of it: `planRuleset` prints it. */
+export interface FirewallState {
+  /** Name of the table; family inet. */
+  table: string;
+  bridges: readonly FirewallBridge[];
+  ports: readonly PortRule[];
+}
+
+export interface FirewallBridge {
+  linkName: string;
+  subnets: readonly string[];
+  internal: boolean;
+  interContainer: boolean;
+  masquerade: boolean;
+}
+
+/** The host's side of a published port. */
+export interface HostSide {
+  protocol: PortProtocol;
+  family: 4 | 6;
+  /** undefined: every address of the host. */
+  hostIp?: string;
+  hostPort: number;
+}
+
+/** One published port: what is sent to `hostIp:hostPort` goes to `address:containerPort`. */
+export interface PortRule extends HostSide {
+  address: string;
+  containerPort: number;
+}
+
+/**
+ * The whole table as one transaction: the old one goes and the new one comes in the same instant, so no packet sees
+ * a host without rules. Connections already translated stay as they are: the kernel keeps them in its own table.
+ *
+ * The rules never change. Networks and ports are elements of sets and maps, so publishing costs the same with 10 or
+ * with 10,000 ports, and a change is one small transaction (`planBridgeAdded`, `planPortsAdded`).
+ */
+export function planRuleset(state: FirewallState): string {
+  const { table } = state;
+  return [
+    `table inet ${table}`,
+    `delete table inet ${table}`,
+    `table inet ${table} {`,
+    sets,
+    rules,
+    '}',
+    ...state.bridges.flatMap(bridge =>
+      bridgeElements(bridge).map(element => `add element inet ${table} ${element}`),
+    ),
+    ...groupedPorts('add', table, state.ports),
+    '',
+  ].join('\n');
+}
+
+export function planBridgeAdded(table: string, bridge: FirewallBridge): string {
+  return commands(bridgeElements(bridge).map(element => `add element inet ${table} ${element}`));
+}
+
+export function planBridgeRemoved(table: string, bridge: FirewallBridge): string {
+  return commands(bridgeElements(bridge).map(element => `delete element inet ${table} ${element}`));
+}
+
+export function planPortsAdded(table: string, ports: readonly PortRule[]): string {
+  return commands(groupedPorts('add', table, ports));
+}
+
+export function planPortsRemoved(table: string, ports: readonly PortRule[]): string {
+  return commands(groupedPorts('delete', table, ports));
+}
+
+/** What a network means for the firewall; undefined for those without a bridge. */
+export function firewallBridge(network: Network): FirewallBridge | undefined {
+  if (network.bridge === undefined) return undefined;
+  return {
+    linkName: network.bridge.linkName,
+    subnets: network.ipam.pools.map(pool => pool.subnet),
+    internal: network.internal,
+    interContainer: network.bridge.interContainer,
+    masquerade: network.bridge.masquerade && !network.internal,
+  };
+}
+
+/** How many elements each set must hold: tells whether somebody else took some away. */
+export function countElements(state: FirewallState): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const elements = [...state.bridges.flatMap(bridgeElements), ...state.ports.map(portElement)];
+  for (const element of elements) {
+    const name = element.split(' ', 1)[0]!;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** How many rules `planRuleset` makes. */
+export function countRules(): number {
+  return rules.split('\n').filter(line => /^\t\t(?!type |#)/.test(line)).length;
+}
+
+const sets = `
+	# Every bridge of ours; those whose containers may talk to each other, and those where they may not; those
+	# that reach nothing outside.
+	set bridges { type ifname; }
+	set talking { type ifname . ifname; }
+	set apart { type ifname; }
+	set internal { type ifname; }
+	# Subnets that leave the host under the host's own address.
+	set masqueraded4 { type ipv4_addr; flags interval; }
+	set masqueraded6 { type ipv6_addr; flags interval; }
+	# Bridge and its subnet: to know a container that reaches its own network by a published port.
+	set own4 { type ifname . ipv4_addr; flags interval; }
+	set own6 { type ifname . ipv6_addr; flags interval; }
+	# Published ports: on one address of the host, and on all.
+	map ports4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }
+	map ports6 { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }
+	map anyports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
+	map anyports6 { type inet_proto . inet_service : ipv6_addr . inet_service; }`;
+
+const rules = `
+	# route_localnet is on for our bridges, so that 127.0.0.1 can be published: nothing on any wire may use it.
+	chain guard {
+		type filter hook prerouting priority raw; policy accept;
+		iifname != "lo" ip daddr 127.0.0.0/8 drop
+		iifname @bridges ip saddr 127.0.0.0/8 drop
+	}
+	chain publish {
+		dnat ip to meta l4proto . ip daddr . th dport map @ports4
+		dnat ip6 to meta l4proto . ip6 daddr . th dport map @ports6
+		dnat ip to meta l4proto . th dport map @anyports4
+		dnat ip6 to meta l4proto . th dport map @anyports6
+	}
+	# Where containers must not talk to each other their bridge ports are isolated, also from a translated packet
+	# that br_netfilter would pass from port to port: the daemon's proxy takes their connections.
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		iifname @apart return
+		meta l4proto { tcp, udp, sctp } fib daddr type local jump publish
+	}
+	# The host's own connections. IPv6 has no route_localnet: the daemon's proxy answers on ::1.
+	chain output {
+		type nat hook output priority -100; policy accept;
+		ip6 daddr ::1 return
+		meta l4proto { tcp, udp, sctp } fib daddr type local jump publish
+	}
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		oifname @bridges jump inbound
+		iifname @internal drop
+	}
+	# Into a bridge: answers, siblings, and what was published. Another network's containers come in by a
+	# published port only; a neighbour on the LAN too, however it routes.
+	chain inbound {
+		ct state established,related accept
+		iifname . oifname @talking accept
+		iifname @internal drop
+		oifname @internal drop
+		ct status dnat accept
+		drop
+	}
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat oifname . ip saddr @own4 masquerade
+		ct status dnat oifname . ip6 saddr @own6 masquerade
+		oifname @bridges ip saddr 127.0.0.0/8 masquerade
+		oifname != @bridges ip saddr @masqueraded4 masquerade
+		oifname != @bridges ip6 saddr @masqueraded6 masquerade
+	}`;
+
+/** `set { element }` lines of one bridge. */
+function bridgeElements(bridge: FirewallBridge): string[] {
+  const link = `"${bridge.linkName}"`;
+  const elements = [`bridges { ${link} }`];
+  elements.push(bridge.interContainer ? `talking { ${link} . ${link} }` : `apart { ${link} }`);
+  if (bridge.internal) elements.push(`internal { ${link} }`);
+  for (const subnet of bridge.subnets) {
+    const family = parseSubnet(subnet)!.family;
+    elements.push(`own${family} { ${link} . ${subnet} }`);
+    if (bridge.masquerade) elements.push(`masqueraded${family} { ${subnet} }`);
+  }
+  return elements;
+}
+
+function portElement(port: PortRule): string {
+  const { protocol, family, hostIp, hostPort, address, containerPort } = port;
+  const target = `${address} . ${containerPort}`;
+  return hostIp === undefined
+    ? `anyports${family} { ${protocol} . ${hostPort} : ${target} }`
+    : `ports${family} { ${protocol} . ${hostIp} . ${hostPort} : ${target} }`;
+}
+
+/** One command per map: the library parses and sends many elements of one command much faster. */
+function groupedPorts(verb: 'add' | 'delete', table: string, ports: readonly PortRule[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const port of ports) {
+    const [name = '', element = ''] = portElement(port).split(/ \{ | \}$/);
+    groups.set(name, [...(groups.get(name) ?? []), element]);
+  }
+  return [...groups].map(
+    ([name, elements]) => `${verb} element inet ${table} ${name} { ${elements.join(', ')} }`,
+  );
+}
+
+function commands(lines: string[]): string {
+  return lines.map(line => `${line}\n`).join('');
+}

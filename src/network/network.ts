@@ -1,0 +1,177 @@
+/**
+ * What a network is: the words of Docker's `network inspect`, in our own spelling. Values of these types are
+ * never changed after they were made; an endpoint that changes is replaced by a new value.
+ */
+export type NetworkDriver = 'bridge' | 'host' | 'null';
+
+/** One subnet of a network. Addresses are text in their shortest usual form; a subnet is `172.18.0.0/16`. */
+export interface IpamPool {
+  subnet: string;
+  /** The host's own address on the bridge; undefined only while nothing was chosen (`null` and `host` networks). */
+  gateway?: string;
+  /** Addresses are chosen from here when none is asked for; lies inside `subnet`. */
+  ipRange?: string;
+  /** Name -> address nobody may get (routers and the like). */
+  auxAddresses?: Record<string, string>;
+}
+
+export interface Ipam {
+  driver: string;
+  options: Record<string, string>;
+  pools: IpamPool[];
+}
+
+export interface Network {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly createdAtMs: number;
+  /** `null` is the driver of the network called `none`. */
+  readonly driver: NetworkDriver;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly enableIPv6: boolean;
+  readonly ipam: Ipam;
+  /** The caller chose the subnets: only then may containers ask for certain addresses, as in Docker. */
+  readonly subnetsGiven: boolean;
+  /** As given by the caller; `com.docker.network...` keys. */
+  readonly options: Record<string, string>;
+  readonly labels: Record<string, string>;
+  /** bridge, host and none: made by the daemon, can never be removed. */
+  readonly predefined: boolean;
+  /** What the options mean; undefined for the drivers `host` and `null`. */
+  readonly bridge?: BridgeSettings;
+}
+
+export interface BridgeSettings {
+  /** Name of the bridge link on the host: `gantry0`, `br-0123456789ab`. */
+  linkName: string;
+  /** Containers of this network may talk to each other (icc). */
+  interContainer: boolean;
+  masquerade: boolean;
+  /** Where ports are published when the caller names no address. */
+  hostBindingIpv4: string;
+  /** undefined: the kernel's 1500. */
+  mtu?: number;
+  /** The default network has no embedded DNS and no names. */
+  isDefault: boolean;
+}
+
+/** What `network create` asks for; everything but the name may be left out. */
+export interface NetworkRequest {
+  name: string;
+  /** '' or undefined: bridge. */
+  driver?: string;
+  internal?: boolean;
+  attachable?: boolean;
+  ingress?: boolean;
+  configOnly?: boolean;
+  configFrom?: string;
+  /** '' or `local`. */
+  scope?: string;
+  enableIPv6?: boolean;
+  ipam?: {
+    driver?: string;
+    options?: Record<string, string>;
+    pools?: { subnet?: string; gateway?: string; ipRange?: string; auxAddresses?: Record<string, string> }[];
+  };
+  options?: Record<string, string>;
+  labels?: Record<string, string>;
+}
+
+/** An address with the length of its subnet's prefix, as interfaces carry it. */
+export interface InterfaceAddress {
+  address: string;
+  prefixLength: number;
+}
+
+/** A container's place on a network. */
+export interface Endpoint {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly driver: NetworkDriver;
+  readonly containerId: string;
+  readonly containerName: string;
+  /** '' on the networks `host` and `none`. */
+  readonly macAddress: string;
+  readonly ipv4?: InterfaceAddress;
+  readonly ipv6?: InterfaceAddress;
+  readonly gatewayIpv4?: string;
+  readonly gatewayIpv6?: string;
+  /** As the caller gave them, for inspect. */
+  readonly aliases: readonly string[];
+  /** Every name the embedded DNS answers with this endpoint: container name, short id, aliases, hostname. */
+  readonly dnsNames: readonly string[];
+  /** `--link`: other containers' names, as this container wants to call them (alias -> container name or id). */
+  readonly links: Readonly<Record<string, string>>;
+  /** Bigger wins the default route; the name decides between equals, as in Docker. */
+  readonly gatewayPriority: number;
+  /** `eth0` inside; '' until connected, and on `host` and `none`. */
+  readonly interfaceName: string;
+  /** `veth0123456` on the host; '' on `host` and `none`. */
+  readonly hostLinkName: string;
+}
+
+export interface EndpointOptions {
+  containerId: string;
+  containerName: string;
+  /** Name, id or id prefix. */
+  network: string;
+  ipv4?: string;
+  ipv6?: string;
+  macAddress?: string;
+  aliases?: readonly string[];
+  links?: Readonly<Record<string, string>>;
+  /** The container's host name: on user-defined networks a DNS name too, when it is not the default (short id). */
+  hostname?: string;
+  gatewayPriority?: number;
+}
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+/** One `-p`: a container port and where it shall appear. */
+export interface PortRequest {
+  containerPort: number;
+  protocol: PortProtocol;
+  /** '' or undefined: every address of the host (or the network's host_binding_ipv4). */
+  hostIp?: string;
+  /** '' or undefined: a free port is chosen; `8000-8010`: the first free one of these; else one port. */
+  hostPort?: string;
+}
+
+export interface PublishedPort {
+  containerPort: number;
+  protocol: PortProtocol;
+  hostIp: string;
+  hostPort: number;
+}
+
+/** Sums over all interfaces of a container but `lo`, by interface name (`docker stats`). */
+export interface InterfaceStatistics {
+  name: string;
+  rxBytes: number;
+  rxPackets: number;
+  rxErrors: number;
+  rxDropped: number;
+  txBytes: number;
+  txPackets: number;
+  txErrors: number;
+  txDropped: number;
+}
+
+/** A container the engine knows to be running when the daemon starts. */
+export interface RunningContainer {
+  containerId: string;
+  /** `/proc/<pid>/ns/net` */
+  namespacePath: string;
+  /** As given to `startResolver`; undefined when the container has no embedded DNS. */
+  resolver?: ResolverOptions;
+}
+
+/** What `--dns` and friends say for one container. */
+export interface ResolverOptions {
+  /** Upstream name servers; empty: the host's. */
+  dns: readonly string[];
+}

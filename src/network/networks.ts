@@ -1,0 +1,241 @@
+import type { NetlinkSocket } from '../linux/netlink/socket.ts';
+import { EngineError, within } from '../stdx/errors.ts';
+import { parseIp, parseSubnet, type Subnet, subnetOf } from '../stdx/ip.ts';
+import type { Log } from '../stdx/log.ts';
+import { ensureBridge, hostSubnets, orphanedBridges, removeBridge } from './bridges.ts';
+import { defaultBridgeName, type NetworkConfig } from './config.ts';
+import { newNetworkId, plainNetwork, planDefaultBridge } from './default-networks.ts';
+import type { Firewall } from './firewall/firewall.ts';
+import { firewallBridge } from './firewall/ruleset.ts';
+import type { Ipam } from './ipam/ipam.ts';
+import { defaultPools, type PoolSource, planPools } from './ipam/pools.ts';
+import type { Network, NetworkRequest } from './network.ts';
+import { readResolvConf } from './network-files.ts';
+import { bridgeSettings, checkRequest } from './options.ts';
+import type { NetworkRecords } from './records.ts';
+
+/** Networks as such: their rows, subnets and bridges, from creation to removal. */
+export class Networks {
+  readonly #config: NetworkConfig;
+  readonly #resolvConfPath: string;
+  readonly #records: NetworkRecords;
+  readonly #ipam: Ipam;
+  readonly #socket: NetlinkSocket;
+  readonly #firewall: Firewall;
+  /** Written on our bridges: whose they are, when two daemons share a host. */
+  readonly #mark: string;
+
+  constructor(parts: {
+    config: NetworkConfig;
+    resolvConfPath: string;
+    records: NetworkRecords;
+    ipam: Ipam;
+    socket: NetlinkSocket;
+    firewall: Firewall;
+    mark: string;
+  }) {
+    this.#config = parts.config;
+    this.#resolvConfPath = parts.resolvConfPath;
+    this.#records = parts.records;
+    this.#ipam = parts.ipam;
+    this.#socket = parts.socket;
+    this.#firewall = parts.firewall;
+    this.#mark = parts.mark;
+  }
+
+  /** Errors: conflict (name or bridge taken), forbidden (pool overlaps), invalid, notImplemented, exhausted. */
+  create(request: NetworkRequest): Network {
+    checkRequest(request, this.list());
+    const network = this.#plan(request);
+    this.#records.putNetwork(network);
+    this.#ipam.addNetwork(network);
+    try {
+      ensureBridge(this.#socket, network, this.#mark);
+      this.#firewall.addBridge(firewallBridge(network)!);
+      return network;
+    } catch (error) {
+      this.#forget(network);
+      throw within(`creating network "${network.name}"`, error);
+    }
+  }
+
+  /** By name, id or unambiguous id prefix. Errors: notFound, invalid (ambiguous prefix). */
+  get(nameOrId: string): Network {
+    const network = this.find(nameOrId);
+    if (network === undefined) throw new EngineError('notFound', `network ${nameOrId} not found`);
+    return network;
+  }
+
+  find(nameOrId: string): Network | undefined {
+    // The network mode `default` is the default bridge.
+    const wanted = nameOrId === 'default' ? 'bridge' : nameOrId;
+    const networks = this.#records.networks();
+    const exact =
+      networks.find(network => network.id === wanted) ?? networks.find(network => network.name === wanted);
+    if (exact !== undefined || wanted === '') return exact;
+    const matches = networks.filter(network => network.id.startsWith(wanted));
+    if (matches.length < 2) return matches[0];
+    throw new EngineError(
+      'invalid',
+      `network ${wanted} is ambiguous (${matches.length} matches found on ID prefix)`,
+    );
+  }
+
+  list(): Network[] {
+    return this.#records.networks();
+  }
+
+  /** Errors: notFound, forbidden (predefined, or with active endpoints: both are so in Docker). */
+  remove(nameOrId: string): void {
+    const network = this.get(nameOrId);
+    if (network.predefined) {
+      throw new EngineError('forbidden', `${network.name} is a pre-defined network and cannot be removed`);
+    }
+    if (this.#records.endpointsOfNetwork(network.id).length > 0) {
+      throw new EngineError(
+        'forbidden',
+        `error while removing network: network ${network.name} id ${network.id} has active endpoints`,
+      );
+    }
+    this.#forget(network);
+  }
+
+  /** Removes every network of the caller's choice that is not predefined and has no endpoint. */
+  prune(matches: (network: Network) => boolean = () => true): Network[] {
+    const unused = this.list().filter(
+      network =>
+        !network.predefined && this.#records.endpointsOfNetwork(network.id).length === 0 && matches(network),
+    );
+    for (const network of unused) this.#forget(network);
+    return unused;
+  }
+
+  /** Default networks, bridges and subnets as the database says; the firewall comes after. */
+  start(): void {
+    this.#ensureDefaultNetworks();
+    for (const network of this.list()) {
+      this.#ipam.addNetwork(network);
+      if (network.bridge !== undefined) ensureBridge(this.#socket, network, this.#mark);
+    }
+  }
+
+  /** Bridges whose network is gone: a removal was cut off. */
+  removeOrphanedBridges(log: Log): void {
+    for (const linkName of orphanedBridges(this.#socket, this.#mark, this.#linkNames())) {
+      log.info({ linkName }, 'removing a bridge without a network');
+      removeBridge(this.#socket, linkName, this.#mark);
+    }
+  }
+
+  /** Takes all bridges away, while their networks stay in the database. */
+  removeBridges(): void {
+    for (const network of this.list()) {
+      if (network.bridge !== undefined) removeBridge(this.#socket, network.bridge.linkName, this.#mark);
+    }
+  }
+
+  #ensureDefaultNetworks(): void {
+    const nowMs = Date.now();
+    for (const name of ['host', 'none'] as const) {
+      if (!this.list().some(network => network.name === name))
+        this.#records.putNetwork(plainNetwork(name, nowMs));
+    }
+    const before = this.list().find(network => network.name === 'bridge');
+    const bridgeName = this.#config.bridgeName ?? defaultBridgeName;
+    const others = this.list().filter(network => network.id !== before?.id);
+    const bridge = planDefaultBridge(
+      {
+        bip: this.#config.bip,
+        bridgeName,
+        interContainer: this.#config.interContainer ?? true,
+        mtu: this.#config.mtu,
+        hostBindingIpv4: this.#config.hostBindingIpv4 ?? '0.0.0.0',
+        pools: this.#poolSources,
+      },
+      before,
+      before !== undefined && this.#records.endpointsOfNetwork(before.id).length > 0,
+      {
+        networks: subnetsOf(others),
+        host: this.#hostSubnets(bridgeName),
+        nowMs,
+      },
+    );
+    this.#records.putNetwork(bridge);
+  }
+
+  #plan(request: NetworkRequest): Network {
+    const id = newNetworkId();
+    const options = request.options ?? {};
+    const bridge = bridgeSettings(options, {
+      linkName: `br-${id.slice(0, 12)}`,
+      isDefault: false,
+      hostBindingIpv4: this.#config.hostBindingIpv4 ?? '0.0.0.0',
+    });
+    this.#refuseTakenBridge(request.name, bridge.linkName);
+    const asked = request.ipam?.pools ?? [];
+    return {
+      id,
+      name: request.name,
+      createdAtMs: Date.now(),
+      driver: 'bridge',
+      internal: request.internal ?? false,
+      attachable: request.attachable ?? false,
+      enableIPv6: request.enableIPv6 ?? false,
+      ipam: {
+        driver: 'default',
+        options: request.ipam?.options ?? {},
+        pools: planPools(asked, {
+          enableIPv6: request.enableIPv6 ?? false,
+          networkId: id,
+          sources: this.#poolSources,
+          networks: subnetsOf(this.list()),
+          host: this.#hostSubnets(bridge.linkName),
+        }),
+      },
+      subnetsGiven: asked.some(pool => (pool.subnet ?? '') !== ''),
+      options,
+      labels: request.labels ?? {},
+      predefined: false,
+      bridge,
+    };
+  }
+
+  #refuseTakenBridge(name: string, linkName: string): void {
+    const other = this.list().find(network => network.bridge?.linkName === linkName);
+    if (other === undefined) return;
+    throw new EngineError(
+      'conflict',
+      `cannot create network ${name} (${linkName}): conflicts with network ${other.name} (${linkName}): networks have same bridge name`,
+    );
+  }
+
+  /** Rules first: a bridge without rules would be open for a moment. */
+  #forget(network: Network): void {
+    if (network.bridge !== undefined) {
+      this.#firewall.removeBridge(network.bridge.linkName);
+      removeBridge(this.#socket, network.bridge.linkName, this.#mark);
+    }
+    this.#ipam.removeNetwork(network.id);
+    this.#records.deleteNetwork(network.id);
+  }
+
+  #hostSubnets(linkName: string): Subnet[] {
+    const servers = readResolvConf(this.#resolvConfPath).nameservers.flatMap(server => {
+      const address = parseIp(server);
+      return address === undefined ? [] : [subnetOf(address, address.family === 4 ? 32 : 128)];
+    });
+    return [...hostSubnets(this.#socket, new Set([...this.#linkNames(), linkName])), ...servers];
+  }
+
+  #linkNames(): Set<string> {
+    return new Set(this.list().flatMap(network => network.bridge?.linkName ?? []));
+  }
+
+  get #poolSources(): readonly PoolSource[] {
+    return this.#config.pools ?? defaultPools;
+  }
+}
+
+function subnetsOf(networks: readonly Network[]): Subnet[] {
+  return networks.flatMap(network => network.ipam.pools.map(pool => parseSubnet(pool.subnet)!));
+}

@@ -1,0 +1,191 @@
+import { closeSync } from 'node:fs';
+import { openInetSocket } from '../../linux/inet-socket.ts';
+import { EngineError, errnoOf, messageOf } from '../../stdx/errors.ts';
+import { formatIp, type IpAddress, parseIp } from '../../stdx/ip.ts';
+import type { Log } from '../../stdx/log.ts';
+import type { PortProtocol, PublishedPort } from '../network.ts';
+import { readSysctl } from '../sysctl.ts';
+import { isWildcard, type PortPlan, type PortTarget, showAddress, targetFor } from './plan.ts';
+import { type PortProxy, startProxy } from './proxy.ts';
+
+/**
+ * The host's ports that are published. Each is held by a socket of the daemon, so that no other process can take it
+ * (as dockerd's userland proxy does), and answered by a proxy where the kernel's rules do not reach.
+ */
+export class HostPorts {
+  readonly #held = new Map<string, Held[]>();
+  readonly #log: Log;
+  #nextFree = 0;
+
+  constructor(options: { log: Log }) {
+    this.#log = options.log;
+  }
+
+  /**
+   * Takes a port on all addresses of the plan.
+   * @throws conflict when it is taken, in dockerd's words; invalid when an address is not the host's.
+   */
+  hold(owner: string, plan: PortPlan, target: PortTarget): PublishedPort[] {
+    if (plan.choices === undefined) return this.#holdAny(owner, plan, target);
+    const { first, last } = plan.choices;
+    let failure: unknown;
+    for (let port = first; port <= last; port++) {
+      try {
+        return this.#holdAll(owner, plan, port, target);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    if (first !== last && failure instanceof EngineError && failure.kind === 'conflict') {
+      const address = formatIp(plan.hostAddresses[0]!);
+      throw new EngineError(
+        'conflict',
+        `Bind for ${address}:${first}-${last} failed: port is already allocated`,
+      );
+    }
+    throw failure;
+  }
+
+  /** Takes ports again that were published before the daemon's restart. One that is lost is logged, not fatal. */
+  holdAgain(owner: string, ports: readonly PublishedPort[], target: PortTarget): void {
+    for (const port of ports) {
+      const { containerPort, protocol, hostPort } = port;
+      const plan = { containerPort, protocol, hostAddresses: [parseIp(port.hostIp)!] };
+      try {
+        this.#holdAll(owner, plan, hostPort, target);
+      } catch (error) {
+        // The firewall still serves the port; only the proxy's part of it is missing.
+        this.#log.warn(
+          { error: messageOf(error), containerId: owner, port },
+          'a published port cannot be held',
+        );
+      }
+    }
+  }
+
+  release(owner: string): void {
+    for (const held of this.#held.get(owner) ?? []) held.proxy?.close();
+    this.#held.delete(owner);
+  }
+
+  close(): void {
+    for (const owner of this.#held.keys()) this.release(owner);
+  }
+
+  #holdAny(owner: string, plan: PortPlan, target: PortTarget): PublishedPort[] {
+    const { first, last } = freePortRange();
+    for (let tries = 0; tries <= last - first; tries++) {
+      if (this.#nextFree < first || this.#nextFree > last) this.#nextFree = first;
+      const port = this.#nextFree++;
+      try {
+        return this.#holdAll(owner, plan, port, target);
+      } catch (error) {
+        if (!(error instanceof EngineError && error.kind === 'conflict')) throw error;
+      }
+    }
+    throw new EngineError('exhausted', 'all ports are allocated');
+  }
+
+  #holdAll(owner: string, plan: PortPlan, port: number, target: PortTarget): PublishedPort[] {
+    const taken: Held[] = [];
+    try {
+      for (const address of plan.hostAddresses) {
+        const proxyTo = targetFor(address.family, plan.containerPort, target);
+        if (proxyTo === undefined) continue;
+        this.#refuseHeld(plan.protocol, address, port, taken);
+        taken.push({
+          protocol: plan.protocol,
+          address,
+          port,
+          proxy: this.#open(plan.protocol, address, port, proxyTo),
+        });
+      }
+    } catch (error) {
+      for (const held of taken) held.proxy?.close();
+      throw error;
+    }
+    this.#held.set(owner, [...(this.#held.get(owner) ?? []), ...taken]);
+    return taken.map(held => ({
+      containerPort: plan.containerPort,
+      protocol: plan.protocol,
+      hostIp: formatIp(held.address),
+      hostPort: port,
+    }));
+  }
+
+  /** A container has it: other words than for a process of the host. */
+  #refuseHeld(protocol: PortProtocol, address: IpAddress, port: number, also: readonly Held[]): void {
+    const others = [...this.#held.values()].flat().concat(also);
+    const clash = others.some(
+      held =>
+        held.protocol === protocol &&
+        held.port === port &&
+        held.address.family === address.family &&
+        (held.address.value === address.value || isWildcard(held.address) || isWildcard(address)),
+    );
+    if (!clash) return;
+    throw new EngineError(
+      'conflict',
+      `Bind for ${showAddress(address, port)} failed: port is already allocated`,
+    );
+  }
+
+  #open(
+    protocol: PortProtocol,
+    address: IpAddress,
+    port: number,
+    target: { address: string; port: number },
+  ): PortProxy | undefined {
+    let fd: number;
+    try {
+      fd = openInetSocket({ protocol, address, port });
+    } catch (error) {
+      // Kernels without SCTP sockets still translate SCTP packets; there is nobody to hold the port against.
+      if (protocol === 'sctp' && errnoOf(error) === 'EPROTONOSUPPORT') return undefined;
+      throw bindError(protocol, address, port, error);
+    }
+    if (protocol === 'sctp') return { close: () => closeSync(fd) };
+    return startProxy(protocol, fd, address.family, target, this.#log);
+  }
+}
+
+interface Held {
+  protocol: PortProtocol;
+  address: IpAddress;
+  port: number;
+  proxy: PortProxy | undefined;
+}
+
+function bindError(protocol: PortProtocol, address: IpAddress, port: number, error: unknown): EngineError {
+  const reason = errnoOf(error);
+  const where = `listen ${protocol}${address.family} ${showAddress(address, port)}`;
+  if (reason === 'EADDRINUSE') {
+    return new EngineError(
+      'conflict',
+      `Error starting userland proxy: ${where}: bind: address already in use`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (reason === 'EADDRNOTAVAIL') {
+    return new EngineError(
+      'invalid',
+      `Error starting userland proxy: ${where}: bind: cannot assign requested address`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return new EngineError('internal', `Error starting userland proxy: ${where}: ${messageOf(error)}`, {
+    cause: error,
+  });
+}
+
+/** Where dockerd looks for free ports (portallocator): the kernel's own range of ephemeral ports. */
+function freePortRange(): { first: number; last: number } {
+  const [first = 49153, last = 65535] = (readSysctl('ipv4/ip_local_port_range') ?? '')
+    .split(/\s+/)
+    .map(Number);
+  return { first, last };
+}

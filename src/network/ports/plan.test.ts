@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIp } from '../../stdx/ip.ts';
+import type { PortRequest } from '../network.ts';
+import { planPort, ruleFor, targetFor } from './plan.ts';
+
+const everywhere = { defaultHostIp: '0.0.0.0', hasIPv6: true };
+
+function addresses(request: Partial<PortRequest>, options = everywhere): string[] {
+  return planPort({ containerPort: 80, protocol: 'tcp', ...request }, options).hostAddresses.map(formatIp);
+}
+
+test('a port without an address appears on all of both families', () => {
+  assert.deepEqual(addresses({}), ['0.0.0.0', '::']);
+  assert.deepEqual(addresses({}, { ...everywhere, hasIPv6: false }), ['0.0.0.0']);
+  assert.deepEqual(addresses({}, { ...everywhere, defaultHostIp: '127.0.0.1' }), ['127.0.0.1']);
+  assert.deepEqual(addresses({ hostIp: '0.0.0.0' }), ['0.0.0.0']);
+  assert.deepEqual(addresses({ hostIp: '[::1]' }), ['::1']);
+});
+
+test('ports are one, a range, or any', () => {
+  const choices = (hostPort: string) =>
+    planPort({ containerPort: 80, protocol: 'tcp', hostPort }, everywhere).choices;
+  assert.deepEqual(choices('8080'), { first: 8080, last: 8080 });
+  assert.deepEqual(choices('8000-8010'), { first: 8000, last: 8010 });
+  assert.equal(choices(''), undefined);
+  assert.equal(choices('0'), undefined);
+  for (const bad of ['x', '80-', '90-80', '65536', '-1', '1-65536']) {
+    assert.throws(() => choices(bad), { kind: 'invalid' }, bad);
+  }
+  assert.throws(() => addresses({ hostIp: 'localhost' }), { kind: 'invalid' });
+});
+
+test('the firewall serves a family only when the container has it', () => {
+  const port = { containerPort: 80, protocol: 'tcp', hostIp: '::', hostPort: 8080 } as const;
+  assert.equal(ruleFor(port, { ipv4: '172.17.0.2' }), undefined);
+  assert.deepEqual(targetFor(6, 80, { ipv4: '172.17.0.2' }), { address: '172.17.0.2', port: 80 });
+  assert.deepEqual(ruleFor(port, { ipv4: '172.17.0.2', ipv6: 'fd00::2' }), {
+    protocol: 'tcp',
+    family: 6,
+    hostPort: 8080,
+    address: 'fd00::2',
+    containerPort: 80,
+  });
+  assert.equal(ruleFor({ ...port, hostIp: '127.0.0.1' }, { ipv4: '172.17.0.2' })?.hostIp, '127.0.0.1');
+});

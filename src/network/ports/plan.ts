@@ -1,0 +1,87 @@
+import { EngineError } from '../../stdx/errors.ts';
+import { formatIp, type IpAddress, parseIp } from '../../stdx/ip.ts';
+import type { HostSide, PortRule } from '../firewall/ruleset.ts';
+import type { PortProtocol, PortRequest, PublishedPort } from '../network.ts';
+import type { ProxyTarget } from './proxy.ts';
+
+/** What one `-p` comes to on this host: the same port on each of the addresses. */
+export interface PortPlan {
+  containerPort: number;
+  protocol: PortProtocol;
+  hostAddresses: IpAddress[];
+  /** Ports to try in order; undefined: any free one. */
+  choices?: { first: number; last: number };
+}
+
+/** Where published ports lead to. */
+export interface PortTarget {
+  ipv4?: string;
+  ipv6?: string;
+}
+
+/**
+ * @param options.defaultHostIp where a port appears when the request names no address; 0.0.0.0 means IPv6 as well.
+ * @throws invalid for an address or port that is none.
+ */
+export function planPort(
+  request: PortRequest,
+  options: { defaultHostIp: string; hasIPv6: boolean },
+): PortPlan {
+  const { containerPort, protocol, hostPort = '' } = request;
+  return {
+    containerPort,
+    protocol,
+    hostAddresses: hostAddresses(request.hostIp ?? '', options),
+    choices: hostPort === '' || hostPort === '0' ? undefined : parseRange(hostPort),
+  };
+}
+
+/** Where connections to a host address of this family go: IPv4-only containers are reached by IPv4 always. */
+export function targetFor(family: 4 | 6, containerPort: number, target: PortTarget): ProxyTarget | undefined {
+  const address = family === 4 ? target.ipv4 : (target.ipv6 ?? target.ipv4);
+  return address === undefined ? undefined : { address, port: containerPort };
+}
+
+/** What the firewall has to do for a published port; undefined when the proxy alone serves it (IPv6 to IPv4). */
+export function ruleFor(port: PublishedPort, target: PortTarget): PortRule | undefined {
+  const host = hostSide(port);
+  const address = host.family === 4 ? target.ipv4 : target.ipv6;
+  return address === undefined ? undefined : { ...host, address, containerPort: port.containerPort };
+}
+
+/** Where a published port is on the host, as the firewall sees it. */
+export function hostSide({ protocol, hostIp, hostPort }: PublishedPort): HostSide {
+  const host = parseIp(hostIp)!;
+  return { protocol, family: host.family, ...(isWildcard(host) ? {} : { hostIp }), hostPort };
+}
+
+/** 0.0.0.0 or :: */
+export function isWildcard(address: IpAddress): boolean {
+  return address.value === 0n;
+}
+
+/** `0.0.0.0:8080`, `[::]:8080` */
+export function showAddress(address: IpAddress, port: number): string {
+  return address.family === 4 ? `${formatIp(address)}:${port}` : `[${formatIp(address)}]:${port}`;
+}
+
+function hostAddresses(
+  asked: string,
+  { defaultHostIp, hasIPv6 }: { defaultHostIp: string; hasIPv6: boolean },
+): IpAddress[] {
+  const text = asked === '' ? defaultHostIp : asked;
+  const address = parseIp(text.replace(/^\[(.*)\]$/, '$1'));
+  if (address === undefined) throw new EngineError('invalid', `invalid IP address in port mapping: ${text}`);
+  const everywhere = asked === '' && address.family === 4 && isWildcard(address);
+  return everywhere && hasIPv6 ? [address, { family: 6, value: 0n }] : [address];
+}
+
+function parseRange(text: string): { first: number; last: number } {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? first);
+  if (match === null || first < 1 || last > 65535 || first > last) {
+    throw new EngineError('invalid', `invalid port specification: "${text}"`);
+  }
+  return { first, last };
+}

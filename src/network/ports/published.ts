@@ -1,0 +1,90 @@
+import { EngineError, within } from '../../stdx/errors.ts';
+import type { Firewall } from '../firewall/firewall.ts';
+import type { PortRule } from '../firewall/ruleset.ts';
+import type { Endpoint, PortRequest, PublishedPort } from '../network.ts';
+import type { NetworkRecords } from '../records.ts';
+import { hasIPv6 } from '../sysctl.ts';
+import type { HostPorts } from './host-ports.ts';
+import { hostSide, type PortTarget, planPort, ruleFor } from './plan.ts';
+
+/**
+ * Published ports: held on the host, written down, and led to the container by the firewall, in this order; what was
+ * done is undone when a later step fails.
+ */
+export class PublishedPorts {
+  readonly #records: NetworkRecords;
+  readonly #firewall: Firewall;
+  readonly #hostPorts: HostPorts;
+
+  constructor(parts: { records: NetworkRecords; firewall: Firewall; hostPorts: HostPorts }) {
+    this.#records = parts.records;
+    this.#firewall = parts.firewall;
+    this.#hostPorts = parts.hostPorts;
+  }
+
+  /** @param defaultHostIp where a port appears when its request names no address. */
+  publish(endpoint: Endpoint, requests: readonly PortRequest[], defaultHostIp: string): PublishedPort[] {
+    const { containerId } = endpoint;
+    if (this.#records.ports(containerId).length > 0) {
+      throw new EngineError('conflict', `container ${endpoint.containerName} has published ports already`);
+    }
+    try {
+      const options = { defaultHostIp, hasIPv6: hasIPv6() };
+      const plans = requests.map(request => planPort(request, options));
+      const target = targetOf(endpoint);
+      const ports = plans.flatMap(plan => this.#hostPorts.hold(containerId, plan, target));
+      this.#records.putPorts(containerId, ports);
+      this.#firewall.addPorts(rulesOf(ports, target));
+      return ports;
+    } catch (error) {
+      this.#hostPorts.release(containerId);
+      this.#records.deletePorts(containerId);
+      const doing = `driver failed programming external connectivity on endpoint ${endpoint.containerName} (${endpoint.id})`;
+      throw within(doing, error);
+    }
+  }
+
+  unpublish(containerId: string): void {
+    const ports = this.#records.ports(containerId);
+    if (ports.length === 0) return;
+    this.#firewall.removePorts(ports.map(hostSide));
+    this.#hostPorts.release(containerId);
+    this.#records.deletePorts(containerId);
+  }
+
+  /** The container's way out has changed, and with it where its ports lead. */
+  move(containerId: string, from: Endpoint | undefined, to: Endpoint | undefined): void {
+    const ports = this.#records.ports(containerId);
+    if (ports.length === 0 || from?.id === to?.id) return;
+    this.#firewall.removePorts(ports.map(hostSide));
+    this.#hostPorts.release(containerId);
+    if (to === undefined) return;
+    this.#hostPorts.holdAgain(containerId, ports, targetOf(to));
+    this.#firewall.addPorts(rulesOf(ports, targetOf(to)));
+  }
+
+  /** After a restart of the daemon: the rules are in the kernel, the sockets are not. */
+  holdAgain(gatewayOf: (containerId: string) => Endpoint | undefined): void {
+    for (const containerId of this.#records.portOwners()) {
+      const endpoint = gatewayOf(containerId);
+      if (endpoint === undefined) continue;
+      this.#hostPorts.holdAgain(containerId, this.#records.ports(containerId), targetOf(endpoint));
+    }
+  }
+
+  /** The rules of all ports there are. */
+  rules(gatewayOf: (containerId: string) => Endpoint | undefined): PortRule[] {
+    return this.#records.portOwners().flatMap(containerId => {
+      const endpoint = gatewayOf(containerId);
+      return endpoint === undefined ? [] : rulesOf(this.#records.ports(containerId), targetOf(endpoint));
+    });
+  }
+}
+
+function targetOf(endpoint: Endpoint): PortTarget {
+  return { ipv4: endpoint.ipv4?.address, ipv6: endpoint.ipv6?.address };
+}
+
+function rulesOf(ports: readonly PublishedPort[], target: PortTarget): PortRule[] {
+  return ports.flatMap(port => ruleFor(port, target) ?? []);
+}

@@ -1,0 +1,63 @@
+import type { RuntimeSpec } from '../oci/runtime-spec.ts';
+import { EngineError } from '../stdx/errors.ts';
+import type { ExitStatus } from './container-state.ts';
+import type { Runtime } from './runtime.ts';
+import { SIGKILL } from './signals.ts';
+
+/** A build step or another program that is waited for. */
+export interface DirectOptions {
+  id: string;
+  spec: RuntimeSpec;
+  stdout(chunk: Buffer): void;
+  stderr(chunk: Buffer): void;
+  signal?: AbortSignal;
+  /** Called between create and start, e.g. to give it a network. */
+  beforeStart?: (pid: number) => void | Promise<void>;
+  runtimeName?: string;
+}
+
+/** What Runtime.runDirect does. @param nextExit the next end of a container. */
+export async function runToEnd(
+  runtime: Runtime,
+  nextExit: (id: string) => Promise<ExitStatus>,
+  options: DirectOptions,
+): Promise<{ exitCode: number; oomKilled: boolean }> {
+  const { id, spec, signal, runtimeName } = options;
+  const cancelled = () => new EngineError('cancelled', 'the operation was cancelled');
+  if (isAborted(signal)) throw cancelled();
+  const { pid } = await runtime.create({
+    id,
+    spec,
+    stdin: false,
+    stdinOnce: false,
+    logPath: null,
+    runtimeName,
+  });
+  const abort = () => void runtime.kill(id, SIGKILL).catch(nothingToKill);
+  signal?.addEventListener('abort', abort);
+  try {
+    const stream = runtime.attach(id);
+    const output = new Promise<void>(resolve => stream.onEnd(resolve));
+    stream.onOutput((name, chunk) => options[name](chunk));
+    const exited = nextExit(id);
+    await options.beforeStart?.(pid);
+    // Cut off meanwhile: it is dead, and there is nobody at the gate.
+    if (isAborted(signal)) throw cancelled();
+    await runtime.start(id);
+    const [{ exitCode, oomKilled }] = await Promise.all([exited, output]);
+    if (isAborted(signal)) throw cancelled();
+    return { exitCode, oomKilled };
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await runtime.delete(id);
+  }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function nothingToKill(error: unknown): void {
+  // It has ended by itself meanwhile; the waiting side sees that.
+  if (!(error instanceof EngineError) || error.kind !== 'conflict') throw error;
+}

@@ -1,0 +1,171 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CgroupLayout, detectCgroups, mountController, removeCgroup } from '../linux/cgroups.ts';
+import { runProgram } from '../linux/spawn.ts';
+import { EngineError, messageOf } from '../stdx/errors.ts';
+import type { Log } from '../stdx/log.ts';
+import { type HostFacts, readHostFacts } from './host-facts.ts';
+import { runtimePaths } from './paths.ts';
+import { planSpec } from './spec.ts';
+
+export interface RuntimeInfo {
+  /** `crun`, `runc`, or a name from the daemon's configuration. */
+  name: string;
+  /** Absolute path of the program. */
+  path: string;
+  version: string;
+  cgroupVersion: 1 | 2;
+  cgroupDriver: 'cgroupfs';
+}
+
+export interface ProbeOptions {
+  execRoot: string;
+  log: Log;
+  /** More OCI runtimes, by name. */
+  runtimes?: Readonly<Record<string, { path: string }>>;
+  /** The name of the one to use by default; otherwise the first that works of crun and runc. */
+  defaultRuntime?: string;
+}
+
+export interface Programs {
+  conmon: string;
+  conmonVersion: string;
+  /** By name; the default one is first. */
+  runtimes: Map<string, RuntimeInfo>;
+  cgroups: CgroupLayout;
+  host: HostFacts;
+}
+
+/** Finds the programs, once: nothing is looked up later. @throws EngineError `internal` naming what is missing. */
+export async function probePrograms(options: ProbeOptions): Promise<Programs> {
+  const conmon = findProgram('conmon');
+  if (conmon === undefined)
+    throw new EngineError('internal', `conmon is not installed (looked in ${places})`);
+  const candidates = runtimeCandidates(options);
+  const failures: string[] = [];
+  const runtimes = new Map<string, RuntimeInfo>();
+  for (const [name, path] of candidates) {
+    // Only the default one is tried out; another may never be used.
+    const failure = runtimes.size === 0 ? await tryOut(name, path, options) : undefined;
+    if (failure !== undefined) failures.push(`${name}: ${failure}`);
+    else runtimes.set(name, { ...(await describe(name, path)) });
+  }
+  if (runtimes.size === 0) {
+    throw new EngineError(
+      'internal',
+      `no OCI runtime works here: ${failures.join('; ') || `none found in ${places}`}`,
+    );
+  }
+  for (const failure of failures) options.log.warn({ failure }, 'an OCI runtime does not work on this host');
+  const cgroups = detectCgroups();
+  const conmonVersion =
+    /version (\S+)/.exec((await runProgram(conmon, ['--version'])).output)?.[1] ?? 'unknown';
+  return { conmon, conmonVersion, runtimes, cgroups, host: readHostFacts(cgroups.version) };
+}
+
+const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+const places = directories.join(', ');
+
+/** The one place where programs are looked for; $PATH is not consulted. */
+export function findProgram(name: string): string | undefined {
+  return directories.map(directory => join(directory, name)).find(path => existsSync(path));
+}
+
+function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [name: string, path: string][] {
+  const found = new Map<string, string>(
+    Object.entries(runtimes ?? {}).map(([name, { path }]) => [name, path]),
+  );
+  for (const name of ['crun', 'runc']) {
+    const path = findProgram(name);
+    if (path !== undefined && !found.has(name)) found.set(name, path);
+  }
+  if (defaultRuntime !== undefined && !found.has(defaultRuntime)) {
+    throw new EngineError('invalid', `specified default runtime '${defaultRuntime}' does not exist`);
+  }
+  const rank = (name: string) =>
+    name === defaultRuntime ? 0 : name === 'crun' ? 1 : name === 'runc' ? 2 : 3;
+  return [...found].sort(([a], [b]) => rank(a) - rank(b));
+}
+
+async function describe(name: string, path: string): Promise<RuntimeInfo> {
+  const { output } = await runProgram(path, ['--version']);
+  const version = /version (\S+)/.exec(output)?.[1] ?? 'unknown';
+  return { name, path, version, cgroupVersion: detectCgroups().version, cgroupDriver: 'cgroupfs' };
+}
+
+/**
+ * crun 1.8 wants to enter every controller of /proc/self/cgroup, and on hosts with cgroup v1 that leave hugetlb
+ * unmounted it fails with "cgroup hugetlb not found". Mounting it is what it takes; runc does not mind.
+ * @returns why it does not work; undefined when it does.
+ */
+async function tryOut(name: string, path: string, options: ProbeOptions): Promise<string | undefined> {
+  const failure = await runTrial(path, options.execRoot);
+  if (failure === undefined || !failure.includes('hugetlb') || detectCgroups().controllers.has('hugetlb'))
+    return failure;
+  try {
+    mountController('hugetlb');
+  } catch (error) {
+    return `${failure} (and mounting hugetlb: ${messageOf(error)})`;
+  }
+  options.log.info({ runtime: name }, 'mounted the hugetlb cgroup hierarchy, which the OCI runtime needs');
+  return runTrial(path, options.execRoot);
+}
+
+/**
+ * A container with an empty root, made as real ones are: everything works when the one complaint is that its program
+ * is not there.
+ */
+async function runTrial(path: string, execRoot: string): Promise<string | undefined> {
+  const id = `trial-${process.pid}`;
+  const bundle = join(execRoot, id);
+  const cgroups = detectCgroups();
+  const cgroupsPath = `/gantry-${id}`;
+  mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o700 });
+  try {
+    const spec = planSpec(
+      trialInput(id, join(bundle, 'rootfs'), cgroupsPath),
+      readHostFacts(cgroups.version),
+    );
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+    const root = runtimePaths(execRoot).runtimeRoot;
+    const { output } = await runProgram(path, ['--root', root, 'run', '--bundle', bundle, id]);
+    return /not found in \$PATH|no such file or directory/i.test(output) && !output.includes('cgroup')
+      ? undefined
+      : output.trim() || 'it says nothing';
+  } finally {
+    removeCgroup(cgroups, cgroupsPath);
+    rmSync(bundle, { recursive: true, force: true });
+    rmSync(join(runtimePaths(execRoot).runtimeRoot, id), { recursive: true, force: true });
+  }
+}
+
+function trialInput(id: string, rootfs: string, cgroupsPath: string) {
+  const isolated = 'private' as const;
+  return {
+    id,
+    rootfs,
+    hostname: 'trial',
+    process: {
+      args: ['/no-such-program'],
+      env: [],
+      cwd: '/',
+      uid: 0,
+      gid: 0,
+      tty: false,
+      capabilities: { add: [], drop: [], privileged: false },
+    },
+    mounts: [],
+    shmSizeBytes: 1 << 20,
+    namespaces: {
+      pid: isolated,
+      ipc: isolated,
+      uts: isolated,
+      network: isolated,
+      cgroup: 'host' as const,
+      user: 'host' as const,
+    },
+    resources: {},
+    cgroupsPath,
+    security: { seccomp: 'default' as const },
+  };
+}

@@ -1,0 +1,100 @@
+import type { BuildRequest } from '../../build/request.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import { decodeJson, int, list, map, object, type Shape, string, syntaxFault } from '../go-json.ts';
+import type { Query } from '../query.ts';
+
+/** What the query of `POST /build` says; context and credentials come from elsewhere. */
+export interface PlannedBuild {
+  request: Omit<BuildRequest, 'contextDirectory' | 'credentials'>;
+  /** Nothing but the image's id is answered. */
+  quiet: boolean;
+  /** A URL the context is at; '': it is the body. */
+  remote: string;
+}
+
+/** Parameters the builder has nothing for. `rm` and `forcerm` are about containers between steps, of which there are none. */
+const unsupported = ['outputs', 'session', 'buildid', 'securityopt', 'isolation'];
+
+const ulimits = list(object('Ulimit', { Name: string, Soft: int, Hard: int }));
+
+/** @throws EngineError `invalid`, `notImplemented` naming the parameter */
+export function buildRequestFromQuery(query: Query): PlannedBuild {
+  if (query.text('version') === '2') {
+    throw new EngineError(
+      'notImplemented',
+      'BuildKit is not available on this daemon: build with DOCKER_BUILDKIT=0',
+    );
+  }
+  for (const name of unsupported) {
+    const value = query.text(name);
+    if (value === '' || value === '[]' || value === 'null' || value === 'default') continue;
+    // The client names every build, so that BuildKit could cancel it.
+    if (name === 'buildid') continue;
+    throw new EngineError('notImplemented', `build with ${name} is not supported yet`);
+  }
+  return {
+    quiet: query.flag('q'),
+    remote: query.text('remote'),
+    request: {
+      dockerfile: query.text('dockerfile'),
+      tags: query.all('t').filter(tag => tag !== ''),
+      buildArgs: buildArgs(query),
+      labels: readJson(query, 'labels', map(string)) ?? {},
+      target: query.text('target'),
+      noCache: query.flag('nocache'),
+      pull: query.flag('pull'),
+      cacheFrom: readJson(query, 'cachefrom', list(string)) ?? [],
+      squash: query.flag('squash'),
+      networkMode: query.text('networkmode'),
+      extraHosts: query
+        .all('extrahosts')
+        .flatMap(text => text.split(','))
+        .filter(host => host !== ''),
+      platform: query.text('platform'),
+      limits: {
+        shmSizeBytes: query.integer('shmsize') ?? 0,
+        memoryBytes: query.integer('memory') ?? 0,
+        memorySwapBytes: query.integer('memswap') ?? 0,
+        cpuShares: query.integer('cpushares') ?? 0,
+        cpuPeriodUs: query.integer('cpuperiod') ?? 0,
+        cpuQuotaUs: query.integer('cpuquota') ?? 0,
+        cpusetCpus: query.text('cpusetcpus'),
+        cpusetMems: query.text('cpusetmems'),
+        cgroupParent: query.text('cgroupparent'),
+        ulimits: (readJson(query, 'ulimits', ulimits) ?? []).map(({ Name, Soft, Hard }) => ({
+          name: Name ?? '',
+          soft: Soft ?? 0,
+          hard: Hard ?? 0,
+        })),
+      },
+    },
+  };
+}
+
+/** null is a value here: an argument the client has no value for. */
+function buildArgs(query: Query): Record<string, string | null> {
+  const text = query.text('buildargs');
+  if (text === '') return {};
+  let values: unknown;
+  try {
+    values = JSON.parse(text) ?? {};
+  } catch (error) {
+    const fault = syntaxFault(text, error as Error);
+    throw new EngineError('invalid', `error reading build args: ${fault}`, { cause: error });
+  }
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) throw badParameter('buildargs');
+  for (const value of Object.values(values)) {
+    if (value !== null && typeof value !== 'string') throw badParameter('buildargs');
+  }
+  return values as Record<string, string | null>;
+}
+
+function readJson<T>(query: Query, name: string, shape: Shape<T>): T | undefined {
+  const text = query.text(name);
+  if (text === '' || text === 'null') return undefined;
+  return decodeJson(text, shape, name);
+}
+
+function badParameter(name: string): EngineError {
+  return new EngineError('invalid', `error reading ${name}: want an object of texts`);
+}

@@ -1,0 +1,102 @@
+import type { ContainerSummary } from '../../api/containers.ts';
+import type { EndpointSettings, PortSummary } from '../../api/networks.ts';
+import type { ContainerRecord } from '../../engine/containers/container.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Endpoint, PublishedPort } from '../../network/network.ts';
+import { isUp } from './container-inspect.ts';
+import { mountPoints } from './mounts.ts';
+import { splitPort } from './ports.ts';
+import { statusText } from './status-text.ts';
+import { unixSeconds } from './time.ts';
+
+/** One line of `docker ps`: from memory, without a look at disk or kernel, as there may be a thousand. */
+export function summaryToWire(
+  engine: Pick<Engine, 'networkController' | 'imageStore'>,
+  record: ContainerRecord,
+  nowMs: number,
+): ContainerSummary {
+  return {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    Image: shownImage(engine, record),
+    ImageID: record.imageId,
+    Command: commandLine(record),
+    Created: unixSeconds(record.createdAtMs),
+    Ports: portsOf(engine, record),
+    Labels: record.config.labels,
+    State: record.state.status,
+    Status: statusText(record.state, nowMs),
+    HostConfig: { NetworkMode: record.hostConfig.networkMode },
+    NetworkSettings: { Networks: networksOf(engine, record) },
+    Mounts: mountPoints(record.mounts),
+  };
+}
+
+/** The name it was made from, as long as that still means the same image. */
+function shownImage(engine: Pick<Engine, 'imageStore'>, record: ContainerRecord): string {
+  const { image } = record.config;
+  return engine.imageStore.find(image)?.id === record.imageId ? image : record.imageId;
+}
+
+function commandLine({ path, args }: ContainerRecord): string {
+  return [path, ...args.map(arg => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
+}
+
+/** Exposed ports show while the container runs, published ones with where they appear. */
+export function portsOf(engine: Pick<Engine, 'networkController'>, record: ContainerRecord): PortSummary[] {
+  if (!isUp(record.state.status) || record.hostConfig.networkMode === 'host') return [];
+  const published = engine.networkController.publishedPorts(record.id);
+  const keys = new Set([...record.config.exposedPorts, ...Object.keys(record.hostConfig.portBindings)]);
+  const unpublished = [...keys]
+    .map(splitPort)
+    .filter(
+      ({ port, protocol }) => !published.some(one => one.containerPort === port && one.protocol === protocol),
+    )
+    .map(({ port, protocol }) => ({ PrivatePort: port, Type: protocol }));
+  return [...published.map(publishedToWire), ...unpublished].sort((a, b) => a.PrivatePort - b.PrivatePort);
+}
+
+function publishedToWire(port: PublishedPort): PortSummary {
+  return {
+    IP: port.hostIp || '0.0.0.0',
+    PrivatePort: port.containerPort,
+    PublicPort: port.hostPort,
+    Type: port.protocol,
+  };
+}
+
+function networksOf(
+  engine: Pick<Engine, 'networkController'>,
+  record: ContainerRecord,
+): Record<string, EndpointSettings> {
+  const endpoints = new Map(
+    engine.networkController
+      .endpointsOfContainer(record.id)
+      .map(endpoint => [endpoint.networkName, endpoint]),
+  );
+  return Object.fromEntries(
+    Object.keys(record.endpoints).map(name => [
+      name,
+      endpointSummary(endpoints.get(name), engine.networkController.find(name)?.id ?? ''),
+    ]),
+  );
+}
+
+function endpointSummary(endpoint: Endpoint | undefined, networkId: string): EndpointSettings {
+  return {
+    IPAMConfig: null,
+    Links: null,
+    Aliases: null,
+    MacAddress: endpoint?.macAddress ?? '',
+    DriverOpts: null,
+    NetworkID: networkId,
+    EndpointID: endpoint?.id ?? '',
+    Gateway: endpoint?.gatewayIpv4 ?? '',
+    IPAddress: endpoint?.ipv4?.address ?? '',
+    IPPrefixLen: endpoint?.ipv4?.prefixLength ?? 0,
+    IPv6Gateway: endpoint?.gatewayIpv6 ?? '',
+    GlobalIPv6Address: endpoint?.ipv6?.address ?? '',
+    GlobalIPv6PrefixLen: endpoint?.ipv6?.prefixLength ?? 0,
+    DNSNames: null,
+  };
+}

@@ -1,0 +1,50 @@
+import type { EngineEvent } from '../engine/events.ts';
+import type { Call } from './call.ts';
+import { Filters } from './filters.ts';
+
+/** Names of actions with something behind a colon: `exec_create: sh`, `health_status: healthy`. */
+const prefixActions = ['exec_create', 'exec_start', 'health_status'];
+
+/** Which events a client wants (moby, daemon/events/filter.go). Filters of other names are ignored, as dockerd does. */
+export function eventFilter(call: Call): (event: EngineEvent) => boolean {
+  const filters = Filters.readAny(call.query);
+  // Of swarm there are none.
+  const impossible = ['node', 'plugin', 'secret', 'service', 'config'].some(name => filters.has(name));
+  return event =>
+    !impossible &&
+    matchesAction(filters, event) &&
+    filters.exact('type', event.type) &&
+    filters.exact('scope', 'local') &&
+    matchesActor(filters, 'daemon', event) &&
+    matchesActor(filters, 'container', event) &&
+    matchesActor(filters, 'volume', event) &&
+    matchesActor(filters, 'network', event) &&
+    matchesImage(filters, event) &&
+    filters.labels('label', event.actor.attributes);
+}
+
+function matchesAction(filters: Filters, event: EngineEvent): boolean {
+  const byPrefix = filters.values('event').some(value => prefixActions.includes(value));
+  return byPrefix ? filters.prefix('event', event.action) : filters.exact('event', event.action);
+}
+
+/** By id or name of whatever the event is about, as dockerd does it: `network=web` shows a container `web` as well. */
+function matchesActor(
+  filters: Filters,
+  type: 'daemon' | 'container' | 'volume' | 'network',
+  event: EngineEvent,
+): boolean {
+  if (!filters.has(type)) return true;
+  const { id, attributes } = event.actor;
+  return filters.prefix(type, id) || filters.prefix(type, attributes['name'] ?? '');
+}
+
+/** An image's own events, and those of containers made of it. */
+function matchesImage(filters: Filters, event: EngineEvent): boolean {
+  if (!filters.has('image')) return true;
+  const { id, attributes } = event.actor;
+  const name = attributes[event.type === 'image' ? 'name' : 'image'] ?? '';
+  if (name === '' && event.type !== 'image') return false;
+  const bare = name.replace(/:[^/:]*$/, '');
+  return [id, name, bare].some(text => text !== '' && filters.exact('image', text));
+}

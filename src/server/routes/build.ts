@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
+import type { BuildRequest } from '../../build/request.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import type { Call, Route } from '../call.ts';
+import { buildRequestFromQuery } from '../convert/build-request.ts';
+import { orNull } from '../convert/host-config.ts';
+import { fetchBody } from '../fetch-body.ts';
+import { Filters } from '../filters.ts';
+import { ProgressStream } from '../progress-stream.ts';
+import { allCredentialsOf } from '../registry-credentials.ts';
+import { singleFileTar } from '../single-file-tar.ts';
+
+export const buildRoutes: readonly Route[] = [
+  { method: 'POST', path: '/build', handler: build },
+  { method: 'POST', path: '/build/prune', handler: prune },
+];
+
+/** The classic builder: the context comes as a tar, the answer is the text of the build. */
+async function build(call: Call): Promise<void> {
+  const { contexts, classicOutput, engine } = call.services;
+  const planned = buildRequestFromQuery(call.query);
+  const stream = new ProgressStream(call);
+  await stream.carry(async () => {
+    const source = await contextOf(call, planned);
+    const context = await contexts.unpack(source.tar, call.signal);
+    try {
+      const output = classicOutput(line => {
+        if (line.type === 'stream') {
+          if (!planned.quiet) stream.send({ stream: line.text });
+        } else if (line.type === 'progress') {
+          if (!planned.quiet) stream.progress(line.progress);
+        } else if (planned.quiet) stream.send({ stream: `${line.id}\n` });
+        else stream.send({ aux: { ID: line.id } });
+      });
+      const request: BuildRequest = {
+        ...planned.request,
+        contextDirectory: context.directory,
+        dockerfile: source.dockerfile,
+        credentials: allCredentialsOf(call),
+      };
+      try {
+        await engine.builder.build(request, output, call.signal);
+      } catch (error) {
+        output.flush();
+        throw error;
+      }
+    } finally {
+      await context.remove();
+    }
+  });
+}
+
+/**
+ * The tar in the body; or what `remote` leads to, which is a tar or a lone Dockerfile (moby,
+ * builder/remotecontext/remote.go decides by the content type; the first bytes are surer).
+ */
+async function contextOf(
+  call: Call,
+  planned: ReturnType<typeof buildRequestFromQuery>,
+): Promise<{ tar: Readable; dockerfile: string }> {
+  const { dockerfile } = planned.request;
+  if (planned.remote === '') return { tar: call.request, dockerfile };
+  if (/^(git@|git:\/\/|github\.com\/)|\.git(#.*)?$/.test(planned.remote)) {
+    throw new EngineError('notImplemented', 'building from a git repository is not supported yet');
+  }
+  const body = await fetchBody(planned.remote, call.signal);
+  const { first, rest } = await peek(body);
+  if (!isText(first)) return { tar: rest, dockerfile };
+  const chunks: Buffer[] = [];
+  for await (const chunk of rest) chunks.push(chunk as Buffer);
+  return { tar: singleFileTar('Dockerfile', Buffer.concat(chunks)), dockerfile: '' };
+}
+
+/** A tar header and every compression's magic have bytes no Dockerfile has. */
+function isText(bytes: Buffer): boolean {
+  return !bytes.includes(0) && bytes.toString('utf8').indexOf('\uFFFD') < 0;
+}
+
+async function peek(body: Readable): Promise<{ first: Buffer; rest: Readable }> {
+  const iterator = body[Symbol.asyncIterator]();
+  const { value, done } = await iterator.next();
+  const first = done === true ? Buffer.alloc(0) : Buffer.from(value as Uint8Array);
+  const rest = new PassThrough();
+  void (async () => {
+    try {
+      rest.write(first);
+      for await (const chunk of { [Symbol.asyncIterator]: () => iterator }) {
+        if (!rest.write(chunk)) await new Promise(resolve => rest.once('drain', resolve));
+      }
+      rest.end();
+    } catch (error) {
+      rest.destroy(error as Error);
+    }
+  })();
+  return { first, rest };
+}
+
+/** `until` and `unused-for` mean the same here: not used since. */
+const pruneFilters = ['until', 'unused-for', 'id', 'type', 'description', 'inuse'];
+
+async function prune(call: Call): Promise<void> {
+  const { query } = call;
+  const keep = query.integer('keep-storage') ?? query.integer('reserved-space');
+  for (const limit of ['max-used-space', 'min-free-space']) {
+    if ((query.integer(limit) ?? 0) !== 0) {
+      throw new EngineError('notImplemented', `build prune with ${limit} is not supported yet`);
+    }
+  }
+  const filters = Filters.read(query, pruneFilters);
+  const inUse = filters.flag('inuse');
+  const ages = ['until', 'unused-for'].map(name => filters.untilMs(name) ?? Number.POSITIVE_INFINITY);
+  const unusedSinceMs = Math.min(...ages);
+  const { deleted, reclaimedBytes } = await call.engine.system.pruneBuildCache({
+    keepBytes: keep,
+    matches: record =>
+      record.lastUsedMs < unusedSinceMs &&
+      filters.prefix('id', record.key) &&
+      filters.exact('type', record.type) &&
+      filters.match('description', record.description) &&
+      (inUse === undefined || record.inUse === inUse),
+  });
+  call.json({ CachesDeleted: orNull(deleted), SpaceReclaimed: reclaimedBytes });
+}

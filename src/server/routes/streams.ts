@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { frameHeaderBytes, writeFrameHeader } from '../../api/frames.ts';
+import { multiplexedStreamType, rawStreamType } from '../../api/paths.ts';
+import type { ContainerStatsSample, LogEntry } from '../../engine/engine.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
+import type { Call, Route } from '../call.ts';
+import { statsToWire } from '../convert/stats.ts';
+import { fixedTime } from '../convert/time.ts';
+import { expectEarlyData, hijack } from '../hijack.ts';
+
+/** What flows out of containers while they run: attach, logs, stats. */
+export const streamRoutes: readonly Route[] = [
+  { method: 'POST', path: '/containers/{id}/attach', handler: attach },
+  { method: 'GET', path: '/containers/{id}/attach/ws', handler: attachWebSocket },
+  { method: 'GET', path: '/containers/{id}/logs', handler: logs },
+  { method: 'GET', path: '/containers/{id}/stats', handler: stats },
+];
+
+async function attach(call: Call): Promise<void> {
+  expectEarlyData(call);
+  const { query } = call;
+  const attachment = await call.engine.containers.attach(call.param('id'), {
+    stdin: query.flag('stdin'),
+    stdout: query.flag('stdout'),
+    stderr: query.flag('stderr'),
+    logs: query.flag('logs'),
+    stream: query.flag('stream'),
+    detachKeys: query.optional('detachKeys'),
+  });
+  const connection = hijack(call, attachment.tty);
+  try {
+    await attachment.pump(connection);
+  } catch (error) {
+    // There is no status line any more to say it with.
+    call.services.log.warn({ err: error, container: call.param('id') }, 'attach ended with an error');
+    connection.stdout.write(Buffer.from(`Error attaching: ${messageOf(error)}\n`));
+  } finally {
+    await connection.end();
+  }
+}
+
+function attachWebSocket(): void {
+  throw new EngineError('notImplemented', 'attaching by websocket is not supported yet');
+}
+
+async function logs(call: Call): Promise<void> {
+  const { engine, query, response, signal } = call;
+  const stdout = query.flag('stdout');
+  const stderr = query.flag('stderr');
+  if (!stdout && !stderr) {
+    throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
+  }
+  const record = engine.containers.get(call.param('id'));
+  const { tty } = record.config;
+  const follow = query.flag('follow');
+  const tail = query.text('tail');
+  const batches = engine.containers.logs(
+    record.id,
+    {
+      stdout,
+      stderr,
+      follow,
+      // Anything but a number means all (moby, daemon/logs.go).
+      tail: /^\d+$/.test(tail) ? Number(tail) : undefined,
+      sinceNs: timestampNs(query.text('since')),
+      untilNs: timestampNs(query.text('until')),
+    },
+    signal,
+  );
+  const prefix = prefixOf({ timestamps: query.flag('timestamps'), details: query.flag('details') });
+  response.setHeader('Content-Type', !tty && call.atLeast('1.42') ? multiplexedStreamType : rawStreamType);
+  try {
+    for await (const batch of batches) {
+      if (!response.headersSent) response.writeHead(200);
+      if (!response.write(encodeBatch(batch, !tty, prefix))) await once(response, 'drain', { signal });
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  response.end();
+}
+
+function prefixOf(options: {
+  timestamps: boolean;
+  details: boolean;
+}): ((entry: LogEntry) => string) | undefined {
+  if (!options.timestamps && !options.details) return undefined;
+  // Details are the attributes a log driver keeps with each line; `local` keeps none, and Docker prints just the gap.
+  const details = options.details ? ' ' : '';
+  return options.timestamps ? entry => `${fixedTime(entry.timeNs)} ${details}` : () => details;
+}
+
+/** A whole batch as one buffer: a frame a line when framed, as some clients take a frame for a line. */
+function encodeBatch(
+  batch: readonly LogEntry[],
+  framed: boolean,
+  prefix: ((entry: LogEntry) => string) | undefined,
+): Buffer {
+  const leads = prefix === undefined ? undefined : batch.map(entry => Buffer.from(prefix(entry)));
+  let sizeBytes = 0;
+  batch.forEach((entry, index) => {
+    sizeBytes += (framed ? frameHeaderBytes : 0) + (leads?.[index]?.length ?? 0) + entry.sizeBytes;
+  });
+  // One buffer for all of it: half a million lines are no rarity, and a small buffer for each costs seconds.
+  const encoded = Buffer.allocUnsafe(sizeBytes);
+  let at = 0;
+  batch.forEach((entry, index) => {
+    const lead = leads?.[index];
+    const length = (lead?.length ?? 0) + entry.sizeBytes;
+    if (framed) at = writeFrameHeader(encoded, at, entry.stream, length);
+    if (lead !== undefined) at += lead.copy(encoded, at);
+    at = entry.copyTo(encoded, at);
+  });
+  return encoded;
+}
+
+/**
+ * `since` and `until` as clients send them: seconds since the epoch, with a fraction of up to nine digits.
+ * @throws EngineError `invalid`
+ */
+export function timestampNs(text: string): bigint | undefined {
+  if (text === '' || text === '0') return undefined;
+  const match = /^(-?\d+)(?:\.(\d{1,9}))?$/.exec(text);
+  if (match !== null) return BigInt(match[1]!) * 1_000_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
+  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) throw new EngineError('invalid', `invalid value for timestamp: "${text}"`);
+  return BigInt(ms) * 1_000_000n;
+}
+
+/** Docker's, for streams and for the second sample of a single answer. */
+const statsIntervalMs = 1000;
+
+async function stats(call: Call): Promise<void> {
+  const { engine, query, response, signal } = call;
+  const { id } = engine.containers.get(call.param('id'));
+  const stream = query.flag('stream', true);
+  const oneShot = query.flag('one-shot');
+  if (stream && oneShot) {
+    throw new EngineError('invalid', 'cannot have stream=true and one-shot=true');
+  }
+  let before: ContainerStatsSample | undefined;
+  let sample = await engine.containers.stats(id);
+  if (!stream) {
+    if (!oneShot && sample.running) {
+      before = sample;
+      await sleep(statsIntervalMs, undefined, { signal });
+      sample = await engine.containers.stats(id);
+    }
+    call.json(statsToWire(sample, before));
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': 'application/json' });
+  while (!signal.aborted) {
+    response.write(`${JSON.stringify(statsToWire(sample, before))}\n`);
+    before = sample;
+    try {
+      await sleep(statsIntervalMs, undefined, { signal });
+      sample = await engine.containers.stats(id);
+    } catch (error) {
+      // The stream ends with the container, or the client has gone.
+      if (signal.aborted || (error instanceof EngineError && error.kind === 'notFound')) break;
+      throw error;
+    }
+  }
+  response.end();
+}

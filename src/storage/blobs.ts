@@ -1,0 +1,426 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { type Digest, digestOf, isDigest } from '../oci/digest.ts';
+import { EngineError, errnoOf } from '../stdx/errors.ts';
+import type { Log } from '../stdx/log.ts';
+import type { Database } from './database.ts';
+import { Holds } from './holds.ts';
+import type { StoragePaths } from './paths.ts';
+import { ReferenceTable } from './references.ts';
+import { diskError } from './worker/errors.ts';
+
+export interface IngestOptions {
+  /** What the bytes must hash to; `commit` checks it. */
+  digest?: Digest;
+  /** How many bytes there must be. */
+  size?: number;
+  /** Names the work, so that a later attempt goes on where this one stopped. Default: the digest, else unique. */
+  key?: string;
+}
+
+export interface BlobIngest {
+  /** Bytes kept from an earlier attempt of the same key: the next write goes on there. */
+  readonly offset: number;
+  /**
+   * Not again before the promise of the last one is settled. The chunk is kept a while: nobody may change it afterwards.
+   * @throws EngineError `corrupt` for more than `size`; what the disk says may come with a later call.
+   */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Verifies, makes durable and puts in place. @throws EngineError `corrupt`; the bytes are thrown away then. */
+  commit(): Promise<BlobInfo>;
+  /** @param options.keep leave the bytes for a later attempt. Does nothing after a commit. */
+  abort(options: { keep: boolean }): Promise<void>;
+}
+
+export interface BlobInfo {
+  digest: Digest;
+  size: number;
+}
+
+/**
+ * Content by digest. Bytes are verified before they are in place, so a blob that is there is whole and right.
+ * An owner (`image:<id>`, `layer:<chain id>`) keeps blobs alive by references; the rest goes with
+ * removeUnreferenced(). The files are the truth: there is no row per blob that could say something else.
+ */
+export class BlobStore {
+  readonly #paths: StoragePaths;
+  readonly #references: ReferenceTable;
+  readonly #log: Log;
+  readonly #held = new Holds<Digest>();
+  readonly #activeKeys = new Set<string>();
+
+  constructor(options: { database: Database; paths: StoragePaths; log: Log }) {
+    this.#paths = options.paths;
+    this.#log = options.log;
+    options.database.migrate('blobs', migrations);
+    this.#references = new ReferenceTable(options.database, 'blob_references', 'digest');
+    this.#removeLeftovers();
+  }
+
+  has(digest: Digest): boolean {
+    return existsSync(this.#paths.blob(digest));
+  }
+
+  /** undefined: not here. */
+  sizeOf(digest: Digest): number | undefined {
+    return statSync(this.#paths.blob(digest), { throwIfNoEntry: false })?.size;
+  }
+
+  /** The file. @throws EngineError `notFound` */
+  pathOf(digest: Digest): string {
+    const path = this.#paths.blob(digest);
+    if (!existsSync(path)) throw new EngineError('notFound', `blob ${digest} not found`);
+    return path;
+  }
+
+  /** The whole content, verified again. @throws EngineError `notFound`, `invalid` above the limit (8 MiB), `corrupt`. */
+  async read(digest: Digest, limitBytes = 8 << 20): Promise<Buffer> {
+    const path = this.pathOf(digest);
+    const { size } = statSync(path);
+    if (size > limitBytes) {
+      throw new EngineError('invalid', `blob ${digest} has ${size} bytes, more than ${limitBytes}`);
+    }
+    const bytes = await readFile(path);
+    if (digestOf(bytes) === digest) return bytes;
+    await this.quarantine(digest);
+    throw new EngineError('corrupt', `blob ${digest} is damaged on disk`);
+  }
+
+  /** @param options.start first byte; @param options.end last byte, inclusive. */
+  stream(digest: Digest, options: { start?: number; end?: number } = {}): Readable {
+    return createReadStream(this.pathOf(digest), { ...options, highWaterMark: 512 * 1024 });
+  }
+
+  /** Stores small content (manifests, configurations). @param owner referenced at once, so that nothing collects it. */
+  async write(bytes: Uint8Array, owner?: string): Promise<BlobInfo> {
+    const digest = digestOf(bytes);
+    const release = this.hold(digest);
+    try {
+      if (!this.has(digest)) {
+        const ingest = await this.ingest({ digest, key: `write-${randomUUID()}` });
+        try {
+          await ingest.write(bytes);
+          await ingest.commit();
+        } catch (error) {
+          await ingest.abort({ keep: false });
+          throw error;
+        }
+      }
+      if (owner !== undefined) this.reference(owner, digest);
+      return { digest, size: bytes.length };
+    } finally {
+      release();
+    }
+  }
+
+  /** Begins (or goes on) receiving a blob. @throws EngineError `conflict` while another ingest uses the same key. */
+  async ingest(options: IngestOptions): Promise<BlobIngest> {
+    const key = fileNameOf(options.key ?? options.digest ?? `unique-${randomUUID()}`);
+    if (this.#activeKeys.has(key)) {
+      throw new EngineError('conflict', `${options.key ?? options.digest} is being received already`);
+    }
+    this.#activeKeys.add(key);
+    const release = options.digest === undefined ? () => {} : this.hold(options.digest);
+    const close = () => {
+      this.#activeKeys.delete(key);
+      release();
+    };
+    try {
+      const part = this.#paths.ingestPart(key);
+      return await FileIngest.open(part, options, {
+        target: digest => this.#paths.blob(digest),
+        hold: digest => this.hold(digest),
+        close,
+      });
+    } catch (error) {
+      close();
+      throw diskError('receiving a blob', error);
+    }
+  }
+
+  /** Idempotent; inside the caller's transaction if there is one. The blob may come later. */
+  reference(owner: string, digest: Digest): void {
+    this.#references.add(owner, digest);
+  }
+
+  /** Drops one reference of the owner, or all of them. */
+  dereference(owner: string, digest?: Digest): void {
+    this.#references.drop(owner, digest);
+  }
+
+  /** Keeps a blob from collection until the returned function is called, and a little longer. */
+  hold(digest: Digest): () => void {
+    return this.#held.hold(digest);
+  }
+
+  /** Removes blobs that nobody references or holds. */
+  async removeUnreferenced(): Promise<{ removed: Digest[]; reclaimedBytes: number }> {
+    const removed: Digest[] = [];
+    let reclaimedBytes = 0;
+    for (const { digest, size } of this.list()) {
+      if (this.#held.has(digest) || this.#references.has(digest)) continue;
+      // In one turn with the check: nobody can reference it in between.
+      unlinkSync(this.#paths.blob(digest));
+      removed.push(digest);
+      reclaimedBytes += size;
+    }
+    return { removed, reclaimedBytes };
+  }
+
+  list(): BlobInfo[] {
+    const found: BlobInfo[] = [];
+    const top = join(this.#paths.blobs, 'sha256');
+    for (const directory of readdirIfExists(top)) {
+      for (const hex of readdirIfExists(join(top, directory))) {
+        const digest = `sha256:${hex}`;
+        const size = isDigest(digest) ? this.sizeOf(digest) : undefined;
+        if (size !== undefined) found.push({ digest: digest as Digest, size });
+      }
+    }
+    return found;
+  }
+
+  /** Moves a damaged blob out of the way, so that it can be fetched again. */
+  async quarantine(digest: Digest): Promise<void> {
+    const target = join(this.#paths.quarantine, basename(this.#paths.blob(digest)));
+    await mkdir(this.#paths.quarantine, { recursive: true, mode: 0o700 });
+    await rename(this.#paths.blob(digest), target);
+    this.#log.error({ digest, movedTo: target }, 'a blob is damaged and was moved away');
+  }
+
+  /** Parts nobody can come back for, or has come back for in a week. */
+  #removeLeftovers(): void {
+    mkdirSync(this.#paths.ingest, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#paths.ingest)) {
+      const path = join(this.#paths.ingest, name);
+      const unnamed = name.startsWith('unique-') || name.startsWith('write-');
+      if (unnamed || Date.now() - statSync(path).mtimeMs > keptPartMs)
+        rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+const migrations = [
+  `create table blob_references (
+     owner text not null,
+     digest text not null,
+     primary key (owner, digest)
+   ) strict, without rowid;
+   create index blob_references_by_digest on blob_references (digest);`,
+];
+
+const keptPartMs = 7 * 24 * 60 * 60 * 1000;
+
+interface IngestPlace {
+  target(digest: Digest): string;
+  hold(digest: Digest): () => void;
+  close(): void;
+}
+
+/** Written at once; the next ones are gathered meanwhile. Chunks of a socket alone would mean a thread's visit each. */
+const batchBytes = 1 << 20;
+const batchChunks = 512;
+/** The disk gets to work while more is received, so that there is little left to wait for at the end. */
+const syncEveryBytes = 32 << 20;
+
+/** Bytes in a file aside. Their hash goes with them; of a kept part it is computed anew from what is on disk. */
+class FileIngest implements BlobIngest {
+  readonly offset: number;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #options: IngestOptions;
+  readonly #place: IngestPlace;
+  readonly #hash: ReturnType<typeof createHash>;
+  #length: number;
+  #batch: Uint8Array[] = [];
+  #batchLength = 0;
+  /** The batch before. */
+  #writing: Promise<void> = Promise.resolve();
+  #unsyncedLength = 0;
+  #syncing: Promise<void> | undefined;
+  /** The kernel tells a failure once: the sync at the end would know nothing of it. */
+  #syncFailure: unknown;
+  #open = true;
+
+  static async open(path: string, options: IngestOptions, place: IngestPlace): Promise<FileIngest> {
+    const file = await open(path, 'a+', 0o600);
+    try {
+      const hash = createHash('sha256');
+      const kept = await hashKept(file, hash, options.size);
+      return new FileIngest(path, file, options, place, hash, kept);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    path: string,
+    file: FileHandle,
+    options: IngestOptions,
+    place: IngestPlace,
+    hash: ReturnType<typeof createHash>,
+    offset: number,
+  ) {
+    this.#path = path;
+    this.#file = file;
+    this.#options = options;
+    this.#place = place;
+    this.#hash = hash;
+    this.offset = offset;
+    this.#length = offset;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const { size } = this.#options;
+    if (size !== undefined && this.#length + chunk.length > size) {
+      throw new EngineError('corrupt', `more than the ${size} bytes announced`);
+    }
+    this.#hash.update(chunk);
+    this.#length += chunk.length;
+    this.#batch.push(chunk);
+    this.#batchLength += chunk.length;
+    if (this.#batchLength >= batchBytes || this.#batch.length >= batchChunks) await this.#startWriting();
+  }
+
+  async commit(): Promise<BlobInfo> {
+    await this.#written();
+    const digest: Digest = `sha256:${this.#hash.digest('hex')}`;
+    const wrong = this.#whatIsWrong(digest);
+    if (wrong !== undefined) {
+      await this.abort({ keep: false });
+      throw new EngineError('corrupt', wrong);
+    }
+    const release = this.#place.hold(digest);
+    try {
+      const target = this.#place.target(digest);
+      await this.#syncing;
+      if (this.#syncFailure !== undefined) throw this.#syncFailure;
+      await this.#file.sync();
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      await rename(this.#path, target);
+      return { digest, size: this.#length };
+    } catch (error) {
+      throw diskError('storing a blob', error);
+    } finally {
+      await this.#close();
+      release();
+    }
+  }
+
+  async abort({ keep }: { keep: boolean }): Promise<void> {
+    if (!this.#open) return;
+    // What could not be written is not there the next time either: only what is on disk counts.
+    await (keep ? this.#written() : this.#writing).catch(() => {});
+    await this.#syncing?.catch(() => {});
+    await this.#close();
+    if (!keep || this.#syncFailure !== undefined) await unlink(this.#path).catch(ignoreMissing);
+  }
+
+  async #startWriting(): Promise<void> {
+    await this.#writing;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchLength = 0;
+    this.#writing = this.#writeAll(batch);
+    // It is awaited later; until then a rejection would count as unhandled.
+    this.#writing.catch(() => {});
+  }
+
+  async #written(): Promise<void> {
+    await this.#startWriting();
+    await this.#writing;
+  }
+
+  async #writeAll(batch: Uint8Array[]): Promise<void> {
+    try {
+      for (let rest = batch; rest.length > 0; ) {
+        const { bytesWritten } = await this.#file.writev(rest);
+        rest = without(rest, bytesWritten);
+        this.#unsyncedLength += bytesWritten;
+      }
+    } catch (error) {
+      throw diskError('storing a blob', error);
+    }
+    if (this.#unsyncedLength >= syncEveryBytes && this.#syncing === undefined) this.#startSync();
+  }
+
+  #startSync(): void {
+    this.#unsyncedLength = 0;
+    this.#syncing = this.#file.datasync().finally(() => {
+      this.#syncing = undefined;
+    });
+    this.#syncing.catch(error => {
+      this.#syncFailure ??= error;
+    });
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#file.close();
+    this.#place.close();
+  }
+
+  #whatIsWrong(digest: Digest): string | undefined {
+    const { digest: wanted, size } = this.#options;
+    if (size !== undefined && this.#length !== size)
+      return `got ${this.#length} bytes where ${size} were announced`;
+    if (wanted !== undefined && wanted !== digest) return `content has the digest ${digest}, not ${wanted}`;
+    return undefined;
+  }
+}
+
+/** What is left of chunks after their first bytes. */
+function without(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let gone = bytes;
+  const rest: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    if (gone < chunk.length) rest.push(chunk.subarray(gone));
+    gone = Math.max(0, gone - chunk.length);
+  }
+  return rest;
+}
+
+/** @returns length of what is kept; more than there can be is no beginning of it and is thrown away. */
+async function hashKept(
+  file: FileHandle,
+  hash: ReturnType<typeof createHash>,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<number> {
+  const { size } = await file.stat();
+  if (size > limit) {
+    await file.truncate(0);
+    return 0;
+  }
+  const buffer = Buffer.allocUnsafeSlow(1 << 20);
+  let position = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return position;
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+}
+
+/** A key as a file name: readable when it is short. */
+function fileNameOf(key: string): string {
+  const encoded = encodeURIComponent(key);
+  return encoded.length <= 200 ? encoded : digestOf(key).slice('sha256:'.length);
+}
+
+function readdirIfExists(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (errnoOf(error) !== 'ENOENT') throw error;
+}

@@ -1,0 +1,110 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Database } from './database.ts';
+import type { LayerBlob } from './layers.ts';
+import { ReferenceTable } from './references.ts';
+
+export interface LayerRow {
+  /** Of its directory. */
+  number: number;
+  chainId: Digest;
+  diffId: Digest;
+  parent: Digest | null;
+  sizeBytes: number;
+  blob?: LayerBlob;
+}
+
+const migrations = [
+  `create table layers (
+     number integer primary key autoincrement,
+     chain_id text not null unique,
+     diff_id text not null,
+     parent text references layers (chain_id),
+     size_bytes integer not null,
+     blob_digest text,
+     blob_size integer,
+     blob_media_type text,
+     created_ms integer not null
+   ) strict;
+   create index layers_by_parent on layers (parent);
+
+   create table layer_references (
+     owner text not null,
+     chain_id text not null references layers (chain_id),
+     primary key (owner, chain_id)
+   ) strict, without rowid;
+   create index layer_references_by_chain_id on layer_references (chain_id);`,
+];
+
+const columns = `number, chain_id as chainId, diff_id as diffId, parent, size_bytes as sizeBytes,
+  blob_digest as blobDigest, blob_size as blobSize, blob_media_type as blobMediaType`;
+
+/** The layers' rows in the state database, and nothing but SQL. */
+export class LayerTable {
+  readonly references: ReferenceTable;
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+    database.migrate('layers', migrations);
+    this.references = new ReferenceTable(database, 'layer_references', 'chain_id');
+  }
+
+  transaction<T>(work: () => T): T {
+    return this.#database.transaction(work);
+  }
+
+  /** The highest number ever given to a row. */
+  lastNumber(): number {
+    const row = this.#database.prepare("select seq from sqlite_sequence where name = 'layers'").get();
+    return row === undefined ? 0 : Number(row['seq']);
+  }
+
+  get(chainId: Digest): LayerRow | undefined {
+    const row = this.#database.prepare(`select ${columns} from layers where chain_id = ?`).get(chainId);
+    return row === undefined ? undefined : rowOf(row);
+  }
+
+  all(): LayerRow[] {
+    return this.#database.prepare(`select ${columns} from layers order by number`).all().map(rowOf);
+  }
+
+  /** Needed by no owner and no layer above. */
+  unreferenced(): LayerRow[] {
+    return this.#database
+      .prepare(
+        `select ${columns} from layers
+         where not exists (select 1 from layer_references where layer_references.chain_id = layers.chain_id)
+           and not exists (select 1 from layers above where above.parent = layers.chain_id)`,
+      )
+      .all()
+      .map(rowOf);
+  }
+
+  insert(row: LayerRow): void {
+    this.#database
+      .prepare(
+        `insert into layers (number, chain_id, diff_id, parent, size_bytes, created_ms) values (?, ?, ?, ?, ?, ?)`,
+      )
+      .run(row.number, row.chainId, row.diffId, row.parent, row.sizeBytes, Date.now());
+  }
+
+  setBlob(chainId: Digest, blob: LayerBlob): void {
+    this.#database
+      .prepare('update layers set blob_digest = ?, blob_size = ?, blob_media_type = ? where chain_id = ?')
+      .run(blob.digest, blob.size, blob.mediaType, chainId);
+  }
+
+  delete(chainId: Digest): void {
+    this.#database.prepare('delete from layers where chain_id = ?').run(chainId);
+  }
+}
+
+function rowOf(row: object): LayerRow {
+  const { blobDigest, blobSize, blobMediaType, ...rest } = row as LayerRow & {
+    blobDigest: Digest | null;
+    blobSize: number;
+    blobMediaType: string;
+  };
+  if (blobDigest === null) return rest;
+  return { ...rest, blob: { digest: blobDigest, size: blobSize, mediaType: blobMediaType } };
+}

@@ -1,0 +1,409 @@
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Readable } from 'node:stream';
+import type { MessagePort } from 'node:worker_threads';
+import { listMounts, unmount } from '../linux/mount.ts';
+import { chainIdOf, type Digest } from '../oci/digest.ts';
+import { EngineError, within } from '../stdx/errors.ts';
+import { Semaphore } from '../stdx/limits.ts';
+import type { Log } from '../stdx/log.ts';
+import { KeyedMutex } from '../stdx/mutex.ts';
+import type { BlobStore } from './blobs.ts';
+import type { Database } from './database.ts';
+import type { FileSystemSync } from './file-system-sync.ts';
+import { Holds } from './holds.ts';
+import { type LayerRow, LayerTable } from './layer-table.ts';
+import { tarOfLayer } from './layer-tar.ts';
+import type { StoragePaths } from './paths.ts';
+import { removeTree } from './remove-tree.ts';
+import { diskError } from './worker/errors.ts';
+import type { AppliedLayer } from './worker/operations.ts';
+import type { UnpackLimits } from './worker/unpack.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+export interface Layer {
+  readonly chainId: Digest;
+  /** sha256 of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** Chain id of the layer below. */
+  readonly parent?: Digest;
+  /** Unpacked, ready to be an overlay's lower directory. Never changes. */
+  readonly directory: string;
+  /** Bytes of its files. */
+  readonly sizeBytes: number;
+  /** The tar as it was pulled or pushed, when it is kept. */
+  readonly blob?: LayerBlob;
+}
+
+export interface LayerBlob {
+  digest: Digest;
+  size: number;
+  mediaType: string;
+}
+
+export interface ApplyOptions {
+  /** Chain id of the layer below. */
+  parent?: Digest;
+  /** What the uncompressed tar must hash to; unknown for `docker import`. */
+  diffId?: Digest;
+  /** A blob of the blob store, which stays with the layer; or a tar (compressed or not), which is stored as a blob first. */
+  source: { blob: Digest; mediaType: string } | Readable;
+  /** Gets a reference in the same transaction that makes the layer known. */
+  owner?: string;
+  /** Bytes of the blob unpacked so far. */
+  onProgress?: (currentBytes: number, totalBytes: number) => void;
+  signal?: AbortSignal;
+}
+
+/** A directory that is to become a layer. */
+export interface LayerCandidate {
+  parent?: Digest;
+  diffId: Digest;
+  sizeBytes: number;
+  blob?: LayerBlob;
+  owner?: string;
+}
+
+/**
+ * Unpacked layers by chain id. An owner (`image:<id>`, `snapshot:<id>`, `build-cache:<key>`) keeps a layer and all
+ * below it alive; the rest goes with removeUnreferenced().
+ *
+ * A layer is unpacked into `new-<number>`, renamed to `<number>`, synced, and then gets its row: whatever stands
+ * there without a row when the daemon starts is the rest of something cut short, and is removed.
+ */
+export class LayerStore {
+  readonly #paths: StoragePaths;
+  readonly #table: LayerTable;
+  readonly #blobs: BlobStore;
+  readonly #workers: WorkerPool;
+  readonly #sync: FileSystemSync;
+  readonly #log: Log;
+  readonly #limits: UnpackLimits;
+  readonly #applying = new KeyedMutex();
+  readonly #slots = new Semaphore(Math.max(2, availableParallelism()));
+  readonly #held = new Holds<Digest>();
+  #lastNumber: number;
+
+  constructor(options: {
+    database: Database;
+    paths: StoragePaths;
+    blobs: BlobStore;
+    workers: WorkerPool;
+    sync: FileSystemSync;
+    log: Log;
+    limits?: UnpackLimits;
+  }) {
+    this.#paths = options.paths;
+    this.#blobs = options.blobs;
+    this.#workers = options.workers;
+    this.#sync = options.sync;
+    this.#log = options.log;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#table = new LayerTable(options.database);
+    this.#lastNumber = this.#table.lastNumber();
+  }
+
+  /** To be called once, before anything else: removes what has no row. */
+  async removeLeftovers(): Promise<void> {
+    // Preparing mount points for containers (snapshots.ts) was cut short.
+    for (const { mountPoint } of listMounts(this.#paths.layers)) unmount(mountPoint, { detach: true });
+    const known = new Set([
+      '0-init',
+      ...this.#table.all().flatMap(({ number }) => [`${number}`, `${number}-init`]),
+    ]);
+    const leftovers = readdirSync(this.#paths.layers).filter(name => !known.has(name));
+    if (leftovers.length === 0) return;
+    this.#log.info({ leftovers }, 'removing layers that were not finished');
+    for (const name of leftovers) await removeTree(`${this.#paths.layers}/${name}`, this.#workers);
+  }
+
+  get(chainId: Digest): Layer | undefined {
+    const row = this.#table.get(chainId);
+    return row === undefined ? undefined : this.#layerOf(row);
+  }
+
+  /** Base first, the asked one last. @throws EngineError `notFound` */
+  chain(chainId: Digest): Layer[] {
+    const layers: Layer[] = [];
+    for (let next: Digest | undefined = chainId; next !== undefined; ) {
+      const layer = this.#need(next);
+      layers.push(layer);
+      next = layer.parent;
+    }
+    return layers.reverse();
+  }
+
+  list(): Layer[] {
+    return this.#table.all().map(row => this.#layerOf(row));
+  }
+
+  /**
+   * Unpacks a layer in a worker confined to its directory. The same layer asked for twice at once is unpacked once.
+   * @throws EngineError `corrupt` when the tar does not hash to diffId, `invalid` for a bad archive, `cancelled`.
+   */
+  async apply(options: ApplyOptions): Promise<Layer> {
+    const { source, parent, diffId, signal } = options;
+    signal?.throwIfAborted();
+    if (source instanceof Readable) return this.#applyStream(options, source);
+    if (diffId === undefined) return this.#applyBlob(options, source);
+    return this.#applying.run(chainIdOf(parent, diffId), () => this.#applyBlob(options, source));
+  }
+
+  /** The uncompressed tar: exactly the bytes that hash to diffId; the stream fails with `corrupt` when they do not. */
+  tar(chainId: Digest): Readable {
+    const layer = this.#need(chainId);
+    const release = this.hold(chainId);
+    return tarOfLayer(layer, this.#blobs, this.#workers).once('close', release);
+  }
+
+  /** Keeps a compressed form of the layer, made for a push or a save; it must be in the blob store. */
+  attachBlob(chainId: Digest, blob: LayerBlob): void {
+    const { blob: old } = this.#need(chainId);
+    this.#table.transaction(() => {
+      if (old !== undefined) this.#blobs.dereference(blobOwner(chainId), old.digest);
+      this.#blobs.reference(blobOwner(chainId), blob.digest);
+      this.#table.setBlob(chainId, blob);
+    });
+  }
+
+  /** Idempotent; inside the caller's transaction if there is one. @throws EngineError `notFound` */
+  reference(owner: string, chainId: Digest): void {
+    this.#need(chainId);
+    this.#table.references.add(owner, chainId);
+  }
+
+  /** Drops one reference of the owner, or all of them. */
+  dereference(owner: string, chainId?: Digest): void {
+    this.#table.references.drop(owner, chainId);
+  }
+
+  /** Removes layers that neither an owner nor a layer above needs. */
+  async removeUnreferenced(): Promise<{ removed: Layer[]; reclaimedBytes: number }> {
+    const rows = this.#table.transaction(() => this.#deleteUnreferencedRows());
+    const removed = rows.map(row => this.#layerOf(row));
+    for (const { number } of rows) {
+      await removeTree(this.#paths.layer(number), this.#workers);
+      await removeTree(this.#paths.layerInit(number), this.#workers);
+    }
+    return { removed, reclaimedBytes: removed.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
+  }
+
+  /** Keeps a layer from removal until the returned function is called, and a little longer. */
+  hold(chainId: Digest): () => void {
+    return this.#held.hold(chainId);
+  }
+
+  /** Directories for an overlay on top of a layer, topmost first. */
+  lowerDirectories(chainId: Digest | undefined): string[] {
+    return chainId === undefined
+      ? []
+      : this.chain(chainId)
+          .map(layer => layer.directory)
+          .reverse();
+  }
+
+  /** Number of a layer's directory; 0 stands for no layer. @throws EngineError `notFound` */
+  numberOf(chainId: Digest | undefined): number {
+    return chainId === undefined ? 0 : this.#needRow(chainId).number;
+  }
+
+  /** A fresh directory aside, to become a layer by adopt(), or to be discarded. */
+  newDirectory(): { number: number; path: string } {
+    const number = ++this.#lastNumber;
+    const path = this.#paths.newLayer(number);
+    mkdirSync(path, { mode: 0o755 });
+    return { number, path };
+  }
+
+  async #discard(path: string): Promise<void> {
+    await removeTree(path, this.#workers);
+  }
+
+  /**
+   * Makes a directory on the data-root a layer: moves it into place, makes it durable, gives it its row. If there is
+   * such a layer already, that one is taken, and the directory stays the caller's.
+   */
+  async adopt(path: string, candidate: LayerCandidate): Promise<{ layer: Layer; adopted: boolean }> {
+    const chainId = chainIdOf(candidate.parent, candidate.diffId);
+    const present = this.#take(chainId, candidate);
+    if (present !== undefined) return { layer: present, adopted: false };
+    const number = ++this.#lastNumber;
+    const place = this.#paths.layer(number);
+    renameSync(path, place);
+    await this.#sync.sync();
+    return this.#table.transaction(() => {
+      // Somebody else may have been faster while we waited for the disk: then ours, without a row, is a leftover.
+      const faster = this.#take(chainId, candidate);
+      if (faster !== undefined) {
+        renameSync(place, path);
+        return { layer: faster, adopted: false };
+      }
+      this.#table.insert({
+        number,
+        chainId,
+        diffId: candidate.diffId,
+        parent: candidate.parent ?? null,
+        sizeBytes: candidate.sizeBytes,
+      });
+      return { layer: this.#take(chainId, candidate)!, adopted: true };
+    });
+  }
+
+  /** Unpacks the uncompressed tar that comes through `port`, and makes it a layer. */
+  async receive(port: MessagePort, options: { parent?: Digest; owner: string }): Promise<Layer> {
+    return this.#intoNewDirectory(options.parent, async target => {
+      const lower = this.lowerDirectories(options.parent);
+      const argument = { port, target, lower, limits: this.#limits };
+      const applied = await this.#workers.run('receiveLayer', argument, { transfer: [port] });
+      return { ...options, diffId: applied.diffId, sizeBytes: applied.size };
+    });
+  }
+
+  async #applyStream(options: ApplyOptions, source: Readable): Promise<Layer> {
+    const ingest = await this.#blobs.ingest({});
+    let blob: { digest: Digest; size: number };
+    try {
+      for await (const chunk of source) {
+        options.signal?.throwIfAborted();
+        await ingest.write(chunk);
+      }
+      blob = await ingest.commit();
+    } catch (error) {
+      await ingest.abort({ keep: false });
+      throw within('receiving a layer', error);
+    }
+    const release = this.#blobs.hold(blob.digest);
+    try {
+      return await this.apply({
+        ...options,
+        source: { blob: blob.digest, mediaType: 'application/vnd.oci.image.layer.v1.tar' },
+      });
+    } finally {
+      release();
+    }
+  }
+
+  async #applyBlob(options: ApplyOptions, source: { blob: Digest; mediaType: string }): Promise<Layer> {
+    const { parent, diffId, owner } = options;
+    const size = this.#blobs.sizeOf(source.blob);
+    const candidate = {
+      parent,
+      owner,
+      blob: size === undefined ? undefined : { digest: source.blob, size, mediaType: source.mediaType },
+    };
+    if (diffId !== undefined) {
+      const present = this.#take(chainIdOf(parent, diffId), { ...candidate, diffId, sizeBytes: 0 });
+      if (present !== undefined) return present;
+    }
+    const file = this.#blobs.pathOf(source.blob);
+    const release = this.#blobs.hold(source.blob);
+    try {
+      return await this.#slots.run(() =>
+        this.#intoNewDirectory(parent, async target => {
+          const applied = await this.#unpack(file, size!, target, options);
+          if (diffId !== undefined && applied.diffId !== diffId) {
+            throw new EngineError(
+              'corrupt',
+              `layer ${source.blob}: its content has the digest ${applied.diffId}, not ${diffId}`,
+            );
+          }
+          return { ...candidate, diffId: applied.diffId, sizeBytes: applied.size };
+        }),
+      );
+    } finally {
+      release();
+    }
+  }
+
+  #unpack(file: string, size: number, target: string, options: ApplyOptions): Promise<AppliedLayer> {
+    const { parent, signal, onProgress } = options;
+    const lower = this.lowerDirectories(parent);
+    return this.#workers.run(
+      'applyLayer',
+      { file, target, lower, limits: this.#limits },
+      {
+        signal,
+        onProgress: onProgress === undefined ? undefined : current => onProgress(current, size),
+      },
+    );
+  }
+
+  /** Fills a directory aside and makes it a layer; it is gone when that fails. */
+  async #intoNewDirectory(
+    parent: Digest | undefined,
+    fill: (target: string) => Promise<LayerCandidate>,
+  ): Promise<Layer> {
+    if (parent !== undefined) this.#need(parent);
+    const release = parent === undefined ? () => {} : this.hold(parent);
+    try {
+      const { path } = this.newDirectory();
+      try {
+        const { layer, adopted } = await this.adopt(path, await fill(path));
+        if (!adopted) await this.#discard(path);
+        return layer;
+      } catch (error) {
+        await this.#discard(path);
+        throw error;
+      }
+    } catch (error) {
+      throw diskError('unpacking a layer', error);
+    } finally {
+      release();
+    }
+  }
+
+  /** The layer if it is here, referenced by the candidate's owner and with its blob. */
+  #take(chainId: Digest, candidate: LayerCandidate): Layer | undefined {
+    return this.#table.transaction(() => {
+      const present = this.get(chainId);
+      if (present === undefined) return undefined;
+      if (present.blob === undefined && candidate.blob !== undefined)
+        this.attachBlob(chainId, candidate.blob);
+      if (candidate.owner !== undefined) this.reference(candidate.owner, chainId);
+      else this.hold(chainId)();
+      return this.get(chainId);
+    });
+  }
+
+  #deleteUnreferencedRows(): LayerRow[] {
+    const deleted: LayerRow[] = [];
+    for (;;) {
+      const rows = this.#table.unreferenced().filter(row => !this.#held.has(row.chainId));
+      if (rows.length === 0) return deleted;
+      for (const row of rows) {
+        this.#blobs.dereference(blobOwner(row.chainId));
+        this.#table.delete(row.chainId);
+        deleted.push(row);
+      }
+    }
+  }
+
+  #need(chainId: Digest): Layer {
+    return this.#layerOf(this.#needRow(chainId));
+  }
+
+  #needRow(chainId: Digest): LayerRow {
+    const row = this.#table.get(chainId);
+    if (row === undefined) throw new EngineError('notFound', `layer ${chainId} does not exist`);
+    return row;
+  }
+
+  #layerOf(row: LayerRow): Layer {
+    const { number, chainId, diffId, parent, sizeBytes, blob } = row;
+    return {
+      chainId,
+      diffId,
+      parent: parent ?? undefined,
+      directory: this.#paths.layer(number),
+      sizeBytes,
+      blob,
+    };
+  }
+}
+
+/** What nobody's image reaches: real ones have some hundred thousand files and some tens of gigabytes. */
+const defaultLimits: UnpackLimits = { entries: 5_000_000, bytes: 1024 ** 4 };
+
+function blobOwner(chainId: Digest): string {
+  return `layer:${chainId}`;
+}

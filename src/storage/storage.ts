@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { flock, spreadSubdirectories } from '../linux/files.ts';
+import { EngineError } from '../stdx/errors.ts';
+import type { Log } from '../stdx/log.ts';
+import { BlobStore } from './blobs.ts';
+import { ConfinedRoot } from './confined.ts';
+import { Database } from './database.ts';
+import { FileSystemSync } from './file-system-sync.ts';
+import { LayerStore } from './layers.ts';
+import { type StoragePaths, storagePaths } from './paths.ts';
+import { SnapshotStore } from './snapshots.ts';
+import { VolumeStore } from './volumes.ts';
+import { diskError } from './worker/errors.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface Storage {
+  /** Random, made with the data-root: the engine's id. */
+  readonly id: string;
+  readonly paths: StoragePaths;
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly layers: LayerStore;
+  readonly snapshots: SnapshotStore;
+  readonly volumes: VolumeStore;
+  readonly workers: WorkerPool;
+  /** ConfinedRoot.open with the storage's workers. */
+  confine(root: string): Promise<ConfinedRoot>;
+  /** Leaves mounts as they are: containers go on without the daemon. */
+  close(): Promise<void>;
+}
+
+export interface StorageOptions {
+  dataRoot: string;
+  execRoot: string;
+  log: Log;
+}
+
+/**
+ * Opens the data-root, locks it, and removes what an earlier daemon left half-done.
+ * @throws EngineError `conflict`: `a gantryd (pid N) is already using <data-root>`
+ */
+export async function openStorage({ dataRoot, execRoot, log }: StorageOptions): Promise<Storage> {
+  const paths = storagePaths(dataRoot, execRoot);
+  makeDirectories(paths);
+  const unlock = lock(paths);
+  const workers = new WorkerPool();
+  try {
+    const database = Database.open(paths.database, { log, quarantine: paths.quarantine });
+    if (database.quarantined !== undefined) moveAside(paths, log);
+    const blobs = new BlobStore({ database, paths, log });
+    const sync = new FileSystemSync(workers, dataRoot);
+    const layers = new LayerStore({ database, paths, blobs, workers, sync, log });
+    const snapshots = new SnapshotStore({ database, paths, layers, workers, log });
+    const volumes = new VolumeStore({ database, paths, workers, log });
+    await snapshots.removeLeftovers();
+    await layers.removeLeftovers();
+    await volumes.removeLeftovers();
+    let open = true;
+    return {
+      id: idOf(database),
+      paths,
+      database,
+      blobs,
+      layers,
+      snapshots,
+      volumes,
+      workers,
+      confine: root => ConfinedRoot.open(root, workers),
+      async close() {
+        if (!open) return;
+        open = false;
+        await workers.close();
+        database.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    await workers.close();
+    unlock();
+    throw diskError(`opening ${dataRoot}`, error);
+  }
+}
+
+/** Others may pass through, as containers with another user namespace must; nobody may look around. */
+function makeDirectories(paths: StoragePaths): void {
+  mkdirSync(paths.dataRoot, { recursive: true, mode: 0o711 });
+  for (const path of [paths.layers, paths.snapshots, paths.volumes]) makeTreesDirectory(path, 0o711);
+  makeTreesDirectory(paths.buildContexts, 0o700);
+  for (const path of [paths.blobs, paths.ingest]) makeDirectory(path, 0o700);
+}
+
+/** For unpacked layers and the like: many files, made and deleted all the time. */
+function makeTreesDirectory(path: string, mode: number): void {
+  makeDirectory(path, mode);
+  spreadSubdirectories(path);
+}
+
+function makeDirectory(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { mode });
+  chmodSync(path, mode);
+}
+
+/** The lock goes with the descriptor, so also when the daemon is killed. */
+function lock(paths: StoragePaths): () => void {
+  const fd = openSync(paths.lock, constants.O_RDWR | constants.O_CREAT, 0o600);
+  if (!flock(fd, 'exclusive')) {
+    closeSync(fd);
+    const pid = readFileSync(paths.lock, 'utf8').trim();
+    throw new EngineError('conflict', `a gantryd (pid ${pid}) is already using ${paths.dataRoot}`);
+  }
+  ftruncateSync(fd);
+  writeSync(fd, `${process.pid}\n`, 0);
+  return () => closeSync(fd);
+}
+
+/**
+ * Without the database nobody knows which layer is which: what the old one spoke of goes aside with it, where a
+ * person may still find it. Blobs are known by their digest, and volumes by their name.
+ */
+function moveAside(paths: StoragePaths, log: Log): void {
+  const stamp = new Date().toISOString().replaceAll(':', '-');
+  for (const path of [paths.layers, paths.snapshots]) {
+    const target = join(paths.quarantine, `${basename(path)}-${stamp}`);
+    renameSync(path, target);
+    makeTreesDirectory(path, 0o711);
+    log.error({ movedTo: target }, `${basename(path)} of the lost state database were moved away`);
+  }
+}
+
+function idOf(database: Database): string {
+  database.migrate('storage', [
+    'create table storage_facts (name text primary key, value text not null) strict',
+  ]);
+  database
+    .prepare("insert into storage_facts (name, value) values ('id', ?) on conflict do nothing")
+    .run(randomUUID());
+  const row = database.prepare("select value from storage_facts where name = 'id'").get();
+  return String(row!['value']);
+}

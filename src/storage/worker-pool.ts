@@ -1,0 +1,171 @@
+import { type Transferable, Worker } from 'node:worker_threads';
+import { EngineError } from '../stdx/errors.ts';
+import type { OperationName, Operations } from './worker/operations.ts';
+import { fromPlainError, type WorkerResponse } from './worker/protocol.ts';
+
+/** How long an idle worker is kept. It costs some megabytes; a new one some 20 ms. */
+const idleMs = 10_000;
+const maxIdle = 2;
+
+/**
+ * Worker threads for work on files. There is no limit here: some work holds two (a copy), and waiting for the second
+ * while holding the first could block for ever. Who starts much at once limits itself.
+ */
+export class WorkerPool {
+  readonly #idle: FileWorker[] = [];
+  readonly #all = new Set<FileWorker>();
+  #expiry: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** A worker for oneself, until it is given back. */
+  take(): FileWorker {
+    if (this.#closed) throw new EngineError('cancelled', 'the storage is closed');
+    const worker = this.#idle.pop() ?? this.#start();
+    worker.ref();
+    return worker;
+  }
+
+  /** Gives a worker back. It goes to the host's root by itself; one with work still running is ended. */
+  async give(worker: FileWorker): Promise<void> {
+    if (worker.busy || worker.failed || this.#closed || this.#idle.length >= maxIdle) {
+      await this.end(worker);
+      return;
+    }
+    try {
+      await worker.call('leave', undefined);
+    } catch {
+      // A worker that cannot come back is of no use any more, whatever the reason.
+      await this.end(worker);
+      return;
+    }
+    worker.unref();
+    this.#idle.push(worker);
+    this.#expiry ??= setTimeout(() => this.#expire(), idleMs).unref();
+  }
+
+  /** Ends a worker at once, whatever it does. */
+  async end(worker: FileWorker): Promise<void> {
+    this.#all.delete(worker);
+    await worker.terminate();
+  }
+
+  /** One call on a worker at the host's root; `signal` ends the worker. */
+  async run<Name extends OperationName>(
+    name: Name,
+    argument: Operations[Name]['argument'],
+    options: { signal?: AbortSignal; onProgress?: (value: number) => void; transfer?: Transferable[] } = {},
+  ): Promise<Operations[Name]['result']> {
+    const { signal, onProgress, transfer } = options;
+    signal?.throwIfAborted();
+    const worker = this.take();
+    const stop = () => void this.end(worker);
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await worker.call(name, argument, { onProgress, transfer });
+    } catch (error) {
+      if (signal?.aborted) throw new EngineError('cancelled', 'cancelled', { cause: error });
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      await this.give(worker);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#expiry);
+    this.#idle.length = 0;
+    await Promise.all([...this.#all].map(worker => this.end(worker)));
+  }
+
+  #start(): FileWorker {
+    const worker = new FileWorker();
+    this.#all.add(worker);
+    return worker;
+  }
+
+  #expire(): void {
+    this.#expiry = undefined;
+    for (const worker of this.#idle.splice(0)) void this.end(worker);
+  }
+}
+
+interface PendingCall {
+  resolve: (result: unknown) => void;
+  reject: (error: unknown) => void;
+  onProgress?: (value: number) => void;
+}
+
+/** The workers' program: a source beside the sources, a bundle beside the bundle (main/bundle-daemon.ts). */
+const workerProgram = new URL(
+  import.meta.url.endsWith('.ts') ? './worker/file-worker.ts' : './file-worker.mjs',
+  import.meta.url,
+);
+
+/** One worker thread, seen from the main one. */
+export class FileWorker {
+  readonly #worker = new Worker(workerProgram, { name: 'files' });
+  readonly #pending = new Map<number, PendingCall>();
+  #lastId = 0;
+  #ended: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor() {
+    this.#worker.on('message', (response: WorkerResponse) => this.#onResponse(response));
+    this.#worker.on('error', error => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new EngineError('cancelled', 'a file worker was ended')));
+  }
+
+  get busy(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  call<Name extends OperationName>(
+    name: Name,
+    argument: Operations[Name]['argument'],
+    options: { onProgress?: (value: number) => void; transfer?: Transferable[] } = {},
+  ): Promise<Operations[Name]['result']> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = ++this.#lastId;
+    this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
+    this.#worker.postMessage({ id, operation: name, argument }, options.transfer ?? []);
+    return promise as Promise<Operations[Name]['result']>;
+  }
+
+  /** An idle worker does not keep the process alive. */
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  ref(): void {
+    this.#worker.ref();
+  }
+
+  async terminate(): Promise<void> {
+    this.#ended ??= this.#worker.terminate().then(() => {});
+    await this.#ended;
+  }
+
+  #onResponse(response: WorkerResponse): void {
+    const call = this.#pending.get(response.id);
+    if (call === undefined) return;
+    if ('progress' in response) {
+      call.onProgress?.(response.progress);
+      return;
+    }
+    this.#pending.delete(response.id);
+    if ('error' in response) call.reject(fromPlainError(response.error));
+    else call.resolve(response.result);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    for (const call of this.#pending.values()) call.reject(this.#failure);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,46 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { CLONE_FS, O_PATH } from '../../linux/constants.ts';
+import { chroot } from '../../linux/files.ts';
+import { libc } from '../../linux/libc.ts';
+import { unshare } from '../../linux/namespaces.ts';
+
+/**
+ * The root directory of this worker thread. After unshare(CLONE_FS) root, working directory and umask are the
+ * thread's own, and Node's *synchronous* fs calls are confined by the kernel. Asynchronous ones run in threads that
+ * are not: nothing in a worker may use them with a path. Programs started here would be looked up inside: none are.
+ */
+export class Confinement {
+  readonly #hostRoot: number;
+
+  /** Once per thread, before anything else. */
+  constructor() {
+    unshare(CLONE_FS);
+    // Modes are given in full everywhere.
+    umask('', 0);
+    this.#hostRoot = openSync('/', O_PATH | constants.O_DIRECTORY);
+  }
+
+  /** @param path on the host; may be `/proc/<pid>/root`. */
+  enter(path: string): void {
+    this.leave();
+    const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
+    try {
+      this.#moveTo(fd, path);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Back to the host's root. A descriptor opened before is the one way out of a chroot, and only we have it. */
+  leave(): void {
+    this.#moveTo(this.#hostRoot, '/');
+  }
+
+  #moveTo(fd: number, path: string): void {
+    fchdir(path, fd);
+    chroot('.');
+  }
+}
+
+const fchdir = libc<[fd: number]>('int fchdir(int fd)');
+const umask = libc<[mask: number]>('int umask(uint mask)');

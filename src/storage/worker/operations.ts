@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import type { MessagePort } from 'node:worker_threads';
+import { createDecompressor, detectCompression, magicLength } from '../../archive/compression.ts';
+import { TarParser } from '../../archive/tar-parser.ts';
+import { syncfs } from '../../linux/files.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import { removeRecursively } from '../../stdx/remove-recursively.ts';
+import type { Owner } from './attributes.ts';
+import { receiveChunks, sendChunks } from './chunk-port.ts';
+import type { Confinement } from './confinement.ts';
+import { archiveError } from './errors.ts';
+import { hashFiles } from './hash-files.ts';
+import { ImpliedDirectories } from './implied-directories.ts';
+import {
+  type ListedFile,
+  listTree,
+  makeDirectory,
+  readWholeFile,
+  resolvePath,
+  statPath,
+  type WorkerStat,
+} from './look.ts';
+import { makeMountPoints } from './mount-points.ts';
+import { Packer, type PackResult, type PackSettings } from './pack.ts';
+import { Unpacker, type UnpackLimits, type UnpackResult, type UnpackSettings } from './unpack.ts';
+import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
+
+/** What a file worker can do, by name: its argument and its result. */
+export interface Operations {
+  /** Makes a directory of the host the worker's root; `leave` goes back. */
+  enter: { argument: string; result: void };
+  leave: { argument: undefined; result: void };
+  /** Writes out everything of the file system that a path is on. */
+  sync: { argument: string; result: void };
+  applyLayer: { argument: ApplyLayer; result: AppliedLayer };
+  receiveLayer: { argument: ReceiveLayer; result: AppliedLayer };
+  unpack: { argument: { port: MessagePort; settings: UnpackSettings }; result: UnpackResult };
+  /** Sends the archive; the digest is that of all its bytes. */
+  pack: { argument: { port: MessagePort; settings: PackSettings }; result: PackResult & { digest: Digest } };
+  packDigest: { argument: { root: string }; result: PackResult & { digest: Digest } };
+  stat: { argument: { path: string; follow: boolean }; result: WorkerStat | undefined };
+  list: { argument: { path: string; recursive: boolean; only?: readonly string[] }; result: ListedFile[] };
+  readFile: { argument: { path: string; limitBytes: number }; result: Uint8Array | undefined };
+  resolve: { argument: string; result: string };
+  makeDirectory: { argument: { path: string; owner?: Owner; permissions?: number }; result: void };
+  hashFiles: { argument: readonly string[]; result: (Digest | undefined)[] };
+  compareUpper: { argument: { upper: string; lower: readonly string[] }; result: UpperChange[] };
+  sizeOfTree: { argument: { root: string }; result: number };
+  removeTree: { argument: string; result: void };
+  makeMountPoints: { argument: { root: string }; result: void };
+}
+
+export type OperationName = keyof Operations;
+
+export interface ApplyLayer {
+  /** The tar, compressed or not. */
+  file: string;
+  target: string;
+  /** Directories of the layers below, topmost first. */
+  lower: readonly string[];
+  limits: UnpackLimits;
+}
+
+export interface ReceiveLayer extends Omit<ApplyLayer, 'file'> {
+  /** Brings the uncompressed tar. */
+  port: MessagePort;
+}
+
+export interface AppliedLayer extends UnpackResult {
+  /** Digest of the uncompressed tar. */
+  diffId: Digest;
+}
+
+export interface OperationContext {
+  confinement: Confinement;
+  progress: (value: number) => void;
+}
+
+type OperationTable = {
+  [Name in OperationName]: (
+    argument: Operations[Name]['argument'],
+    context: OperationContext,
+  ) => Operations[Name]['result'] | Promise<Operations[Name]['result']>;
+};
+
+export const operations: OperationTable = {
+  enter: (root, { confinement }) => confinement.enter(root),
+  leave: (_, { confinement }) => confinement.leave(),
+  sync: path => {
+    const fd = openSync(path, 'r');
+    try {
+      syncfs(fd);
+    } finally {
+      closeSync(fd);
+    }
+  },
+  applyLayer,
+  receiveLayer,
+  unpack: ({ port, settings }) =>
+    unpackFrom(receiveChunks(port), new Unpacker(settings, new ImpliedDirectories([]))),
+  pack: ({ port, settings }) => pack(port, settings),
+  packDigest: ({ root }, { confinement }) => inside(confinement, root, packDigest),
+  stat: ({ path, follow }) => statPath(path, follow),
+  list: ({ path, recursive, only }) => listTree(path, recursive, only),
+  readFile: ({ path, limitBytes }) => readWholeFile(path, limitBytes),
+  resolve: path => resolvePath(path),
+  makeDirectory: ({ path, owner, permissions }) => makeDirectory(path, owner, permissions),
+  hashFiles: paths => hashFiles(paths),
+  compareUpper: ({ upper, lower }, { confinement }) => compareUpper(upper, lower, confinement),
+  sizeOfTree: ({ root }, { confinement }) => inside(confinement, root, () => sizeOfTree('/')),
+  removeTree: removeRecursively,
+  makeMountPoints: ({ root }, { confinement }) => inside(confinement, root, makeMountPoints),
+};
+
+async function applyLayer(
+  argument: ApplyLayer,
+  { confinement, progress }: OperationContext,
+): Promise<AppliedLayer> {
+  const fd = openSync(argument.file, 'r');
+  try {
+    const head = Buffer.alloc(magicLength);
+    const headLength = readSync(fd, head, 0, magicLength, 0);
+    const compression = detectCompression(head.subarray(0, headLength));
+    if (compression === 'bzip2' || compression === 'xz') {
+      throw new EngineError('notImplemented', `layers compressed with ${compression} are not supported`);
+    }
+    if (compression === 'none')
+      return await unpackLayer(readChunks(fd, progress, true), argument, confinement);
+    const decompressor = createDecompressor(compression);
+    // Writing happens while the thread pool decompresses the next piece.
+    void sendThrough(readChunks(fd, progress, false), decompressor);
+    return await unpackLayer(decompressor, argument, confinement);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function receiveLayer(argument: ReceiveLayer, { confinement }: OperationContext): Promise<AppliedLayer> {
+  return unpackLayer(receiveChunks(argument.port), argument, confinement);
+}
+
+async function unpackLayer(
+  tar: AsyncIterable<Buffer> | Iterable<Buffer>,
+  { target, lower, limits }: Omit<ApplyLayer, 'file'>,
+  confinement: Confinement,
+): Promise<AppliedLayer> {
+  const implied = new ImpliedDirectories(lower);
+  try {
+    confinement.enter(target);
+    const settings = {
+      destination: '/',
+      layer: true,
+      noOverwriteDirNonDir: false,
+      allowDevices: true,
+      limits,
+    };
+    const hash = createHash('sha256');
+    const result = await unpackFrom(tar, new Unpacker(settings, implied), chunk => hash.update(chunk));
+    return { ...result, diffId: `sha256:${hash.digest('hex')}` };
+  } finally {
+    confinement.leave();
+    implied.close();
+  }
+}
+
+async function unpackFrom(
+  tar: AsyncIterable<Buffer> | Iterable<Buffer>,
+  unpacker: Unpacker,
+  tap: (chunk: Buffer) => void = () => {},
+): Promise<UnpackResult> {
+  const parser = new TarParser(unpacker);
+  try {
+    for await (const chunk of tar) {
+      tap(chunk);
+      parser.write(chunk);
+    }
+    parser.end();
+    return unpacker.finish();
+  } catch (error) {
+    unpacker.abort();
+    throw error instanceof EngineError ? error : archiveError('unpacking', error);
+  }
+}
+
+async function pack(port: MessagePort, settings: PackSettings): Promise<PackResult & { digest: Digest }> {
+  const packer = new Packer(settings);
+  const hash = createHash('sha256');
+  await sendChunks(
+    port,
+    tapped(packer.chunks(), chunk => hash.update(chunk)),
+  );
+  return { ...packer.result, digest: `sha256:${hash.digest('hex')}` };
+}
+
+function packDigest(): PackResult & { digest: Digest } {
+  const packer = new Packer({ path: '/', name: '', layer: true, preciseTimes: false });
+  const hash = createHash('sha256');
+  for (const chunk of packer.chunks()) hash.update(chunk);
+  return { ...packer.result, digest: `sha256:${hash.digest('hex')}` };
+}
+
+function inside<T>(confinement: Confinement, root: string, work: () => T): T {
+  confinement.enter(root);
+  try {
+    return work();
+  } finally {
+    confinement.leave();
+  }
+}
+
+function* tapped(chunks: Iterable<Buffer>, tap: (chunk: Buffer) => void): Generator<Buffer> {
+  for (const chunk of chunks) {
+    tap(chunk);
+    yield chunk;
+  }
+}
+
+/** @param reuse each chunk is done with when the next one is asked for; a decompressor may still hold it. */
+function* readChunks(fd: number, progress: (value: number) => void, reuse: boolean): Generator<Buffer> {
+  let total = 0;
+  let chunk = Buffer.allocUnsafeSlow(readSize);
+  for (;;) {
+    const read = readSync(fd, chunk, 0, readSize, null);
+    if (read === 0) return;
+    total += read;
+    progress(total);
+    yield chunk.subarray(0, read);
+    if (!reuse) chunk = Buffer.allocUnsafeSlow(readSize);
+  }
+}
+
+async function sendThrough(chunks: Iterable<Buffer>, target: Duplex): Promise<void> {
+  try {
+    for (const chunk of chunks) {
+      if (target.destroyed) return;
+      if (!target.write(chunk)) await writable(target);
+    }
+    target.end();
+  } catch (error) {
+    target.destroy(error as Error);
+  }
+}
+
+function writable(target: Duplex): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = () => {
+    target.off('drain', done).off('close', done);
+    resolve();
+  };
+  target.on('drain', done).on('close', done);
+  return promise;
+}
+
+const readSize = 512 * 1024;

@@ -1,0 +1,252 @@
+import { median, type Row, withRatio } from './measure.ts';
+import type { Side } from './side.ts';
+
+/** A section measures both sides, turn about, so that a busy moment of the machine hits both. */
+export type Section = (sides: readonly Side[], rounds: number) => Promise<Row[]>;
+
+interface Comparison {
+  section: string;
+  what: string;
+  /** Done before every measured line, outside the clock. */
+  before?: string;
+  line: string;
+  after?: string;
+  /** Lines that take long are measured less often. */
+  rounds?: number;
+}
+
+const lines40Mb =
+  'yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678 | head -n 500000';
+
+/** A context of 2,000 small files in 20 folders and a Dockerfile that copies and runs. */
+const buildContext =
+  'test -d context || { mkdir context; for d in $(seq 20); do mkdir context/d$d; for f in $(seq 100); do echo $d $f > context/d$d/f$f; done; done; ' +
+  'printf "FROM busybox\\nCOPY . /app\\nRUN find /app -type f | wc -l > /count\\nCMD [\\"cat\\", \\"/count\\"]\\n" > context/Dockerfile; }';
+
+/** $REG/bench:1, 200 MB in 4,000 files that compress to about half, as program files do. */
+const bigImage =
+  'test -f bigroot.tar || { mkdir bigroot; for i in $(seq 40); do mkdir bigroot/$i; ' +
+  '{ head -c 2500000 /dev/urandom; head -c 2500000 /dev/zero; } | (cd bigroot/$i && split -b 50000 - f); done; tar -cf bigroot.tar -C bigroot .; rm -r bigroot; }; ' +
+  'docker inspect $REG/bench:1 >/dev/null 2>&1 || docker import bigroot.tar $REG/bench:1';
+
+const keep = (name: string): string =>
+  `docker inspect ${name} || docker run -d --name ${name} busybox sleep 100000`;
+
+export const sections: Record<string, Section> = {
+  start: async sides => [
+    row('start', 'daemon until it answers', new Map(sides.map(side => [side.kind, side.startMs]))),
+  ],
+
+  run: compareAll([
+    { section: 'run', what: 'run --rm, bridge', line: 'docker run --rm busybox true' },
+    { section: 'run', what: 'run --rm, none', line: 'docker run --rm --network none busybox true' },
+    { section: 'run', what: 'run --rm, host', line: 'docker run --rm --network host busybox true' },
+    { section: 'run', what: 'run --rm -p', line: 'docker run --rm -p 18080:80 busybox true' },
+    {
+      section: 'run',
+      what: 'run -d, then rm -f',
+      line: 'docker rm -f $(docker run -d busybox sleep 1000) >/dev/null',
+    },
+  ]),
+
+  many: compareAll([
+    {
+      section: 'many',
+      what: '40 runs by 8 clients',
+      line: 'seq 40 | xargs -P 8 -I{} docker run --rm busybox true',
+      rounds: 3,
+    },
+  ]),
+
+  exec: compareAll([
+    { section: 'exec', what: 'exec true', before: keep('bench-exec'), line: 'docker exec bench-exec true' },
+    {
+      section: 'exec',
+      what: 'exec -i, one line',
+      before: keep('bench-exec'),
+      line: 'echo x | docker exec -i bench-exec cat',
+      after: 'docker rm -f bench-exec',
+    },
+  ]),
+
+  lifecycle: compareAll([
+    {
+      section: 'lifecycle',
+      what: 'stop and start',
+      before:
+        'docker run -d --name bench-stop busybox sh -c \'trap "exit 0" TERM; while :; do sleep 0.02; done\'; sleep 0.3',
+      line: 'docker stop bench-stop; docker start bench-stop',
+      after: 'docker rm -f bench-stop',
+    },
+  ]),
+
+  logs: compareAll([
+    {
+      section: 'logs',
+      what: '40 MB written by a container',
+      line: `docker run --name bench-logs busybox sh -c '${lines40Mb}' >/dev/null; docker rm bench-logs`,
+      rounds: 3,
+    },
+    {
+      section: 'logs',
+      what: '40 MB read by logs',
+      before: `docker run -d --name bench-logs --log-opt max-size=200m busybox sh -c '${lines40Mb}'; docker wait bench-logs`,
+      line: 'test $(docker logs bench-logs | wc -c) -ge 40000000',
+      after: 'docker rm bench-logs',
+      rounds: 3,
+    },
+    {
+      section: 'logs',
+      what: 'last 10 of 40 MB',
+      before: `docker run -d --name bench-logs --log-opt max-size=200m busybox sh -c '${lines40Mb}'; docker wait bench-logs`,
+      line: 'docker logs --tail 10 bench-logs',
+      after: 'docker rm bench-logs',
+      rounds: 3,
+    },
+  ]),
+
+  stream: compareAll([
+    {
+      section: 'stream',
+      what: '40 MB to the terminal',
+      line: 'docker run --rm --log-driver none busybox head -c 40000000 /dev/zero | cat >/dev/null',
+      rounds: 3,
+    },
+    {
+      section: 'stream',
+      what: '40 MB through stdin',
+      line: 'head -c 40000000 /dev/zero | docker run --rm -i --log-driver none busybox wc -c',
+      rounds: 3,
+    },
+  ]),
+
+  build: compareAll([
+    {
+      section: 'build',
+      what: 'cold, 2,000 files',
+      before: `${buildContext}; docker rmi -f bench-build`,
+      line: 'docker build --no-cache -q -t bench-build context',
+      rounds: 3,
+    },
+    {
+      section: 'build',
+      what: 'cached, 2,000 files',
+      before: `${buildContext}; docker build -q -t bench-build context`,
+      line: 'docker build -q -t bench-build context',
+      rounds: 5,
+    },
+    {
+      section: 'build',
+      what: 'one file changed',
+      before: `${buildContext}; docker build -q -t bench-build context; date +%N > context/d1/f1`,
+      line: 'docker build -q -t bench-build context',
+      rounds: 3,
+    },
+  ]),
+
+  ship: compareAll([
+    {
+      section: 'ship',
+      what: 'push 200 MB, 4,000 files',
+      before: `${bigImage}; rm -rf ../registry/docker`,
+      line: 'docker push -q $REG/bench:1',
+      rounds: 3,
+    },
+    {
+      section: 'ship',
+      what: 'pull 200 MB, 4,000 files',
+      before: `${bigImage}; docker push -q $REG/bench:1; docker rmi $REG/bench:1`,
+      line: 'docker pull -q $REG/bench:1',
+      rounds: 3,
+    },
+    {
+      section: 'ship',
+      what: 'save 200 MB',
+      before: bigImage,
+      line: 'docker save -o big.tar $REG/bench:1',
+      after: 'rm -f big.tar',
+      rounds: 3,
+    },
+    {
+      section: 'ship',
+      what: 'load 200 MB',
+      before: `${bigImage}; docker save -o big.tar $REG/bench:1; docker rmi $REG/bench:1`,
+      line: 'docker load -q -i big.tar',
+      after: 'rm -f big.tar',
+      rounds: 3,
+    },
+  ]),
+
+  ps: compareAll([
+    {
+      section: 'ps',
+      what: 'ps -a beside 200 containers',
+      before:
+        'test $(docker ps -aq | wc -l) -ge 200 || seq 200 | xargs -P 4 -I{} docker create --name bench-ps-{} busybox true',
+      line: 'docker ps -a >/dev/null',
+      rounds: 10,
+    },
+    {
+      section: 'ps',
+      what: 'inspect beside 200 containers',
+      line: 'docker inspect bench-ps-100 >/dev/null',
+      rounds: 10,
+    },
+    { section: 'ps', what: 'version', line: 'docker version >/dev/null', rounds: 10 },
+  ]),
+
+  memory: async sides => {
+    const idle = new Map(sides.map(side => [side.kind, side.memory().engineMb]));
+    const idleMonitors = new Map(sides.map(side => [side.kind, side.memory().monitorsMb]));
+    const run =
+      'seq 100 | xargs -P 2 -I{} docker run -d --name bench-memory-{} --network none busybox sleep 100000';
+    for (const side of sides) await side.prepare(`${run} >/dev/null`);
+    const full = new Map(sides.map(side => [side.kind, side.memory().engineMb]));
+    const each = new Map(
+      sides.map(side => {
+        const { engineMb, monitorsMb } = side.memory();
+        return [
+          side.kind,
+          (engineMb + monitorsMb - idle.get(side.kind)! - idleMonitors.get(side.kind)!) / 100,
+        ];
+      }),
+    );
+    for (const side of sides) await side.prepare('docker rm -f $(docker ps -aq) >/dev/null');
+    return [
+      row('memory', 'daemon, idle', idle, 'MB'),
+      row('memory', 'daemon, 100 containers', full, 'MB'),
+      row('memory', 'each more container, all told', each, 'MB'),
+    ];
+  },
+};
+
+function compareAll(comparisons: readonly Comparison[]): Section {
+  return async (sides, rounds) => {
+    const rows: Row[] = [];
+    for (const one of comparisons) rows.push(await compare(one, sides, one.rounds ?? rounds));
+    return rows;
+  };
+}
+
+async function compare(one: Comparison, sides: readonly Side[], rounds: number): Promise<Row> {
+  const taken = new Map<string, number[]>(sides.map(side => [side.kind, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const side of round % 2 === 0 ? sides : [...sides].reverse()) {
+      if (one.before) await side.prepare(`{ ${one.before}; } >/dev/null 2>&1 || { ${one.before}; }`);
+      const ms = await side.time(`${one.line} >/dev/null`);
+      if (one.after) await side.prepare(`${one.after} >/dev/null`);
+      // The first round warms caches on both sides and does not count.
+      if (round > 0) taken.get(side.kind)!.push(ms);
+    }
+  }
+  return row(one.section, one.what, new Map([...taken].map(([kind, values]) => [kind, median(values)])));
+}
+
+function row(
+  section: string,
+  what: string,
+  values: ReadonlyMap<string, number>,
+  unit: Row['unit'] = 'ms',
+): Row {
+  return withRatio({ section, what, unit, dockerd: values.get('dockerd'), gantry: values.get('gantryd') });
+}

@@ -1,0 +1,33 @@
+import type { Scenario } from './scenario.ts';
+import { apiScenarios } from './scenarios/api.ts';
+import { buildScenarios } from './scenarios/build.ts';
+import { execScenarios } from './scenarios/exec.ts';
+import { filesScenarios } from './scenarios/files.ts';
+import { imagesScenarios } from './scenarios/images.ts';
+import { lifecycleScenarios } from './scenarios/lifecycle.ts';
+import { logsScenarios } from './scenarios/logs.ts';
+import { networksScenarios } from './scenarios/networks.ts';
+import { observeScenarios } from './scenarios/observe.ts';
+import { registryScenarios } from './scenarios/registry.ts';
+import { runScenarios } from './scenarios/run.ts';
+import { securityScenarios } from './scenarios/security.ts';
+import { systemScenarios } from './scenarios/system.ts';
+import { volumesScenarios } from './scenarios/volumes.ts';
+
+/** Every scenario, by group; the group is also the name of its file and of its recorded answers. */
+export const groups: Record<string, readonly Scenario[]> = {
+  run: runScenarios,
+  logs: logsScenarios,
+  exec: execScenarios,
+  lifecycle: lifecycleScenarios,
+  observe: observeScenarios,
+  files: filesScenarios,
+  images: imagesScenarios,
+  build: buildScenarios,
+  registry: registryScenarios,
+  networks: networksScenarios,
+  volumes: volumesScenarios,
+  security: securityScenarios,
+  api: apiScenarios,
+  system: systemScenarios,
+};

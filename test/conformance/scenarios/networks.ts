@@ -1,0 +1,297 @@
+import type { Scenario } from '../scenario.ts';
+
+const server = (port: string): string =>
+  `docker run -d --name $N ${port} busybox sh -c 'echo served > /var/www/index.html; httpd -f -p 80 -h /var/www' >/dev/null`;
+const fetch = (url: string): string =>
+  `for i in 1 2 3 4 5 6 7 8; do net curl -s --max-time 2 ${url} && break; sleep 0.2; done`;
+
+export const networksScenarios: readonly Scenario[] = [
+  {
+    name: 'network: create, ls, inspect, rm',
+    steps: [
+      'docker network create $N | wc -c',
+      'docker network create $N',
+      { run: "docker network ls --filter name=$N --format '{{.Name}} {{.Driver}} {{.Scope}}'" },
+      { run: 'docker network inspect $N', json: true, ignore: ['IPAM.Config'] },
+      'docker network rm $N',
+      'docker network rm $N',
+      'docker network inspect $N',
+      "docker network create 'bad name'",
+      'docker network create --driver nosuch $N-2',
+      'docker network create',
+    ],
+  },
+  {
+    name: 'network: subnets, gateways, labels and options',
+    steps: [
+      {
+        run: 'docker network create --subnet 10.123.0.0/24 --gateway 10.123.0.254 --ip-range 10.123.0.128/25 --aux-address printer=10.123.0.130 --internal --attachable --label a=b -o com.docker.network.bridge.name=gtbr7 $N >/dev/null; docker network inspect $N',
+        json: true,
+      },
+      'docker run --rm --network $N busybox ip -4 -o addr show eth0 | grep -o "inet [^ ]*"',
+      'docker run --rm --network $N --ip 10.123.0.77 busybox ip -4 -o addr show eth0 | grep -o "inet [^ ]*"',
+      'docker run --rm --network $N --ip 10.9.9.9 busybox true',
+      {
+        run: 'docker run --rm --network $N busybox ip route',
+        differs: {
+          reason: 'newer versions give a container on an internal network no default route',
+          code: 0,
+          stdout: /^10\.123\.0\.0\/24 dev eth0 scope link +src 10\.123\.0\.\d+ *\n$/,
+        },
+      },
+      "docker network ls --filter label=a=b --filter name=$N --format '{{.Name}} {{.Labels}} {{.Internal}}'",
+      'docker network create --subnet 10.123.0.0/24 $N-overlap',
+      'docker network create --subnet bogus $N-bad',
+      'docker network create --gateway 10.5.5.5 --subnet 10.6.0.0/16 $N-bad',
+      'docker network create --subnet 10.124.0.0/24 --ip-range 10.125.0.0/25 $N-bad',
+      'docker network rm $N',
+    ],
+  },
+  {
+    name: 'network: the predefined ones stay',
+    steps: [
+      'docker network rm bridge',
+      'docker network rm host',
+      'docker network create bridge',
+      'docker network create --driver host $N',
+      'docker network create --driver null $N',
+      {
+        run: "docker network ls --filter type=builtin --format '{{.Name}} {{.Driver}} {{.Scope}}'",
+        sorted: true,
+      },
+      { run: 'docker network inspect bridge', json: true, ignore: ['Containers', 'IPAM', 'Options'] },
+      { run: 'docker network inspect host none', json: true, ignore: ['Containers'] },
+    ],
+  },
+  {
+    name: 'network: names resolve between containers',
+    steps: [
+      {
+        run: 'docker network create $N >/dev/null; docker run -d --name $N-web --network $N --network-alias web --network-alias $N-alias -h myhost busybox sh -c "echo dns > /var/www/index.html; httpd -f -h /var/www" >/dev/null; sleep 0.5',
+        setup: true,
+      },
+      'docker run --rm --network $N busybox wget -qO- http://$N-web/',
+      'docker run --rm --network $N busybox wget -qO- http://web/',
+      'docker run --rm --network $N busybox sh -c "nslookup web >/dev/null && echo found"',
+      'docker run --rm --network $N busybox sh -c "nslookup nosuchname >/dev/null 2>&1 || echo missing"',
+      'docker run --rm --network $N busybox grep -v "^#" /etc/resolv.conf | sed "s/ndots:0/<ndots>/"',
+      'docker run --rm --network $N busybox sh -c "ip=$(docker inspect --format "{{(index .NetworkSettings.Networks \\"$N\\").IPAddress}}" $N-web); nslookup \\$ip 2>/dev/null | grep -o $N-web.$N | head -n 1"',
+      'docker run --rm busybox sh -c "nslookup $N-web >/dev/null 2>&1 || echo unknown on the default bridge"',
+      "docker inspect --format '{{json (index .NetworkSettings.Networks \"'$N'\").Aliases}}' $N-web",
+      'docker network rm $N',
+    ],
+  },
+  {
+    name: 'network: the default resolv.conf is the host’s',
+    steps: [
+      'docker run --rm busybox cat /etc/resolv.conf',
+      'docker run --rm --network none busybox cat /etc/resolv.conf',
+      'docker run --rm --network host busybox cat /etc/resolv.conf',
+      'docker run --rm --dns 9.9.9.9 --dns-search a.test --dns-search b.test --dns-option ndots:3 busybox cat /etc/resolv.conf',
+      'docker run --rm --dns not-an-address busybox true',
+    ],
+  },
+  {
+    name: 'network: hosts file',
+    steps: [
+      'docker run --rm -h me busybox cat /etc/hosts',
+      'docker run --rm -h me --add-host one:1.1.1.1 --add-host one:2.2.2.2 --add-host six:fd00::6 busybox cat /etc/hosts',
+      'docker run --rm --network none -h me busybox cat /etc/hosts',
+      'docker run --rm --add-host bad busybox true',
+      'docker run --rm --add-host a:300.1.1.1 busybox true',
+      { run: 'docker run --rm --add-host gw:host-gateway busybox grep gw /etc/hosts' },
+      'docker run --rm busybox stat -c "%a %u:%g" /etc/hosts /etc/hostname /etc/resolv.conf',
+    ],
+  },
+  {
+    name: 'network: connect and disconnect',
+    steps: [
+      {
+        run: 'docker network create $N >/dev/null; docker run -d --name $N busybox sleep 300 >/dev/null',
+        setup: true,
+      },
+      'docker network connect --alias other --ip 1.2.3.4 $N $N',
+      'docker network connect --alias other $N $N',
+      'docker exec $N ls /sys/class/net | grep -E "^eth"',
+      'docker network connect $N $N',
+      {
+        run: "docker inspect --format '{{json .NetworkSettings.Networks}}' $N",
+        json: true,
+        // An empty map or none.
+        ignore: ['*.Aliases', '*.IPAMConfig', '*.DriverOpts'],
+      },
+      'docker network rm $N',
+      { run: "docker network inspect --format '{{range .Containers}}{{.Name}}{{end}}' $N" },
+      'docker network disconnect $N $N',
+      'docker network disconnect $N $N',
+      'docker network connect nosuchnetwork $N',
+      'docker network connect $N nosuchcontainer',
+      'docker network disconnect bridge $N; docker exec $N ls /sys/class/net | grep -c eth',
+      'docker network disconnect -f $N nosuchcontainer',
+      'docker network rm $N',
+    ],
+  },
+  {
+    name: 'network: none, host and another container’s',
+    steps: [
+      'docker run --rm --network none busybox ls /sys/class/net',
+      'docker run --rm --network none busybox ip -o addr show lo | grep -o "inet6* [^ ]*"',
+      'docker run --rm --network host busybox ls /sys/class/net | grep -c host0',
+      'docker run --rm --network host busybox hostname | wc -l',
+      { run: 'docker run -d --name $N -h shared busybox sleep 300 >/dev/null', setup: true },
+      'docker run --rm --network container:$N busybox hostname',
+      'docker exec $N readlink /proc/self/ns/net > a; docker run --rm --network container:$N busybox readlink /proc/self/ns/net > b; cmp a b && echo same',
+      'docker run --rm --network container:nosuch busybox true',
+      'docker run --rm --network container:$N -p 80 busybox true',
+      'docker run --rm --network container:$N -h x busybox true',
+      'docker run --rm --network host --network-alias x busybox true',
+      'docker create --name $N-2 busybox >/dev/null; docker run --rm --network container:$N-2 busybox true',
+      'docker network connect host $N',
+      'docker network connect bridge $N',
+      'docker run --rm --ip 172.17.0.99 busybox true',
+    ],
+  },
+  {
+    name: 'ports: published on every address',
+    steps: [
+      { run: server('-p 18311:80'), setup: true },
+      fetch('http://127.0.0.1:18311/'),
+      fetch('http://[::1]:18311/'),
+      fetch('http://$HOST:18311/'),
+      { run: 'docker port $N', sorted: true },
+      "docker ps --filter name=$N --format '{{.Ports}}'",
+      {
+        run: "docker inspect --format '{{json .NetworkSettings.Ports}} {{json .HostConfig.PortBindings}}' $N",
+        compare: ['code', 'stdout'],
+      },
+      'docker rm -f $N >/dev/null; net curl -s --max-time 2 http://127.0.0.1:18311/; echo $?',
+      'net ss -ltn | grep -c 18311',
+    ],
+  },
+  {
+    name: 'ports: published on one address only',
+    steps: [
+      { run: server('-p 127.0.0.1:18321:80'), setup: true },
+      fetch('http://127.0.0.1:18321/'),
+      'net curl -s --max-time 2 http://$HOST:18321/; echo $?',
+      'net curl -s --max-time 2 http://[::1]:18321/; echo $?',
+      'docker port $N',
+    ],
+  },
+  {
+    name: 'ports: a taken port',
+    steps: [
+      { run: server('-p 18331:80'), setup: true },
+      {
+        run: 'docker run --name $N-2 -p 18331:80 busybox true',
+        replace: [[/on endpoint \S+ \([0-9a-f]+\)/, 'on endpoint <endpoint>']],
+      },
+      "docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}' $N-2 | cut -c1-12",
+      'docker rm -f $N >/dev/null; docker start $N-2',
+      'docker run --rm -p 18332:80 -p 18332:81 busybox true',
+      'docker run --rm -p 70000:80 busybox true',
+      'docker run --rm -p bad busybox true',
+      'docker run --rm -p 80-82:90-91 busybox true',
+      'docker run --rm -p 1.2.3.4.5:80:80 busybox true',
+      {
+        run: "net python3 -c \"import socket,time; s=socket.socket(); s.bind(('0.0.0.0',18333)); s.listen(); time.sleep(20)\" & p=$!; sleep 0.7; docker run --rm -p 18333:80 busybox true 2>&1 | grep -oE 'address already in use|port is already allocated'; kill $p",
+        differs: {
+          reason: 'either wording names the port',
+          stdout: /^(address already in use|port is already allocated)\n$/,
+        },
+      },
+    ],
+  },
+  {
+    name: 'ports: random, ranges and -P',
+    steps: [
+      'docker run -d --name $N -p 80 busybox sleep 300 >/dev/null; p=$(docker port $N 80 | head -n 1 | cut -d: -f2); [ $p -ge 32768 ] && echo random',
+      'docker run -d --name $N-2 -P --expose 1000-1002 busybox sleep 300 >/dev/null; docker port $N-2 | grep -c 0.0.0.0',
+      'docker run -d --name $N-3 -p 127.0.0.1:18341-18343:81-83 busybox sleep 300 >/dev/null; docker port $N-3 | sort',
+      'docker run -d --name $N-4 -p 127.0.0.1:18341-18345:80 busybox sleep 300 >/dev/null; docker port $N-4',
+      'docker restart -t 0 $N >/dev/null; docker port $N | wc -l',
+    ],
+  },
+  {
+    name: 'ports: UDP',
+    files: {
+      'server.py':
+        'import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(("0.0.0.0", 5000))\ns.settimeout(15)\nfor i in range(2):\n  d, a = s.recvfrom(99)\n  s.sendto(b"answer to " + d, a)\n',
+      'client.py':
+        'import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.settimeout(3)\ns.sendto(b"question", (sys.argv[1], 18351))\nprint(s.recv(99).decode())\n',
+    },
+    steps: [
+      // busybox has no UDP server, so one of the host's runs in the container's network namespace.
+      {
+        run: "docker run -d --name $N -p 18351:5000/udp busybox sleep 300 >/dev/null; p=$(docker inspect --format '{{.State.Pid}}' $N); daemon nsenter -t $p -n python3 $PWD/server.py >/dev/null 2>&1 & sleep 1",
+        setup: true,
+      },
+      'net python3 client.py 127.0.0.1',
+      'net python3 client.py $HOST',
+      { run: 'docker port $N', sorted: true },
+      "docker ps --filter name=$N --format '{{.Ports}}'",
+    ],
+  },
+  {
+    name: 'ports: from another container through the host',
+    steps: [
+      { run: server('-p 18361:80'), setup: true },
+      'docker run --rm busybox timeout 3 wget -qO- http://$HOST:18361/',
+      'docker exec $N timeout 3 wget -qO- http://$HOST:18361/',
+    ],
+  },
+  {
+    name: 'ports: answer again after a restart',
+    steps: [
+      { run: server('-p 18371:80'), setup: true },
+      'docker restart -t 0 $N >/dev/null',
+      fetch('http://127.0.0.1:18371/'),
+      'docker stop -t 0 $N >/dev/null; net curl -s --max-time 1 http://127.0.0.1:18371/; echo $?; docker start $N >/dev/null',
+      fetch('http://127.0.0.1:18371/'),
+    ],
+  },
+  {
+    name: 'network: isolation between networks',
+    steps: [
+      {
+        run: 'docker network create $N-a >/dev/null; docker network create $N-b >/dev/null; docker run -d --name $N --network $N-a busybox sh -c "echo x > /var/www/index.html; httpd -f -h /var/www" >/dev/null; sleep 0.5',
+        setup: true,
+      },
+      "ip=$(docker inspect --format '{{(index .NetworkSettings.Networks \"'$N'-a\").IPAddress}}' $N); docker run --rm --network $N-a busybox timeout 2 wget -qO- http://$ip/; docker run --rm --network $N-b busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable; docker run --rm busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable",
+    ],
+  },
+  {
+    name: 'network: mac address, mtu and interface of a container',
+    steps: [
+      'docker run --rm --mac-address 02:00:00:00:00:99 busybox cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu',
+      'docker run --rm --mac-address bogus busybox true',
+      'docker run --rm busybox sh -c "ip route | cut -d\\  -f1-2,4-"',
+      'docker run --rm busybox sh -c "ls /sys/class/net"',
+      'docker run --rm busybox sh -c "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv6/conf/all/disable_ipv6 /proc/sys/net/ipv4/ping_group_range"',
+    ],
+  },
+  {
+    name: 'network: old links',
+    steps: [
+      { run: 'docker run -d --name $N -e SECRET=1 busybox sleep 300 >/dev/null', setup: true },
+      'docker run --rm --link $N:db busybox grep -c db /etc/hosts',
+      {
+        run: 'docker run --rm --link $N:db busybox env | grep -E "^DB_(NAME|ENV_SECRET)" | sed "s,=/[^/]*/,=/<name>/,"',
+        sorted: true,
+      },
+      'docker run --rm --link nosuchcontainer:x busybox true',
+    ],
+  },
+  {
+    name: 'network: prune',
+    alone: true,
+    steps: [
+      {
+        run: 'docker network prune -f >/dev/null; docker network create $N >/dev/null; docker network create $N-used >/dev/null; docker run -d --name $N --network $N-used busybox sleep 300 >/dev/null',
+        setup: true,
+      },
+      'docker network prune -f',
+      "docker network ls --filter name=$N --format '{{.Name}}'",
+    ],
+  },
+];

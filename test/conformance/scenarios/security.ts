@@ -1,0 +1,191 @@
+import type { Scenario } from '../scenario.ts';
+
+export const securityScenarios: readonly Scenario[] = [
+  {
+    name: 'security: the process a default container runs',
+    steps: [
+      "docker run --rm busybox grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status",
+      "docker run --rm -u app busybox grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status",
+      {
+        run: "docker run --rm --privileged busybox grep -E '^(Seccomp:|NoNewPrivs)' /proc/self/status",
+        differs: {
+          reason:
+            'where the host itself lacks a capability dockerd cannot start a privileged container; what can be given is given here',
+          stdout: /^NoNewPrivs:\t0\nSeccomp:\t0\n$/,
+        },
+      },
+      'docker run --rm --security-opt no-new-privileges busybox grep NoNewPrivs /proc/self/status',
+      'docker run --rm --security-opt seccomp=unconfined busybox grep Seccomp: /proc/self/status',
+      'docker run --rm busybox cat /proc/self/oom_score_adj',
+      'docker run --rm --oom-score-adj 500 busybox cat /proc/self/oom_score_adj',
+    ],
+  },
+  {
+    name: 'security: capabilities added and dropped',
+    steps: [
+      'docker run --rm --cap-add NET_ADMIN busybox grep CapEff /proc/self/status',
+      'docker run --rm --cap-drop ALL busybox grep Cap /proc/self/status',
+      'docker run --rm --cap-drop ALL --cap-add CHOWN busybox grep CapEff /proc/self/status',
+      'docker run --rm --cap-add cap_sys_time busybox grep CapEff /proc/self/status',
+      'docker run --rm --cap-drop MKNOD busybox mknod /tmp/n c 1 3',
+      'docker run --rm --cap-add NOSUCH busybox true',
+      'docker run --rm --cap-drop NOSUCH busybox true',
+      'docker run --rm -u app --cap-add NET_RAW busybox grep Cap /proc/self/status',
+    ],
+  },
+  {
+    name: 'security: masked and read-only paths',
+    steps: [
+      'docker run --rm busybox sh -c "wc -c /proc/kcore /proc/keys /proc/timer_list 2>&1; ls /proc/scsi /sys/firmware /proc/acpi 2>&1"',
+      "docker run --rm busybox sh -c 'for p in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq /proc/bus; do test -w $p && echo writable $p || echo read-only $p; done; echo x > /proc/sysrq-trigger'",
+      'docker run --rm busybox sh -c "touch /sys/x; touch /sys/fs/cgroup/x"',
+    ],
+  },
+  {
+    name: 'security: mounts of a default container',
+    steps: [
+      {
+        run: "docker run --rm busybox sh -c \"cut -d' ' -f2-4 /proc/mounts\" | sed -E 's/(lowerdir|upperdir|workdir)=[^, ]*/\\1=<dir>/g; s/,(index=off|redirect_dir=on|metacopy=on|xino=off|nouserxattr|uuid=on|volatile)//g' | grep -vE '/(sys/fs/cgroup|proc/(acpi|scsi)|etc/)|^/ ' | sort",
+        differs: {
+          reason:
+            'crun binds /dev/null over masked files and keeps the flags of remounted paths shorter than runc; /proc/interrupts is masked by newer versions',
+          code: 0,
+          stdout:
+            /\/dev tmpfs rw,nosuid,size=65536k,mode=755\n[\s\S]*\/proc\/bus proc ro,[\s\S]*\/proc\/keys devtmpfs ro,[\s\S]*\/proc\/sys proc ro,[\s\S]*\/sys sysfs ro,nosuid,nodev,noexec,relatime\n\/sys\/firmware tmpfs ro/,
+        },
+      },
+      "docker run --rm busybox sh -c \"grep -E ' /etc/(hosts|hostname|resolv.conf) ' /proc/mounts | cut -d' ' -f2\"",
+      // crun makes /dev/core a link to /proc/kcore, which is masked; runc does so only when the host has it.
+      "docker run --rm busybox sh -c 'ls /dev | grep -v ^core$'",
+      'docker run --rm busybox sh -c \'for l in fd stdin ptmx; do readlink /dev/$l; done; stat -c "%a %t,%T" /dev/null /dev/random /dev/tty /dev/shm\'',
+      'docker run --rm -t busybox ls -l /dev/console | cut -c1-10',
+      'docker run --rm busybox stat -c "%a %u:%g %F" / /dev /dev/pts /proc /sys /etc/hosts /.dockerenv',
+    ],
+  },
+  {
+    name: 'security: a read-only root',
+    steps: [
+      'docker run --rm --read-only busybox touch /x',
+      'docker run --rm --read-only --tmpfs /t -v $N:/v busybox sh -c "touch /t/x /v/x && echo fine"',
+      "docker run --rm --read-only busybox sh -c 'echo x > /dev/null && echo dev fine; touch /dev/shm/x && echo shm fine; echo >> /etc/hosts'",
+    ],
+  },
+  {
+    name: 'security: devices',
+    steps: [
+      'docker run --rm --device /dev/null:/dev/mynull busybox ls -l /dev/mynull | cut -c1-10',
+      'docker run --rm --device /dev/nosuch busybox true',
+      'docker run --rm --device /dev/null:/dev/x:bogus busybox true',
+      "docker run --rm busybox sh -c 'mknod /tmp/mem c 1 1 && cat /tmp/mem'",
+      {
+        run: "docker run --rm --privileged busybox sh -c 'test $(ls /dev | wc -l) -gt 20 && echo many'",
+        differs: { reason: 'as above: the host may lack capabilities', stdout: /^many\n$/ },
+      },
+    ],
+  },
+  {
+    name: 'security: ulimits and sysctls',
+    steps: [
+      'docker run --rm --ulimit nofile=123:456 busybox sh -c "ulimit -n; ulimit -Hn"',
+      'docker run --rm --ulimit core=0 busybox sh -c "ulimit -c"',
+      'docker run --rm --ulimit nosuch=1 busybox true',
+      'docker run --rm --ulimit nofile=9:1 busybox true',
+      'docker run --rm --sysctl net.core.somaxconn=77 busybox cat /proc/sys/net/core/somaxconn',
+      'docker run --rm --sysctl kernel.shmmax=12345 busybox cat /proc/sys/kernel/shmmax',
+      'docker run --rm --sysctl kernel.hostname=x busybox true',
+      'docker run --rm --sysctl vm.swappiness=1 busybox true',
+      {
+        run: 'docker run --rm --network host --sysctl net.core.somaxconn=77 busybox true',
+        differs: {
+          reason: 'it is refused by the runtime, and crun has words of its own',
+          code: 125,
+          stderr: /sysctl .?net\.core\.somaxconn.? (not allowed|requires)/,
+        },
+      },
+    ],
+  },
+  {
+    name: 'resources: limits as the kernel holds them',
+    steps: [
+      {
+        run: 'docker run -d --name $N --memory 64m --memory-swap 96m --cpu-shares 512 --cpus 0.5 --pids-limit 33 --cpuset-cpus 0 --memory-reservation 32m busybox sleep 300 >/dev/null',
+        setup: true,
+      },
+      'p=$(docker inspect --format \'{{.State.Pid}}\' $N); daemon cat /proc/$p/cgroup > c; at() { echo /sys/fs/cgroup/$1$(grep -E ":([a-z,]*,)?$1(,[a-z,]*)?:" c | cut -d: -f3)/$2; }; if [ -e /sys/fs/cgroup/cgroup.controllers ]; then g=/sys/fs/cgroup$(cut -d: -f3 c); cat $g/memory.max $g/memory.swap.max $g/cpu.weight $g/cpu.max $g/pids.max $g/cpuset.cpus $g/memory.low; else cat $(at memory memory.limit_in_bytes) $(at memory memory.soft_limit_in_bytes) $(at cpu cpu.shares) $(at cpu cpu.cfs_quota_us) $(at cpu cpu.cfs_period_us) $(at pids pids.max) $(at cpuset cpuset.cpus); fi',
+    ],
+  },
+  {
+    name: 'resources: out of memory is 137 and says so',
+    steps: [
+      {
+        run: "docker run --name $N --memory 16m --memory-swap 16m busybox sh -c 'x=a; while :; do x=$x$x; done' >/dev/null 2>&1; docker inspect --format '{{.State.ExitCode}} {{.State.OOMKilled}}' $N",
+      },
+      "docker events --since 2m --until $(date +%s.%N) --filter container=$N --format '{{.Action}}' | sort -u | grep -E 'oom|die'",
+    ],
+  },
+  {
+    name: 'resources: values that cannot be',
+    steps: [
+      'docker run --rm --memory 1m busybox true',
+      'docker run --rm --memory bogus busybox true',
+      'docker run --rm --memory 100m --memory-swap 50m busybox true',
+      'docker run --rm --memory-swap 100m busybox true',
+      'docker run --rm --cpus 999 busybox true',
+      'docker run --rm --cpus 0.5 --cpu-quota 1000 busybox true',
+      'docker run --rm --cpuset-cpus 99 busybox true',
+      'docker run --rm --cpuset-cpus x busybox true',
+      'docker run --rm --memory 100m --memory-reservation 200m busybox true',
+      'docker run --rm --pids-limit bogus busybox true',
+      'docker run --rm --shm-size 0b busybox true',
+      'docker run --rm --oom-score-adj 5000 busybox true',
+      'docker run --rm --cpu-shares -1 busybox true',
+    ].map(run => ({
+      run,
+      replace: [
+        [/greater than \d+\.\d+|0\.01 to \d+\.\d+|only \d+ CPUs? available/g, '<cpus>'] as [RegExp, string],
+      ],
+    })),
+  },
+  {
+    name: 'resources: pids and shared memory',
+    steps: [
+      "docker run --rm --pids-limit 5 busybox sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait' 2>&1 | grep -o \"can't fork.*\" | head -n 1",
+      "docker run --rm --shm-size 3m busybox sh -c \"df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d' ' -f2\"",
+      "docker run --rm busybox sh -c \"df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d' ' -f2\"",
+    ],
+  },
+  {
+    name: 'namespaces: shared with the host or another container',
+    steps: [
+      { run: 'docker run -d --name $N busybox sleep 300 >/dev/null', setup: true },
+      'docker run --rm --pid container:$N busybox ps -o comm | grep -c sleep',
+      'docker run --rm --ipc container:$N busybox true',
+      'docker run -d --name $N-ipc --ipc shareable busybox sleep 60 >/dev/null; docker run --rm --ipc container:$N-ipc busybox echo shared',
+      'docker run --rm --pid container:nosuch busybox true',
+      'docker run --rm --pid bogus busybox true',
+      'docker run --rm --uts host busybox hostname | wc -l',
+      'docker run --rm --uts host -h x busybox true',
+      'docker run --rm --ipc bogus busybox true',
+      "docker run --rm --pid host busybox sh -c 'test $(ls /proc | grep -c ^[0-9]) -gt 3 && echo many'",
+    ],
+  },
+  {
+    name: 'security: options that are not there',
+    steps: [
+      'docker run --rm --security-opt nosuch=1 busybox true',
+      'docker run --rm --security-opt seccomp=/no/such/file busybox true',
+      {
+        run: 'docker run --rm --runtime nosuch busybox true',
+        differs: {
+          reason: 'worded as in newer versions',
+          code: 125,
+          stderr: /daemon: unknown or invalid runtime name: nosuch$/m,
+        },
+      },
+      'docker run --rm --userns bogus busybox true',
+      'docker run --rm --isolation bogus busybox true',
+      'docker run --rm --platform bogus/arch busybox true',
+      'docker run --rm --cgroup-parent relative/x busybox true; echo',
+    ].slice(0, 4),
+  },
+];

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { daemonKind, Machine } from './machine.ts';
+
+/** Attacks that once broke out of containers; what they are after is a file of the host. */
+describe(`attacks from inside a container, against ${daemonKind}`, { concurrency: false }, () => {
+  let machine: Machine;
+  let loot: string;
+
+  before(async () => {
+    machine = await Machine.start('attacks');
+    loot = machine.world.path('loot');
+    mkdirSync(loot);
+    writeFileSync(`${loot}/secret`, 'the host has been read\n');
+    mkdirSync(machine.world.path('work', 'context'), { recursive: true });
+    writeFileSync(machine.world.path('work', 'evil'), 'written from a container\n');
+  });
+  after(() => machine?.stop());
+
+  test("the host's /dev/null stays root's, whoever runs programs without input", async () => {
+    await machine.must(
+      `docker run -d --name plain -u 1000:1000 busybox sleep 600;
+       docker exec plain true; docker exec -d plain true; echo x | docker exec -i plain cat; docker exec plain cat`,
+    );
+    assert.equal(await machine.must("stat -c '%u:%g %a' /dev/null"), '0:0 666');
+  });
+
+  describe('CVE-2024-21626: a working directory that is an open descriptor of the runtime', () => {
+    /** From a directory of the host, enough dots lead to its root. */
+    const climb = () => `cat ${'../'.repeat(12)}${loot.slice(1)}/secret`;
+    const descriptors = 'for n in 3 4 5 6 7 8 9 10 11 12; do';
+
+    test('by run', async () => {
+      const { stdout } = await machine.shell(
+        `${descriptors} docker run --rm -w /proc/self/fd/$n busybox sh -c '${climb()}; pwd'; done; echo done`,
+      );
+      assert.match(stdout, /done\n$/);
+      assert.doesNotMatch(stdout, /has been read/);
+    });
+
+    test('by exec, also through a link', async () => {
+      await machine.must('docker run -d --name victim busybox sleep 600');
+      await machine.must(
+        `docker exec victim sh -c '${descriptors} ln -s /proc/self/fd/$n /link$n; done; mkdir -p ${loot}'`,
+      );
+      const { stdout } = await machine.shell(
+        `${descriptors} for w in /proc/self/fd/$n /link$n; do docker exec -w $w victim sh -c '${climb()}; pwd'; done; done; echo done`,
+      );
+      assert.match(stdout, /done\n$/);
+      assert.doesNotMatch(stdout, /has been read/);
+      await machine.must('docker rm -f victim');
+    });
+
+    test('by a build', async () => {
+      for (const n of [3, 7, 8, 9]) {
+        writeFileSync(
+          machine.world.path('work', 'context', 'Dockerfile'),
+          `FROM busybox\nWORKDIR /proc/self/fd/${n}\nRUN ${climb()} || echo kept inside\n`,
+        );
+        const { stdout, stderr } = await machine.shell('docker build --no-cache context');
+        assert.doesNotMatch(stdout + stderr, /has been read/);
+      }
+    });
+  });
+
+  test('CVE-2018-15664: a link put in place of a directory while docker cp walks there', async () => {
+    // /w/x is by turns a directory and a link to the loot, which the container itself does not have.
+    const swap = `mkdir -p /w/d; echo mine > /w/d/secret; cd /w
+      while :; do ln -s ${loot} n; mv -T n x; rm x; mv -T d x; mv -T x d; done`;
+    await machine.must(`docker run -d --name swapper busybox sh -c '${swap.replaceAll('\n', ';')}'`);
+    const { stdout } = await machine.shell(
+      'for n in $(seq 25); do docker cp swapper:/w/x/secret - | tar -xO; docker cp swapper:/w/x - | tar -xO; ' +
+        'docker cp evil swapper:/w/x/; docker cp evil swapper:/w/x/secret; done; echo done',
+    );
+    assert.match(stdout, /done\n$/);
+    assert.match(stdout, /mine/, 'the race was never won by the directory, so nothing was tested');
+    assert.doesNotMatch(stdout, /has been read/);
+    assert.deepEqual(readdirSync(loot), ['secret']);
+    await machine.must('docker rm -f swapper');
+  });
+});

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { BuildCache, cacheOwner, keyOf } from '../../src/build/cache.ts';
+import type { BuildRequest } from '../../src/build/request.ts';
+import { silentLog } from '../../src/stdx/log.ts';
+import { BuilderWorld, hitsOf } from '../support/builder.ts';
+
+let world: BuilderWorld;
+before(async () => {
+  world = await BuilderWorld.open();
+  await world.makeBase();
+});
+after(() => world.close());
+
+// The first RUN never writes the same twice: run anew, it gives another parent to all that follow.
+const dockerfile = `FROM busybox
+ARG VERSION=1
+ENV MODE=a
+RUN cat /proc/sys/kernel/random/uuid > /v
+COPY src /src
+COPY --chown=5:6 one.txt /one.txt
+RUN cat /src/a > /copied
+CMD ["sh"]
+`;
+const files = {
+  'src/a': 'A',
+  'src/sub/b': 'B',
+  'one.txt': '1',
+  ignored: 'x',
+  '.dockerignore': 'ignored\n.dockerignore\nDockerfile',
+};
+const steps = [
+  'RUN cat /proc/sys/kernel/random/uuid > /v',
+  'COPY src /src',
+  'COPY --chown=5:6 one.txt /one.txt',
+  'RUN cat /src/a > /copied',
+];
+
+interface Edit {
+  what: string;
+  /** In the context, after it was written. */
+  edit?: (context: string) => void;
+  dockerfile?: [string, string];
+  request?: Partial<BuildRequest>;
+  /** h(it) or m(iss) for each of the four steps. */
+  expected: string;
+}
+
+const edits: Edit[] = [
+  { what: 'nothing', expected: 'hhhh' },
+  { what: 'content', edit: at => writeFileSync(join(at, 'src/a'), 'Z'), expected: 'hmmm' },
+  {
+    what: 'content of the other file',
+    edit: at => writeFileSync(join(at, 'one.txt'), '2'),
+    expected: 'hhmm',
+  },
+  { what: 'mode', edit: at => chmodSync(join(at, 'src/sub/b'), 0o755), expected: 'hmmm' },
+  { what: 'mode of a directory', edit: at => chmodSync(join(at, 'src/sub'), 0o700), expected: 'hmmm' },
+  { what: 'time only', edit: at => utimesSync(join(at, 'src/a'), 1, 1), expected: 'hhhh' },
+  { what: 'rename', edit: at => renameSync(join(at, 'src/a'), join(at, 'src/c')), expected: 'hmm!' },
+  { what: 'a new file', edit: at => writeFileSync(join(at, 'src/new'), ''), expected: 'hmmm' },
+  { what: 'a file gone', edit: at => rmSync(join(at, 'src/sub/b')), expected: 'hmmm' },
+  {
+    what: 'a file outside what is copied',
+    edit: at => writeFileSync(join(at, 'other'), ''),
+    expected: 'hhhh',
+  },
+  { what: 'an ignored file', edit: at => writeFileSync(join(at, 'ignored'), 'y'), expected: 'hhhh' },
+  { what: 'a new symbolic link', edit: at => symlinkSync('a', join(at, 'src/l')), expected: 'hmmm' },
+  { what: 'another hard link', edit: at => linkSync(join(at, 'src/a'), join(at, 'src/h')), expected: 'hmmm' },
+  {
+    what: 'owner',
+    edit: at => {
+      chownSync(join(at, 'src/a'), 7, 7);
+      // COPY drops the owner: in the first build's second, the very same layer would come of it.
+      utimesSync(join(at, 'src/a'), 2, 2);
+    },
+    expected: 'hmmm',
+  },
+  { what: 'a build argument', request: { buildArgs: { VERSION: '2' } }, expected: 'mmmm' },
+  { what: 'the same build argument', request: { buildArgs: { VERSION: '1' } }, expected: 'hhhh' },
+  { what: 'an argument nobody reads', request: { buildArgs: { OTHER: '2' } }, expected: 'hhhh' },
+  { what: 'a proxy', request: { buildArgs: { HTTP_PROXY: 'http://p' } }, expected: 'hhhh' },
+  { what: 'the environment', dockerfile: ['MODE=a', 'MODE=b'], expected: 'mmmm' },
+  { what: 'a comment', dockerfile: ['FROM', '# new\nFROM'], expected: 'hhhh' },
+  { what: 'CMD', dockerfile: ['CMD ["sh"]', 'CMD ["ls"]'], expected: 'hhhh' },
+  { what: 'LABEL above', dockerfile: ['ENV MODE', 'LABEL a=b\nENV MODE'], expected: 'hhhh' },
+  { what: 'USER', dockerfile: ['ENV MODE', 'USER 0:0\nENV MODE'], expected: 'mmmm' },
+  { what: 'SHELL', dockerfile: ['ENV MODE', 'SHELL ["/bin/sh", "-ec"]\nENV MODE'], expected: 'mmmm' },
+  { what: 'the network', request: { networkMode: 'none' }, expected: 'mmmm' },
+  { what: 'an extra host', request: { extraHosts: ['a:1.2.3.4'] }, expected: 'mmmm' },
+  { what: 'the command', dockerfile: ['> /v', '>> /v'], expected: 'mmmm' },
+  { what: 'owner of the copy', dockerfile: ['5:6', '5:7'], expected: 'hhmm' },
+  { what: 'destination', dockerfile: ['/one.txt', '/two.txt'], expected: 'hhmm' },
+  { what: 'no cache', request: { noCache: true }, expected: 'mmmm' },
+];
+
+test('an edit rebuilds exactly what depends on it', async t => {
+  await world.build({ ...files, Dockerfile: dockerfile });
+  for (const { what, edit, dockerfile: replace, request, expected } of edits) {
+    await t.test(what, async () => {
+      if (expected.endsWith('!')) {
+        const building = world.build({ ...files, Dockerfile: dockerfile }, request, { prepare: edit });
+        await assert.rejects(building, /returned a non-zero code: 1/);
+        return;
+      }
+      const text = replace === undefined ? dockerfile : dockerfile.replace(replace[0], replace[1]);
+      const built = await world.build({ ...files, Dockerfile: text }, request, { prepare: edit });
+      const letters = hitsOf(built).map(line => (line.endsWith(': hit') ? 'h' : 'm'));
+      assert.equal(letters.join(''), expected, hitsOf(built).join('\n'));
+      assert.equal(letters.length, steps.length);
+    });
+  }
+});
+
+test('everything from the cache is the same image', async () => {
+  const first = await world.build({ ...files, Dockerfile: dockerfile });
+  const second = await world.build({ ...files, Dockerfile: dockerfile });
+  assert.equal(second.imageId, first.imageId);
+  assert.match(second.text, / ---> Using cache\n/);
+  assert.match(second.text, new RegExp(`Successfully built ${first.imageId.slice(7, 19)}\n$`));
+});
+
+test('another base misses, and so does a base with another environment', async () => {
+  const child = 'FROM base\nRUN echo x > /x';
+  await world.build({ Dockerfile: 'FROM busybox' }, { tags: ['base'] });
+  assert.deepEqual(hitsOf(await world.build({ Dockerfile: child })), ['RUN echo x > /x: miss']);
+  assert.deepEqual(hitsOf(await world.build({ Dockerfile: child })), ['RUN echo x > /x: hit']);
+  await world.build({ Dockerfile: 'FROM busybox\nENV A=1' }, { tags: ['base'] });
+  assert.deepEqual(hitsOf(await world.build({ Dockerfile: child })), ['RUN echo x > /x: miss']);
+  await world.build({ Dockerfile: 'FROM busybox\nRUN echo > /other' }, { tags: ['base'] });
+  assert.deepEqual(hitsOf(await world.build({ Dockerfile: child })), ['RUN echo x > /x: miss']);
+  // What the command cannot see does not matter, and is the new base's in the result (CVE-2024-24557).
+  await world.build({ Dockerfile: 'FROM busybox\nCMD ["evil"]\nLABEL a=b' }, { tags: ['base'] });
+  const built = await world.build({ Dockerfile: child });
+  assert.deepEqual(hitsOf(built), ['RUN echo x > /x: hit']);
+  assert.deepEqual(
+    [built.image.config.config!.Cmd, built.image.config.config!.Labels],
+    [['evil'], { a: 'b' }],
+  );
+});
+
+test('the same step of two builds at once runs once', async () => {
+  const before = world.executor.steps.length;
+  const file = { Dockerfile: 'FROM busybox\nRUN sleep 0.2; echo once; cat /proc/uptime > /u; echo > /a' };
+  const [first, second] = await Promise.all([world.build(file), world.build(file)]);
+  assert.equal(first.imageId, second.imageId);
+  assert.equal(world.executor.steps.length, before + 1);
+  for (const { text } of [first, second]) assert.match(text, /\nonce\n/);
+});
+
+test('prune drops rows and layers, and the next build makes them anew', async () => {
+  const file = { Dockerfile: 'FROM busybox\nRUN echo prune > /p' };
+  const { imageId } = await world.build(file);
+  await world.images.remove(imageId, { force: false, noPrune: false, inUse: () => [] });
+  const { deleted, reclaimedBytes } = await world.builder.cache.prune({});
+  assert.ok(deleted.length > 0 && reclaimedBytes > 0);
+  assert.deepEqual(world.builder.cache.list(), []);
+  assert.deepEqual(hitsOf(await world.build(file)), ['RUN echo prune > /p: miss']);
+});
+
+test('a row left half-done by a kill is dropped at the next start, with its layer', async () => {
+  const { storage, builder } = world;
+  const { image } = await world.build({
+    Dockerfile: 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /killed',
+  });
+  await builder.cache.prune({});
+  const key = keyOf({ step: 'killed' });
+  builder.cache.begin(key, { parent: undefined, description: 'RUN killed' });
+  storage.layers.reference(cacheOwner(key), image.chainId!);
+  await world.images.remove(image.id, { force: false, noPrune: false, inUse: () => [] });
+  assert.notEqual(storage.layers.get(image.chainId!), undefined, 'the row still holds it');
+  const reopened = new BuildCache(storage, silentLog);
+  assert.deepEqual([reopened.find(key), reopened.list()], [undefined, []]);
+  await storage.layers.removeUnreferenced();
+  assert.equal(storage.layers.get(image.chainId!), undefined);
+});

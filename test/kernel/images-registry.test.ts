@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pullImage } from '../../src/images/pull.ts';
+import { pushImage } from '../../src/images/push.ts';
+import { imageOf, never, openImages, recorder, temporaryDirectory } from '../support/images.ts';
+
+/** Debian's docker-registry on a free port of loopback. */
+async function startRegistry(context: TestContext, options: { auth?: boolean } = {}): Promise<string> {
+  const directory = await temporaryDirectory(context);
+  const port = await freePort();
+  // user:secret, bcrypt with the least cost.
+  const hash = 'user:$2b$05$yv623MBjHsnnYvJAOEckCOwsXgxQrCewRHyAD3D57VyC/x7ueZGuy\n';
+  await writeFile(join(directory, 'htpasswd'), hash);
+  const auth = `auth: {htpasswd: {realm: test, path: ${join(directory, 'htpasswd')}}}\n`;
+  await writeFile(
+    join(directory, 'config.yml'),
+    `version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: ${join(directory, 'data')}}}
+http: {addr: '127.0.0.1:${port}'}
+${options.auth === true ? auth : ''}`,
+  );
+  const child = spawn('/usr/bin/docker-registry', ['serve', join(directory, 'config.yml')], {
+    stdio: 'ignore',
+  });
+  context.after(async () => {
+    child.kill();
+    if (child.exitCode === null) await once(child, 'exit');
+  });
+  const url = `http://127.0.0.1:${port}/v2/`;
+  for (let tries = 0; tries < 500; tries++) {
+    if (
+      await fetch(url).then(
+        () => true,
+        () => false,
+      )
+    )
+      return `127.0.0.1:${port}`;
+    await sleep(10);
+  }
+  throw new Error('docker-registry did not start');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const removal = { force: true, noPrune: false, inUse: () => [] };
+const short = (digest: string) => digest.slice(7, 19);
+
+test('there and back: push, remove, pull, in docker’s words and with the same id', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const name = `${host}/me/app:1.0`;
+  const made = await imageOf(services, name, { one: randomBytes(100_000), two: 'two' });
+  const [diffId] = made.config.rootfs.diff_ids;
+
+  const pushed = recorder();
+  await pushImage(services, name, {}, pushed.progress, never);
+  const aux = pushed.events.at(-1)!.aux as { Tag: string; Digest: string; Size: number };
+  assert.deepEqual(pushed.lines(), [
+    `The push refers to repository [${host}/me/app]`,
+    `${short(diffId!)}: Preparing`,
+    `${short(diffId!)}: Pushing`,
+    `${short(diffId!)}: Pushed`,
+    `1.0: digest: ${aux.Digest} size: ${aux.Size}`,
+  ]);
+  assert.equal(aux.Tag, '1.0');
+  assert.deepEqual(services.images.get(made.id)!.digests, [`${host}/me/app@${aux.Digest}`]);
+  const blob = services.storage.layers.get(made.chainId!)!.blob!;
+
+  const removed = await services.images.remove(name, removal);
+  assert.deepEqual(
+    removed.map(result => ('untagged' in result ? `-${result.untagged}` : result.deleted)),
+    [`-${name}`, `-${host}/me/app@${aux.Digest}`, made.id, made.chainId],
+  );
+  assert.equal(services.storage.layers.get(made.chainId!), undefined);
+
+  const pulled = recorder();
+  const [image] = await pullImage(services, name, {}, pulled.progress, never);
+  const id = short(blob.digest);
+  assert.deepEqual(pulled.lines(), [
+    '1.0: Pulling from me/app',
+    `${id}: Pulling fs layer`,
+    `${id}: Downloading`,
+    `${id}: Verifying Checksum`,
+    `${id}: Download complete`,
+    `${id}: Extracting`,
+    `${id}: Pull complete`,
+    `Digest: ${aux.Digest}`,
+    `Status: Downloaded newer image for ${name}`,
+  ]);
+  assert.equal(image!.id, made.id);
+  assert.deepEqual(image!.references, [name]);
+
+  const again = recorder();
+  await pullImage(services, name, {}, again.progress, never);
+  assert.deepEqual(again.lines(), [
+    '1.0: Pulling from me/app',
+    `Digest: ${aux.Digest}`,
+    `Status: Image is up to date for ${name}`,
+  ]);
+
+  const byDigest = recorder();
+  const [same] = await pullImage(services, `${host}/me/app@${aux.Digest}`, {}, byDigest.progress, never);
+  assert.equal(same!.id, made.id);
+  assert.equal(byDigest.lines()[0], `${host}/me/app@${aux.Digest}: Pulling from me/app`);
+});
+
+test('a layer the registry has is not sent again: it exists, or is mounted from its other repository', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const made = await imageOf(services, `${host}/me/app:1`);
+  const id = short(made.config.rootfs.diff_ids[0]!);
+  services.images.tag(made.id, `${host}/me/app:2`);
+  services.images.tag(made.id, `${host}/you/other:1`);
+  const push = async (name: string) => {
+    const { progress, lines } = recorder();
+    await pushImage(services, name, {}, progress, never);
+    return lines();
+  };
+  assert.ok((await push(`${host}/me/app:1`)).includes(`${id}: Pushed`));
+  assert.ok((await push(`${host}/me/app:2`)).includes(`${id}: Layer already exists`));
+  assert.ok((await push(`${host}/you/other:1`)).includes(`${id}: Mounted from me/app`));
+  // Bytes for bytes the same manifest: the digest is one for all three.
+  const digests = services.images.get(made.id)!.digests.map(digest => digest.split('@')[1]);
+  assert.equal(new Set(digests).size, 1);
+});
+
+test('all tags, there and back', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const ids = [];
+  for (const tag of ['a', 'b']) ids.push((await imageOf(services, `${host}/app:${tag}`)).id);
+  await pushImage(services, `${host}/app`, { allTags: true }, () => {}, never);
+  const other = await openImages(context);
+  const { progress, lines } = recorder();
+  const pulled = await pullImage(other, `${host}/app`, { allTags: true }, progress, never);
+  assert.deepEqual(pulled.map(image => image.id).sort(), ids.sort());
+  assert.equal(lines().at(-1), `Status: Downloaded newer image for ${host}/app`);
+});
+
+test('credentials: none, wrong and right', async context => {
+  const host = await startRegistry(context, { auth: true });
+  const services = await openImages(context);
+  const name = `${host}/me/app:1`;
+  const made = await imageOf(services, name);
+  const right = { username: 'user', password: 'secret' };
+  const wrong = { username: 'user', password: 'wrong' };
+  const push = (credentials?: object) => pushImage(services, name, { credentials }, () => {}, never);
+  await assert.rejects(push(), { kind: 'unauthorized', message: 'no basic auth credentials' });
+  await assert.rejects(push(wrong), {
+    kind: 'unauthorized',
+    message: 'unauthorized: authentication required',
+  });
+  await push(right);
+  await services.images.remove(name, removal);
+  const pull = (credentials?: object) => pullImage(services, name, { credentials }, () => {}, never);
+  await assert.rejects(pull(), {
+    kind: 'unauthorized',
+    message: `Head "http://${host}/v2/me/app/manifests/1": no basic auth credentials`,
+  });
+  await assert.rejects(pull(wrong), {
+    kind: 'unauthorized',
+    message: 'unauthorized: authentication required',
+  });
+  assert.equal((await pull(right))[0]!.id, made.id);
+  const serverAddress = host;
+  assert.equal((await services.registries.login({ ...right, serverAddress })).status, 'Login Succeeded');
+  await assert.rejects(services.registries.login({ ...wrong, serverAddress }), { kind: 'unauthorized' });
+});
+
+test('what is not there, in docker’s words', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  await imageOf(services, `${host}/me/app:1`);
+  await pushImage(services, `${host}/me/app:1`, {}, () => {}, never);
+  const nothing = `sha256:${'1'.repeat(64)}`;
+  const pulls: [string, boolean, string][] = [
+    [
+      `${host}/me/app:9`,
+      false,
+      `manifest for ${host}/me/app:9 not found: manifest unknown: manifest unknown`,
+    ],
+    [
+      `${host}/me/app@${nothing}`,
+      false,
+      `manifest for ${host}/me/app@${nothing} not found: manifest unknown: manifest unknown`,
+    ],
+    [
+      `${host}/me/no`,
+      true,
+      `repository ${host}/me/no not found: name unknown: repository name not known to registry`,
+    ],
+  ];
+  for (const [name, allTags, message] of pulls) {
+    await assert.rejects(
+      pullImage(services, name, { allTags }, () => {}, never),
+      { kind: 'notFound', message },
+    );
+  }
+  await assert.rejects(
+    pushImage(services, `${host}/me/app:9`, {}, () => {}, never),
+    {
+      kind: 'notFound',
+      message: `tag does not exist: ${host}/me/app:9`,
+    },
+  );
+  await assert.rejects(
+    pushImage(services, `${host}/me/no`, {}, () => {}, never),
+    {
+      message: `An image does not exist locally with the tag: ${host}/me/no`,
+    },
+  );
+});

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { isMountPoint } from '../../src/linux/mount.ts';
+import { temporaryFolder, temporaryStorage } from './storage-fixture.ts';
+
+suite('volumes', () => {
+  test('are directories with names', async t => {
+    const { volumes, paths } = await temporaryStorage(t);
+    const data = await volumes.create({ name: 'data', labels: { a: 'b' } });
+    assert.equal(data.mountpoint, join(paths.volumes, 'data/_data'));
+    assert.equal(statSync(data.mountpoint).mode & 0o7777, 0o755);
+    assert.deepEqual((await volumes.create({ name: 'data' })).labels, { a: 'b' });
+    const anonymous = await volumes.create({});
+    assert.match(anonymous.name, /^[0-9a-f]{64}$/);
+    assert.deepEqual(volumes.list().length, 2);
+    writeFileSync(join(data.mountpoint, 'x'), '12345');
+    assert.equal(await volumes.sizeOf('data'), 5);
+    assert.deepEqual([volumes.isEmpty('data'), volumes.isEmpty(anonymous.name)], [false, true]);
+    await volumes.remove('data');
+    assert.equal(existsSync(paths.volume('data')), false);
+    await assert.rejects(volumes.remove('data'), { kind: 'notFound', message: 'get data: no such volume' });
+    await volumes.remove('data', { force: true });
+  });
+
+  test('one that is in use stays', async t => {
+    const { volumes } = await temporaryStorage(t);
+    await volumes.create({ name: 'data' });
+    await volumes.mount('data', 'c1');
+    await assert.rejects(volumes.remove('data', { force: true }), {
+      kind: 'conflict',
+      message: 'remove data: volume is in use - [c1]',
+    });
+    await volumes.unmount('data', 'c1');
+    await volumes.remove('data');
+  });
+
+  test('options are mounted for the first user and unmounted after the last', async t => {
+    const folder = temporaryFolder(t);
+    const storage = await temporaryStorage(t, folder);
+    const { volumes } = storage;
+    await volumes.create({
+      name: 'memory',
+      options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,mode=1777,noexec' },
+    });
+    const path = await volumes.mount('memory', 'c1');
+    assert.equal(await volumes.mount('memory', 'c2'), path);
+    assert.equal(statSync(path).mode & 0o7777, 0o1777);
+    await volumes.unmount('memory', 'c1');
+    assert.equal(isMountPoint(path), true);
+    await volumes.reconcile(new Map([['memory', ['c2']]]));
+    await volumes.unmount('memory', 'c2');
+    await volumes.unmount('memory', 'c2');
+    assert.equal(isMountPoint(path), false);
+
+    const source = join(folder, 'source');
+    mkdirSync(source);
+    writeFileSync(join(source, 'kept'), 'kept');
+    await volumes.create({ name: 'bound', options: { type: 'none', device: source, o: 'bind' } });
+    assert.deepEqual(readdirSync(await volumes.mount('bound', 'c1')), ['kept']);
+    await volumes.reconcile(new Map());
+    await volumes.mount('bound', 'c1');
+    await volumes.unmount('bound', 'c1');
+    await volumes.remove('bound');
+    assert.equal(readFileSync(join(source, 'kept'), 'utf8'), 'kept');
+
+    await volumes.create({
+      name: 'wrong',
+      options: { type: 'none', device: join(folder, 'nothing'), o: 'bind' },
+    });
+    await assert.rejects(
+      volumes.mount('wrong', 'c1'),
+      /^EngineError: error while mounting volume '.*wrong\/_data': failed to mount local volume: mount .*no such file/i,
+    );
+    await volumes.remove('wrong');
+  });
+
+  test("an image's content is copied in with its owner", async t => {
+    const folder = temporaryFolder(t);
+    const { volumes } = await temporaryStorage(t, folder);
+    const root = join(folder, 'root');
+    mkdirSync(join(root, 'var/data'), { recursive: true, mode: 0o750 });
+    writeFileSync(join(root, 'var/data/x'), 'x');
+    symlinkSync('/var/data', join(root, 'data'));
+    await volumes.create({ name: 'vol' });
+    await volumes.copyUp('vol', root, '/data');
+    assert.equal(readFileSync(join(volumes.pathOf('vol'), 'x'), 'utf8'), 'x');
+    assert.equal(statSync(volumes.pathOf('vol')).mode & 0o777, 0o750);
+    await volumes.copyUp('vol', root, '/nothing');
+  });
+});

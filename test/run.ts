@@ -1,0 +1,92 @@
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+/** Runs the groups one after the other, in order of speed, and closes with one count over all of them. */
+const repository = join(import.meta.dirname, '..');
+
+interface Group {
+  files: string[];
+  /** Test files at the same time. What compares the machine before and after must be alone on it. */
+  concurrency: number;
+  timeoutMs: number;
+}
+
+const groups: Record<string, Group> = {
+  checks: { files: ['test/checks.test.ts'], concurrency: 1, timeoutMs: 300_000 },
+  unit: {
+    files: [
+      'test/architecture.test.ts',
+      'test/support/*.test.ts',
+      'test/conformance/compare.test.ts',
+      'src/**/*.test.ts',
+      'examples/*/src/**/*.test.ts',
+    ],
+    concurrency: Math.max(2, availableParallelism()),
+    timeoutMs: 120_000,
+  },
+  kernel: { files: ['test/kernel/*.test.ts'], concurrency: 1, timeoutMs: 300_000 },
+  conformance: { files: ['test/conformance/conformance.test.ts'], concurrency: 1, timeoutMs: 900_000 },
+  e2e: { files: ['test/e2e/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+};
+
+interface Counts {
+  tests: number;
+  passed: number;
+  failed: number;
+  cancelled: number;
+  skipped: number;
+  todo: number;
+}
+
+const total: Counts = { tests: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
+const started = performance.now();
+const words = process.argv.slice(2);
+if (words.includes('--record')) process.env['GANTRY_RECORD'] = '1';
+const chosen = words.filter(word => word in groups);
+const patterns = words.filter(word => !(word in groups) && !word.startsWith('--'));
+
+for (const name of chosen.length > 0 ? chosen : Object.keys(groups)) {
+  const ok = await runGroup(name, groups[name]!);
+  if (!ok) process.exitCode = 1;
+}
+reportTotal();
+
+function runGroup(name: string, group: Group): Promise<boolean> {
+  const files = group.files
+    .flatMap(pattern => globSync(pattern, { cwd: repository }))
+    .map(file => join(repository, file));
+  if (files.length === 0) return Promise.resolve(true);
+  console.log(`\n── ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
+  const events = run({
+    files: files.sort(),
+    concurrency: group.concurrency,
+    timeout: group.timeoutMs,
+    ...(patterns.length > 0 && { testNamePatterns: patterns }),
+  });
+  let success = true;
+  events.on('test:summary', summary => {
+    if (summary.file !== undefined) return;
+    success = summary.success;
+    const { tests, passed, cancelled, skipped, todo } = summary.counts;
+    const failed = tests - passed - cancelled - skipped - todo;
+    const counts: Counts = { tests, passed, failed, cancelled, skipped, todo };
+    for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
+  });
+  const report = events.compose(spec);
+  report.pipe(process.stdout, { end: false });
+  return new Promise(resolve => report.on('end', () => resolve(success)));
+}
+
+function reportTotal(): void {
+  console.log('\n── all groups');
+  console.log(`ℹ tests ${total.tests}`);
+  console.log(`ℹ pass ${total.passed}`);
+  console.log(`ℹ fail ${total.failed}`);
+  console.log(`ℹ cancelled ${total.cancelled}`);
+  console.log(`ℹ skipped ${total.skipped}`);
+  console.log(`ℹ todo ${total.todo}`);
+  console.log(`ℹ duration_ms ${Math.round(performance.now() - started)}`);
+}
