@@ -1,11 +1,11 @@
 import type { EventMessage } from '../../api/events.ts';
 import { encodeFilters, follow } from '../../client/operation.ts';
 import { systemOperations } from '../../client/operations.ts';
+import { toJson } from '../../stdx/template/values.ts';
 import { type Command, noArguments } from '../command.ts';
 import { parseFilters } from '../filters.ts';
 import { inspectFormatFlag } from '../output/inspection.ts';
 import { readTemplate, runTemplate } from '../output/list.ts';
-import { toJson } from '../output/template/values.ts';
 import { apiTimestamp } from '../timestamps.ts';
 
 export const command: Command = {

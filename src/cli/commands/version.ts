@@ -3,11 +3,11 @@ import type { VersionResponse } from '../../api/system.ts';
 import { perform } from '../../client/operation.ts';
 import { systemOperations } from '../../client/operations.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { Template } from '../../stdx/template/template.ts';
+import { toJson } from '../../stdx/template/values.ts';
 import { type Command, noArguments } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { addGoNames, inspectFormatFlag } from '../output/inspection.ts';
-import { Template } from '../output/template/template.ts';
-import { toJson } from '../output/template/values.ts';
 import type { Session } from '../session.ts';
 
 export const command: Command = {

@@ -1,9 +1,9 @@
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { Template } from '../../stdx/template/template.ts';
+import { toJson } from '../../stdx/template/values.ts';
 import { told } from '../cli.ts';
 import { ExitError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { Template } from './template/template.ts';
-import { toJson } from './template/values.ts';
 
 /** The `--format` flag of commands that inspect. */
 export const inspectFormatFlag = `

@@ -1,8 +1,8 @@
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { Template } from '../../stdx/template/template.ts';
+import { goType, type TemplateStruct } from '../../stdx/template/values.ts';
 import type { Output } from './output.ts';
 import { alignColumns } from './table.ts';
-import { Template } from './template/template.ts';
-import { goType, type TemplateStruct } from './template/values.ts';
 
 /** The `--format` flag of commands that list. */
 export const listFormatFlag = `

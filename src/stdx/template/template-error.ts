@@ -1,4 +1,4 @@
-import { EngineError } from '../../../stdx/errors.ts';
+import { EngineError } from '../errors.ts';
 
 /** A template that cannot be read or carried out; the message is Go's: `template: :1:2: ...`. */
 export class TemplateError extends EngineError {
