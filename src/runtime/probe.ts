@@ -94,14 +94,17 @@ async function describe(name: string, path: string): Promise<RuntimeInfo> {
 }
 
 /**
- * crun 1.8 wants to enter every controller of /proc/self/cgroup, and on hosts with cgroup v1 that leave hugetlb
- * unmounted it fails with "cgroup hugetlb not found". Mounting it is what it takes; runc does not mind.
+ * On hosts with cgroup v1 that leave hugetlb unmounted crun 1.8 fails. While nobody has mounted it, the controller
+ * belongs to the unified hierarchy, which crun will not have beside v1: "cgroups in hybrid mode not supported, drop
+ * all controllers from cgroupv2". When it is mounted, but in another mount namespace, crun wants to enter it, as it
+ * does every controller of /proc/self/cgroup: "cgroup hugetlb not found". Mounting it helps in both cases; runc does
+ * not mind.
  * @returns why it does not work; undefined when it does.
  */
 async function tryOut(name: string, path: string, options: ProbeOptions): Promise<string | undefined> {
   const failure = await runTrial(path, options.execRoot);
-  if (failure === undefined || !failure.includes('hugetlb') || detectCgroups().controllers.has('hugetlb'))
-    return failure;
+  const mountHelps = failure !== undefined && /hugetlb|hybrid mode/.test(failure);
+  if (!mountHelps || detectCgroups().controllers.has('hugetlb')) return failure;
   try {
     mountController('hugetlb');
   } catch (error) {
