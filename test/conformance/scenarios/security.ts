@@ -51,7 +51,7 @@ export const securityScenarios: readonly Scenario[] = [
             'crun binds /dev/null over masked files and keeps the flags of remounted paths shorter than runc; /proc/interrupts is masked by newer versions',
           code: 0,
           stdout:
-            /\/dev tmpfs rw,nosuid,size=65536k,mode=755\n[\s\S]*\/proc\/bus proc ro,[\s\S]*\/proc\/keys devtmpfs ro,[\s\S]*\/proc\/sys proc ro,[\s\S]*\/sys sysfs ro,nosuid,nodev,noexec,relatime\n\/sys\/firmware tmpfs ro/,
+            /\/dev tmpfs rw,nosuid,size=65536k,mode=755\n[\s\S]*\/proc\/bus proc ro,[\s\S]*\/proc\/keys (?:devtmpfs ro|tmpfs rw),[\s\S]*\/proc\/sys proc ro,[\s\S]*\/sys sysfs ro,nosuid,nodev,noexec,relatime\n\/sys\/firmware tmpfs ro/,
         },
       },
       "docker run --rm busybox sh -c \"grep -E ' /etc/(hosts|hostname|resolv.conf) ' /proc/mounts | cut -d' ' -f2\"",
