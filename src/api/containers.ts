@@ -349,6 +349,46 @@ export interface ContainerWaitResponse {
 /** `POST /containers/{id}/update` */
 export type ContainerUpdateRequest = Partial<Resources> & { RestartPolicy?: RestartPolicy };
 
+/** Gantry's own: `POST /gantry/containers/{id}/edit`. What is not mentioned stays as it is. */
+export interface ContainerEditRequest {
+  /** `80/tcp` -> where it shall appear besides where it is already. */
+  Publish?: Record<string, PortBinding[]>;
+  /** `80/tcp` */
+  Unpublish?: string[];
+  /** `NAME=value` */
+  Env?: string[];
+  UnsetEnv?: string[];
+  Binds?: string[];
+  Mounts?: Mount[];
+  /** Targets of new anonymous volumes. */
+  Volumes?: string[];
+  /** Targets. */
+  Unmount?: string[];
+  Labels?: Record<string, string>;
+  RemoveLabels?: string[];
+  /** By name or id. */
+  Networks?: Record<string, Partial<EndpointSettings>>;
+  LeaveNetworks?: string[];
+  Cmd?: string[];
+  Hostname?: string;
+  /** Limits and restart policy, as Docker's update has them. */
+  Update?: ContainerUpdateRequest;
+}
+
+export interface ContainerEditChange {
+  Subject: string;
+  /** `+ NAME=value`, `- NAME=value`, `~ NAME=old -> new` */
+  Text: string;
+  /** What the change asks of a container that runs. */
+  Takes: 'nothing' | 'live' | 'restart';
+}
+
+export interface ContainerEditResponse {
+  Changes: ContainerEditChange[];
+  /** The container has (in a dry run: would get) a new process. */
+  Restarted: boolean;
+}
+
 export interface ContainerUpdateResponse {
   Warnings: string[] | null;
 }

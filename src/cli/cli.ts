@@ -95,7 +95,8 @@ async function runCommand(
     );
   }
   try {
-    return (await command.run({ session, flags: parsed.values, args: parsed.rest, path })) ?? 0;
+    const { values: flags, rest, dashAt } = parsed;
+    return (await command.run({ session, flags, args: rest, dashAt, path })) ?? 0;
   } catch (error) {
     if (error instanceof UsageError) throw misused(error, full, usage);
     throw command.runsContainers ? failedRun(error, full) : error;

@@ -24,6 +24,8 @@ export interface Call {
   session: Session;
   flags: FlagValues;
   args: string[];
+  /** How many of `args` came before a `--`; undefined when there was none. */
+  dashAt?: number;
   /** The command's name as typed, without the program: `container ls`. */
   path: string;
 }

@@ -4,6 +4,8 @@ import type {
   ContainerConfig,
   ContainerCreateRequest,
   ContainerCreateResponse,
+  ContainerEditRequest,
+  ContainerEditResponse,
   ContainerInspect,
   ContainerPruneResponse,
   ContainerStats,
@@ -54,6 +56,10 @@ export const containerOperations = {
   remove: remove<never, 'force' | 'v' | 'link'>()('/containers/{id}'),
   wait: post<ContainerWaitResponse, never, 'condition'>()('/containers/{id}/wait'),
   update: post<ContainerUpdateResponse, ContainerUpdateRequest>()('/containers/{id}/update'),
+  /** Gantry's own: changes a container in place. */
+  edit: post<ContainerEditResponse, ContainerEditRequest, 'dry-run' | 'wait-healthy'>()(
+    '/gantry/containers/{id}/edit',
+  ),
   attach: post<never, never, 'stream' | 'stdin' | 'stdout' | 'stderr' | 'logs' | 'detachKeys'>()(
     '/containers/{id}/attach',
   ),

@@ -10,6 +10,7 @@ import type { RestartTimers } from './containers/restart-timers.ts';
 import type { ContainerStore } from './containers/store.ts';
 import type { Visits } from './containers/visits.ts';
 import type { Waits } from './containers/waits.ts';
+import type { Edits } from './edit/edits.ts';
 import type { EventBus } from './events.ts';
 import type { ExecStore } from './execs/store.ts';
 
@@ -44,6 +45,7 @@ export interface EngineContext {
   readonly images: ImageStore;
   readonly events: EventBus;
   readonly containers: ContainerStore;
+  readonly edits: Edits;
   readonly execs: ExecStore;
   readonly locks: KeyedMutex;
   readonly waits: Waits;

@@ -6,6 +6,8 @@ import type { CapturedEntry } from '../runtime/log-format.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ContainerConfig, CreateRequest, EndpointRequest, HostConfig } from './containers/config.ts';
 import type { ContainerRecord, WaitCondition, WaitResult } from './containers/container.ts';
+import type { EditOutcome } from './edit/edit.ts';
+import type { EditOptions, EditRequest } from './edit/request.ts';
 import type { EventBus } from './events.ts';
 import type { ImageUseCases } from './images.ts';
 import type { NetworkUseCases } from './networks.ts';
@@ -45,6 +47,7 @@ export interface ContainerUseCases {
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
   update(ref: string, changes: Partial<HostConfig>): Promise<{ warnings: string[] }>;
+  edit(ref: string, request: EditRequest, options: EditOptions): Promise<EditOutcome>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
   /**
    * Subscribes at once (the promise `ready` settles when the wait counts), answers later.

@@ -66,6 +66,25 @@ async function connect(
   network: Network,
   request: EndpointRequest,
 ): Promise<void> {
+  requireJoinable(record, network);
+  if (isUp(record) && network.name in record.endpoints) {
+    throw new EngineError(
+      'forbidden',
+      `endpoint with name ${record.name} already exists in network ${network.name}`,
+    );
+  }
+  if (isUp(record)) {
+    await connectEndpoint(context, record, network.name, request, namespacePathOf(record.state.pid));
+    record.endpoints[network.name] = request;
+    writeNetworkFiles(context, record);
+  } else {
+    record.endpoints[network.name] = request;
+  }
+  context.containers.save(record);
+}
+
+/** @throws forbidden where a container shares a network namespace, or has none to put a link into */
+export function requireJoinable(record: ContainerRecord, network: Network): void {
   const { networkMode } = record.hostConfig;
   if (networkMode.startsWith('container:')) {
     throw new EngineError(
@@ -85,20 +104,6 @@ async function connect(
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',
     );
   }
-  if (isUp(record) && network.name in record.endpoints) {
-    throw new EngineError(
-      'forbidden',
-      `endpoint with name ${record.name} already exists in network ${network.name}`,
-    );
-  }
-  if (isUp(record)) {
-    await connectEndpoint(context, record, network.name, request, namespacePathOf(record.state.pid));
-    record.endpoints[network.name] = request;
-    writeNetworkFiles(context, record);
-  } else {
-    record.endpoints[network.name] = request;
-  }
-  context.containers.save(record);
 }
 
 function disconnect(context: EngineContext, record: ContainerRecord, network: Network): void {

@@ -17,6 +17,7 @@ import { containerUseCases } from './containers/use-cases.ts';
 import { Visits } from './containers/visits.ts';
 import { Waits } from './containers/waits.ts';
 import type { EngineContext, EngineSettings } from './context.ts';
+import { Edits } from './edit/edits.ts';
 import type { Engine } from './engine.ts';
 import { EventBus } from './events.ts';
 import { ExecStore } from './execs/store.ts';
@@ -61,6 +62,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     images,
     events: new EventBus(),
     containers: new ContainerStore(storage.database),
+    edits: new Edits(storage.database),
     execs: new ExecStore(),
     locks: new KeyedMutex(),
     waits: new Waits(),

@@ -6,11 +6,12 @@ import { releaseContainer } from './containers/release.ts';
 import { removeStopped } from './containers/remove.ts';
 import { startsWithDaemon } from './containers/restart-policy.ts';
 import type { EngineContext } from './context.ts';
+import { recoverEdits } from './edit/recover.ts';
 
 /**
  * Makes the engine's memory and the machine agree again after the daemon was away, however it went: adopts what
- * runs, settles what ended meanwhile, finishes removals, and clears what no row owns. Order matters: the network
- * first, as ports must answer throughout; restart policies last.
+ * runs, settles what ended meanwhile, finishes removals, puts half-edited containers back, and clears what no row
+ * owns. Order matters: the network first, as ports must answer throughout; restart policies last.
  */
 export async function reconcile(context: EngineContext): Promise<void> {
   const records = context.containers.list();
@@ -21,6 +22,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
   await context.storage.volumes.reconcile(volumeUsers(records, alive));
   removeUnknownDirectories(context);
   for (const record of records) await settle(context, record, alive.get(record.id));
+  await recoverEdits(context);
   for (const record of records) await startByPolicy(context, record);
 }
 

@@ -8,7 +8,7 @@ import { defaultFirewallTable, type NetworkConfig } from './config.ts';
 import type { NameSource } from './dns/names.ts';
 import { EmbeddedResolver } from './dns/resolver.ts';
 import { bringLoopbackUp, readStatistics, reattachPort } from './endpoint-links.ts';
-import { Endpoints, groupOf } from './endpoints.ts';
+import { Endpoints, groupOf, type Place } from './endpoints.ts';
 import { fallbackServers, type HostsEntry } from './files.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
@@ -149,6 +149,21 @@ export class NetworkController {
     return this.#endpoints.allocate(this.get(options.network), options);
   }
 
+  /** Whether `allocate` would succeed now. @throws as it does */
+  requireAllocatable(options: EndpointOptions): void {
+    const trial = this.allocate({ ...options, containerId: `trial of ${options.containerId}` });
+    this.#endpoints.release([trial]);
+  }
+
+  /** Keeps the addresses for their container while its endpoints come and go, until `unpinAddresses`. */
+  pinAddresses(places: readonly Place[]): void {
+    this.#endpoints.pin(places);
+  }
+
+  unpinAddresses(containerId: string): void {
+    this.#endpoints.unpin(containerId);
+  }
+
   /** Gives the container's namespace its interface, addresses and routes. The result replaces `endpoint`. */
   connect(endpoint: Endpoint, namespacePath: string, options: { interfaceName?: string } = {}): Endpoint {
     const before = this.gatewayEndpoint(endpoint.containerId);
@@ -193,6 +208,27 @@ export class NetworkController {
     const endpoint = this.gatewayEndpoint(containerId);
     if (endpoint === undefined || ports.length === 0) return [];
     return this.#ports.publish(endpoint, ports, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
+  }
+
+  /**
+   * Takes some published ports of a running container away and publishes others; all or nothing. A container on
+   * internal networks only publishes nothing. Errors: as `publish`.
+   */
+  changePorts(
+    containerId: string,
+    removed: readonly PublishedPort[],
+    added: readonly PortRequest[],
+  ): PublishedPort[] {
+    const endpoint = this.gatewayEndpoint(containerId);
+    if (endpoint === undefined) return [];
+    return this.#ports.change(endpoint, removed, added, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
+  }
+
+  /** Whether the ports could be published now. Errors: as `publish`. */
+  requireFreePorts(containerId: string, ports: readonly PortRequest[]): void {
+    const endpoint = this.gatewayEndpoint(containerId);
+    const defaultHostIp = endpoint && this.#networkOf(endpoint).bridge?.hostBindingIpv4;
+    this.#ports.requireFree(containerId, ports, defaultHostIp ?? '0.0.0.0');
   }
 
   unpublish(containerId: string): void {

@@ -9,6 +9,9 @@ import type { Ipam } from './ipam/ipam.ts';
 import type { Endpoint, EndpointOptions, Network } from './network.ts';
 import type { NetworkRecords } from './records.ts';
 
+/** Where a container is on a network. */
+export type Place = Pick<Endpoint, 'containerId' | 'networkId' | 'ipv4' | 'ipv6'>;
+
 /** Containers' places on networks: a row and an address first, then links in the kernel. */
 export class Endpoints {
   readonly #records: NetworkRecords;
@@ -46,6 +49,26 @@ export class Endpoints {
       this.#ipam.release(network.id, ipv6);
       throw error;
     }
+  }
+
+  /**
+   * Keeps the addresses of these endpoints for their container while they come and go, until `unpin`. One that
+   * another container has by now is not kept: after a crash of the daemon that can be.
+   */
+  pin(places: readonly Place[]): void {
+    for (const { containerId, networkId, ipv4, ipv6 } of places) {
+      const others = this.#records
+        .endpointsOfNetwork(networkId)
+        .filter(other => other.containerId !== containerId);
+      const taken = new Set(others.flatMap(other => [other.ipv4?.address, other.ipv6?.address]));
+      for (const held of [ipv4, ipv6]) {
+        if (held !== undefined && !taken.has(held.address)) this.#ipam.pin(containerId, networkId, held);
+      }
+    }
+  }
+
+  unpin(containerId: string): void {
+    this.#ipam.unpin(containerId, this.#records.endpointsOfContainer(containerId));
   }
 
   connect(endpoint: Endpoint, namespacePath: string, interfaceName: string | undefined): Endpoint {

@@ -182,8 +182,8 @@ export function planProcess(input: ProcessInput, host: HostFacts): RuntimeProces
 export function planResources(input: ResourceInput, host: HostFacts): RuntimeResources {
   const resources: RuntimeResources = {};
   const memory = present({
-    limit: positive(input.memoryBytes),
-    reservation: positive(input.memoryReservationBytes),
+    limit: positiveOrUnlimited(input.memoryBytes),
+    reservation: positiveOrUnlimited(input.memoryReservationBytes),
     swap: host.swapLimit && input.memorySwapBytes !== 0 ? input.memorySwapBytes : undefined,
     // Both exist in cgroup v1 alone; Docker discards them on v2.
     swappiness: host.cgroupVersion === 1 ? input.memorySwappiness : undefined,
@@ -317,6 +317,11 @@ function planSeccompOf(input: SpecInput, capabilities: readonly string[], host: 
 
 function positive(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
+}
+
+/** -1, which only an update has, takes a limit away. */
+function positiveOrUnlimited(value: number | undefined): number | undefined {
+  return value === -1 ? -1 : positive(value);
 }
 
 function filled<T>(list: T[] | undefined): T[] | undefined {

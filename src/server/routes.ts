@@ -3,6 +3,7 @@ import { archiveRoutes } from './routes/archive.ts';
 import { buildRoutes } from './routes/build.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/exec.ts';
+import { gantryRoutes } from './routes/gantry.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { lifecycleRoutes } from './routes/lifecycle.ts';
@@ -26,4 +27,5 @@ export const allRoutes: readonly Route[] = [
   ...networkRoutes,
   ...volumeRoutes,
   ...swarmRoutes,
+  ...gantryRoutes,
 ];

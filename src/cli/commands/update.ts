@@ -1,14 +1,18 @@
-import type { ContainerUpdateRequest } from '../../api/containers.ts';
+import type { ContainerEditResponse, ContainerUpdateRequest } from '../../api/containers.ts';
+import { ApiError } from '../../client/api-error.ts';
+import type { Client } from '../../client/client.ts';
 import { perform } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import { atLeast, type Command } from '../command.ts';
+import { atLeast, type Call, type Command } from '../command.ts';
 import { parseRestartPolicy } from '../container-options/create-request.ts';
+import { editFlags, planEdit } from '../container-options/edit-request.ts';
 import { planLimits } from '../container-options/resources.ts';
 import { forEach } from '../for-each.ts';
+import { alignColumns } from '../output/table.ts';
 
 export const command: Command = {
-  usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+  usage: '[OPTIONS] CONTAINER [CONTAINER...] [-- COMMAND [ARG...]]',
   short: 'Update configuration of one or more containers',
   aliases: 'container update, update',
   flags: `
@@ -26,19 +30,73 @@ export const command: Command = {
       --memory-swap bytes  Swap limit equal to memory plus swap: -1 to enable unlimited swap
       --pids-limit int  Tune container pids limit (set -1 for unlimited)
       --restart string  Restart policy to apply when a container exits
-`,
+${editFlags}`,
   takes: atLeast(1),
-  async run({ session, flags, args }) {
-    const json: ContainerUpdateRequest = planLimits(flags);
-    if (flags.changed('restart')) json.RestartPolicy = parseRestartPolicy(flags.string('restart'));
-    if (Object.keys(json).length === 0)
+  async run(call) {
+    const { session, flags } = call;
+    const { workingDirectory } = session.surroundings;
+    const { containers, newCommand } = splitCommand(call);
+    const limits: ContainerUpdateRequest = planLimits(flags);
+    if (flags.changed('restart')) limits.RestartPolicy = parseRestartPolicy(flags.string('restart'));
+    const edit = planEdit(flags, newCommand, { env: session.env, workingDirectory });
+    const options = { 'dry-run': flags.on('dry-run'), 'wait-healthy': flags.on('wait-healthy') };
+    const onlyLimits = Object.keys(edit).length === 0;
+    if (onlyLimits && Object.keys(limits).length === 0)
       throw new EngineError('invalid', 'you must provide one or more flags when using this command');
     const client = await session.client();
-    const warnings: string[] = [];
-    await forEach(session, args, async id => {
-      const answer = await perform(client, containerOperations.update, { path: { id }, json });
-      warnings.push(...(answer.Warnings ?? []));
+    if (onlyLimits && !options['dry-run'] && !options['wait-healthy']) {
+      await updateLimits(call, client, containers, limits);
+      return;
+    }
+    const json = { ...edit, Update: limits };
+    await forEach(session, containers, async id => {
+      const answer = await ofGantryd(() =>
+        perform(client, containerOperations.edit, { path: { id }, query: options, json }),
+      );
+      return options['dry-run'] ? showPlan(id, answer) : undefined;
     });
-    if (warnings.length > 0) session.out.line(warnings.join('\n'));
   },
 };
+
+async function updateLimits(
+  { session }: Call,
+  client: Client,
+  containers: readonly string[],
+  json: ContainerUpdateRequest,
+): Promise<void> {
+  const warnings: string[] = [];
+  await forEach(session, containers, async id => {
+    const answer = await perform(client, containerOperations.update, { path: { id }, json });
+    warnings.push(...(answer.Warnings ?? []));
+  });
+  if (warnings.length > 0) session.out.line(warnings.join('\n'));
+}
+
+/** What follows a `--` is the new command; a `--` in front of everything is Docker's end of flags. */
+function splitCommand({ args, dashAt }: Call): { containers: string[]; newCommand?: string[] } {
+  if (dashAt === undefined || dashAt === 0 || dashAt === args.length) return { containers: args };
+  return { containers: args.slice(0, dashAt), newCommand: args.slice(dashAt) };
+}
+
+const shownTakes = { nothing: 'as it is', live: 'while it runs', restart: 'needs a restart' };
+
+function showPlan(name: string, { Changes, Restarted }: ContainerEditResponse): string {
+  if (Changes.length === 0) return `${name}: nothing would change`;
+  const what = Restarted ? 'would be changed and restarted' : 'would be changed';
+  const rows = Changes.map(({ Subject, Text, Takes }) => [`  ${Subject}`, Text, shownTakes[Takes]]);
+  return `${name}: ${what}\n${alignColumns(rows)}`.trimEnd();
+}
+
+/** A dockerd has no such path. */
+async function ofGantryd<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404 || error.message !== 'page not found')
+      throw error;
+    throw new EngineError(
+      'notImplemented',
+      'this daemon can only update limits and the restart policy: editing a container needs gantryd',
+    );
+  }
+}

@@ -57,6 +57,12 @@ export function planNetworks(flags: FlagValues): NetworkPlan {
   return { mode: attachments[0]!.target, endpoints };
 }
 
+/** One `--network` alone: its name and what the container shall be there. @throws invalid, in Docker's words */
+export function planNetwork(text: string): [name: string, settings: Partial<EndpointSettings>] {
+  const attachment = parseAttachment(text);
+  return [attachment.target, endpoint(attachment)];
+}
+
 function parseAttachment(text: string): Attachment {
   const attachment: Attachment = {
     target: text,

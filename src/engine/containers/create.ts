@@ -157,7 +157,8 @@ function settleNames(
   config.hostname = id.slice(0, 12);
 }
 
-async function requireBindSources(mounts: PlannedMount[]): Promise<void> {
+/** @throws invalid when the host does not have what --mount binds */
+export async function requireBindSources(mounts: PlannedMount[]): Promise<void> {
   for (const mount of mounts) {
     if (mount.type !== 'bind' || mount.createSource || (await bindSourceExists(mount.source))) continue;
     throw new EngineError(
@@ -167,7 +168,8 @@ async function requireBindSources(mounts: PlannedMount[]): Promise<void> {
   }
 }
 
-async function settleMounts(
+/** Makes the volumes that are not there yet, and names those that have no name. */
+export async function settleMounts(
   context: EngineContext,
   planned: PlannedMount[],
   undo: Undo,

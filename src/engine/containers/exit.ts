@@ -37,13 +37,16 @@ async function settleExit(
 ): Promise<void> {
   const { state } = record;
   const ranForMs = exit.finishedAtMs - state.startedAtMs;
-  const delayMs = restartDelayMs(record.hostConfig.restartPolicy, {
+  // What comes after a process that is being replaced is decided there.
+  const replaced = context.edits.replaces(record.id);
+  const policyDelayMs = restartDelayMs(record.hostConfig.restartPolicy, {
     exitCode: exit.exitCode,
     ranForMs,
     restartCount: record.restartCount,
     manuallyStopped: record.manuallyStopped,
     previousDelayMs: context.restarts.previousDelayMs(record.id),
   });
+  const delayMs = replaced ? undefined : policyDelayMs;
   Object.assign(state, {
     status: delayMs === undefined ? 'exited' : 'restarting',
     pid: 0,
@@ -61,7 +64,7 @@ async function settleExit(
   context.waits.exited(record);
   if (delayMs !== undefined) {
     context.restarts.schedule(record.id, delayMs, () => void restartByPolicy(context, record.id));
-  } else if (record.hostConfig.autoRemove) {
+  } else if (record.hostConfig.autoRemove && !replaced) {
     await removeStopped(context, record, { volumes: true });
   }
 }

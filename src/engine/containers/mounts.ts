@@ -44,10 +44,12 @@ export function planMounts(
     const clean = cleanTarget(target, target, 'volume');
     if (!byTarget.has(clean)) byTarget.set(clean, volumeMount('', clean, hostConfig.volumeDriver));
   }
-  // A mount below another one has to come after it.
-  return [...byTarget.values()].sort(
-    (a, b) => depth(a.target) - depth(b.target) || (a.target < b.target ? -1 : 1),
-  );
+  return inMountingOrder([...byTarget.values()]);
+}
+
+/** A mount below another one has to come after it. */
+export function inMountingOrder<M extends { target: string }>(mounts: M[]): M[] {
+  return mounts.sort((a, b) => depth(a.target) - depth(b.target) || (a.target < b.target ? -1 : 1));
 }
 
 /** `[source:]target[:options]` as `-v` takes it. */

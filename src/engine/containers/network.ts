@@ -1,4 +1,4 @@
-import type { Endpoint, PortProtocol, PortRequest } from '../../network/network.ts';
+import type { Endpoint, EndpointOptions, PortProtocol, PortRequest } from '../../network/network.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
@@ -29,10 +29,20 @@ function allocateEndpoint(
   network: string,
   request: EndpointRequest,
 ): Endpoint {
+  return context.network.allocate(endpointOptions(context, record, network, request));
+}
+
+/** A container's place on a network as the network room wants it. */
+export function endpointOptions(
+  context: EngineContext,
+  record: ContainerRecord,
+  network: string,
+  request: EndpointRequest,
+): EndpointOptions {
   if (Object.keys(request.driverOptions).length > 0) {
     throw new EngineError('notImplemented', 'driver options of an endpoint are not supported yet');
   }
-  return context.network.allocate({
+  return {
     containerId: record.id,
     containerName: record.name,
     network,
@@ -43,7 +53,7 @@ function allocateEndpoint(
     aliases: request.aliases,
     links: linksOf(context, [...record.hostConfig.links, ...request.links]),
     hostname: record.config.hostname,
-  });
+  };
 }
 
 /** `container:alias` lines, as alias -> container id. @throws notFound */

@@ -25,6 +25,7 @@ export async function startContainer(context: EngineContext, ref: string): Promi
   const record = context.containers.get(ref);
   await context.locks.run(record.id, async () => {
     requireStartable(record, ref);
+    context.edits.requireNone(record);
     context.restarts.forget(record.id);
     record.restartCount = 0;
     await startLocked(context, record);
@@ -128,7 +129,9 @@ async function settleFailed(
   context.attachments.fail(record.id);
   publishContainerEvent(context, record, 'die', { exitCode: String(record.state.exitCode) });
   context.waits.exited(record);
-  if (record.hostConfig.autoRemove) await removeStopped(context, record, { volumes: true });
+  if (record.hostConfig.autoRemove && !context.edits.replaces(record.id)) {
+    await removeStopped(context, record, { volumes: true });
+  }
 }
 
 function startFailure(record: ContainerRecord, error: unknown): EngineError {

@@ -15,11 +15,9 @@ export async function updateContainer(
 ): Promise<{ warnings: string[] }> {
   const record = context.containers.get(ref);
   await context.locks.run(record.id, async () => {
+    context.edits.requireNone(record);
     refusePolicyOfAutoRemove(record, changes);
-    const hostConfig: HostConfig = { ...record.hostConfig, ...changes };
-    if (changes.memoryBytes && !changes.memorySwapBytes && hostConfig.memorySwapBytes < changes.memoryBytes) {
-      hostConfig.memorySwapBytes = changes.memoryBytes * 2;
-    }
+    const hostConfig = hostConfigAfter(record, changes);
     validateHostConfig(hostConfig, record.config);
     if (isUp(record) && record.state.status !== 'restarting' && changesLimits(changes)) {
       await context.runtime.update(record.id, resourcesOf(hostConfig));
@@ -31,7 +29,16 @@ export async function updateContainer(
   return { warnings: [] };
 }
 
-function refusePolicyOfAutoRemove(record: ContainerRecord, changes: Partial<HostConfig>): void {
+export function hostConfigAfter(record: ContainerRecord, changes: Partial<HostConfig>): HostConfig {
+  const hostConfig: HostConfig = { ...record.hostConfig, ...changes };
+  if (changes.memoryBytes && !changes.memorySwapBytes && hostConfig.memorySwapBytes < changes.memoryBytes) {
+    hostConfig.memorySwapBytes = changes.memoryBytes * 2;
+  }
+  return hostConfig;
+}
+
+/** @throws conflict */
+export function refusePolicyOfAutoRemove(record: ContainerRecord, changes: Partial<HostConfig>): void {
   if (!record.hostConfig.autoRemove || (changes.restartPolicy?.name ?? 'no') === 'no') return;
   throw new EngineError(
     'conflict',
@@ -39,6 +46,6 @@ function refusePolicyOfAutoRemove(record: ContainerRecord, changes: Partial<Host
   );
 }
 
-function changesLimits(changes: Partial<Resources & HostConfig>): boolean {
+export function changesLimits(changes: Partial<Resources & HostConfig>): boolean {
   return Object.keys(changes).some(key => key !== 'restartPolicy');
 }

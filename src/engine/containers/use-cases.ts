@@ -1,4 +1,5 @@
 import type { EngineContext } from '../context.ts';
+import { editContainer } from '../edit/edit.ts';
 import type { ContainerUseCases } from '../engine.ts';
 import { exportContainer, readArchive, statPath, writeArchive } from './archive.ts';
 import { attachContainer } from './attach.ts';
@@ -34,6 +35,7 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     unpause: ref => unpauseContainer(context, ref),
     rename: (ref, name) => renameContainer(context, ref, name),
     update: (ref, changes) => updateContainer(context, ref, changes),
+    edit: (ref, request, options) => editContainer(context, ref, request, options),
     remove: (ref, options = {}) => removeContainer(context, ref, options),
     async wait(ref, condition, signal) {
       return context.waits.wait(context.containers.get(ref), condition, signal);

@@ -67,6 +67,10 @@ export class AddressPool {
     this.#used.delete(address.value);
   }
 
+  isTaken(address: IpAddress): boolean {
+    return !this.#isFree(address.value);
+  }
+
   get usedCount(): number {
     return this.#used.size;
   }

@@ -11,6 +11,8 @@ export class Ipam {
   readonly #pools = new Map<string, AddressPool[]>();
   /** What a container had last on a network: it gets it again when it is still free. */
   readonly #last = new Map<string, IpAddress>();
+  /** Kept for a container whose endpoints come and go while it is edited. */
+  readonly #pinned = new Map<string, IpAddress>();
 
   addNetwork(network: Network): void {
     this.#pools.set(
@@ -42,10 +44,15 @@ export class Ipam {
     containerId: string,
     asked: string | undefined,
   ): InterfaceAddress | undefined {
+    const key = `${network.id} ${family} ${containerId}`;
+    const pinned = this.#pinned.get(key);
+    if (pinned !== undefined && (!asked || parseIp(asked)?.value === pinned.value)) {
+      const { prefixLength } = this.#poolOf(network.id, pinned)!.subnet;
+      return { address: formatIp(pinned), prefixLength };
+    }
     if (asked !== undefined && asked !== '') return this.#reserve(network, family, asked);
     const pools = this.#poolsOf(network.id, family);
     if (pools.length === 0) return undefined;
-    const key = `${network.id} ${family} ${containerId}`;
     const [pool, address] = allocateFrom(pools, this.#last.get(key));
     this.#remember(key, address);
     return { address: formatIp(address), prefixLength: pool.subnet.prefixLength };
@@ -53,7 +60,36 @@ export class Ipam {
 
   release(networkId: string, held: InterfaceAddress | undefined): void {
     const address = held === undefined ? undefined : parseIp(held.address);
-    if (address !== undefined) this.#poolOf(networkId, address)?.release(address);
+    if (address === undefined || this.#isPinned(networkId, address)) return;
+    this.#poolOf(networkId, address)?.release(address);
+  }
+
+  /** Keeps an address for a container, in use by it or free, until `unpin`. */
+  pin(containerId: string, networkId: string, held: InterfaceAddress | undefined): void {
+    const address = held === undefined ? undefined : parseIp(held.address);
+    const pool = address === undefined ? undefined : this.#poolOf(networkId, address);
+    if (address === undefined || pool === undefined) return;
+    if (!pool.isTaken(address)) pool.reserve(address);
+    this.#pinned.set(`${networkId} ${address.family} ${containerId}`, address);
+  }
+
+  /** @param inUse the endpoints the container has now: their addresses stay taken */
+  unpin(containerId: string, inUse: readonly Endpoint[]): void {
+    for (const [key, address] of this.#pinned) {
+      const [networkId = '', , owner] = key.split(' ');
+      if (owner !== containerId) continue;
+      this.#pinned.delete(key);
+      const endpoint = inUse.find(candidate => candidate.networkId === networkId);
+      const text = formatIp(address);
+      if (endpoint?.ipv4?.address === text || endpoint?.ipv6?.address === text) continue;
+      this.#poolOf(networkId, address)?.release(address);
+    }
+  }
+
+  #isPinned(networkId: string, address: IpAddress): boolean {
+    return [...this.#pinned].some(
+      ([key, pinned]) => key.startsWith(`${networkId} ${address.family} `) && pinned.value === address.value,
+    );
   }
 
   #remember(key: string, address: IpAddress): void {

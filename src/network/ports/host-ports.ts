@@ -68,6 +68,22 @@ export class HostPorts {
     this.#held.delete(owner);
   }
 
+  /** Some of an owner's ports. */
+  releaseSome(owner: string, ports: readonly PublishedPort[]): void {
+    const isOne = (held: Held) =>
+      ports.some(
+        port =>
+          port.protocol === held.protocol &&
+          port.hostPort === held.port &&
+          port.hostIp === formatIp(held.address),
+      );
+    const all = this.#held.get(owner) ?? [];
+    for (const held of all.filter(isOne)) held.proxy?.close();
+    const kept = all.filter(held => !isOne(held));
+    if (kept.length === 0) this.#held.delete(owner);
+    else this.#held.set(owner, kept);
+  }
+
   close(): void {
     for (const owner of this.#held.keys()) this.release(owner);
   }

@@ -52,6 +52,62 @@ export class PublishedPorts {
     this.#records.deletePorts(containerId);
   }
 
+  /**
+   * Takes some ports of a running container away and publishes others; those that stay answer throughout. All or
+   * nothing: when a new one cannot be had, the old ones are back.
+   */
+  change(
+    endpoint: Endpoint,
+    removed: readonly PublishedPort[],
+    requests: readonly PortRequest[],
+    defaultHostIp: string,
+  ): PublishedPort[] {
+    const { containerId } = endpoint;
+    const target = targetOf(endpoint);
+    const before = this.#records.ports(containerId);
+    const kept = before.filter(port => !removed.includes(port));
+    const added: PublishedPort[] = [];
+    try {
+      // Before the new ones are taken: one of them may be where an old one was.
+      this.#firewall.removePorts(removed.map(hostSide));
+      this.#hostPorts.releaseSome(containerId, removed);
+      const options = { defaultHostIp, hasIPv6: hasIPv6() };
+      for (const request of requests) {
+        added.push(...this.#hostPorts.hold(containerId, planPort(request, options), target));
+      }
+      this.#put(containerId, [...kept, ...added]);
+      this.#firewall.addPorts(rulesOf(added, target));
+      return added;
+    } catch (error) {
+      this.#hostPorts.releaseSome(containerId, added);
+      this.#put(containerId, before);
+      this.#hostPorts.holdAgain(containerId, removed, target);
+      this.#firewall.addPorts(rulesOf(removed, target));
+      throw error;
+    }
+  }
+
+  /**
+   * Whether these ports could be published for the container now: takes them and gives them back.
+   * @throws conflict, invalid, exhausted as `publish`
+   */
+  requireFree(containerId: string, requests: readonly PortRequest[], defaultHostIp: string): void {
+    const trial = `trial of ${containerId}`;
+    try {
+      const options = { defaultHostIp, hasIPv6: hasIPv6() };
+      for (const request of requests) {
+        this.#hostPorts.hold(trial, planPort(request, options), { ipv4: '127.0.0.1', ipv6: '::1' });
+      }
+    } finally {
+      this.#hostPorts.release(trial);
+    }
+  }
+
+  #put(containerId: string, ports: PublishedPort[]): void {
+    if (ports.length === 0) this.#records.deletePorts(containerId);
+    else this.#records.putPorts(containerId, ports);
+  }
+
   /** The container's way out has changed, and with it where its ports lead. */
   move(containerId: string, from: Endpoint | undefined, to: Endpoint | undefined): void {
     const ports = this.#records.ports(containerId);

@@ -229,7 +229,8 @@ function restartPolicyFromWire(policy: {
   return { name: name as RestartPolicyName, maximumRetryCount: policy.MaximumRetryCount ?? 0 };
 }
 
-function portBindingsFromWire(
+/** @throws EngineError `invalid` for ports that are none */
+export function portBindingsFromWire(
   bindings: Record<string, { HostIp?: string; HostPort?: string }[]>,
 ): HostConfig['portBindings'] {
   return Object.fromEntries(

@@ -74,13 +74,15 @@ const mount = object('Mount', {
   ClusterOptions: anything,
 });
 
+const portBindings = list(object('PortBinding', { HostIp: string, HostPort: string }));
+
 export const hostConfig = object('HostConfig', {
   ...resourceFields,
   Binds: list(string),
   ContainerIDFile: string,
   LogConfig: object('LogConfig', { Type: string, Config: map(string) }),
   NetworkMode: string,
-  PortBindings: nullableMap(list(object('PortBinding', { HostIp: string, HostPort: string })), []),
+  PortBindings: nullableMap(portBindings, []),
   RestartPolicy: restartPolicy,
   AutoRemove: bool,
   VolumeDriver: string,
@@ -169,6 +171,24 @@ export const createRequest = object('CreateRequest', {
 });
 
 export const updateRequest = object('UpdateConfig', { ...resourceFields, RestartPolicy: restartPolicy });
+
+export const editRequest = object('EditRequest', {
+  Publish: nullableMap(portBindings, []),
+  Unpublish: list(string),
+  Env: list(string),
+  UnsetEnv: list(string),
+  Binds: list(string),
+  Mounts: list(mount),
+  Volumes: list(string),
+  Unmount: list(string),
+  Labels: map(string),
+  RemoveLabels: list(string),
+  Networks: nullableMap(endpointSettings, {}),
+  LeaveNetworks: list(string),
+  Cmd: list(string),
+  Hostname: string,
+  Update: updateRequest,
+});
 
 export const execCreate = object('ExecOptions', {
   User: string,
