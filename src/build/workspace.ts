@@ -62,12 +62,15 @@ export class Workspace {
     return view;
   }
 
+  /** A read-only view for a step's process to mount: with a user namespace it sees other owners than we do. */
+  async mountable(chainId: Digest | undefined): Promise<string> {
+    if (this.#storage.mapped === undefined) return (await this.view(chainId)).path;
+    return this.#mountNew(chainId, { readOnly: true, mapped: true });
+  }
+
   /** A writable file system of its own on top of a stage or image, whose changes are thrown away. */
   async scratchCopy(chainId: Digest | undefined): Promise<string> {
-    const id = newSnapshotId();
-    await this.#storage.snapshots.create(id, chainId, { mountPoints: false });
-    this.#closers.push(() => this.#storage.snapshots.remove(id));
-    return this.#storage.snapshots.mount(id);
+    return this.#mountNew(chainId, { mapped: true });
   }
 
   /** A new directory right below that of temporaryRoot(). */
@@ -119,10 +122,17 @@ export class Workspace {
   }
 
   async #openView(chainId: Digest | undefined): Promise<View> {
+    const path = await this.#mountNew(chainId, { readOnly: true });
+    return { path, root: await this.#confine(path) };
+  }
+
+  async #mountNew(
+    chainId: Digest | undefined,
+    options: { readOnly?: boolean; mapped?: boolean },
+  ): Promise<string> {
     const id = newSnapshotId();
     await this.#storage.snapshots.create(id, chainId, { mountPoints: false });
     this.#closers.push(() => this.#storage.snapshots.remove(id));
-    const path = this.#storage.snapshots.mount(id, { readOnly: true });
-    return { path, root: await this.#confine(path) };
+    return this.#storage.snapshots.mount(id, options);
   }
 }

@@ -1,12 +1,14 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Executor, ExecutorIo, ExecutorStep } from '../build/executor.ts';
 import type { Endpoint } from '../network/network.ts';
 import type { RuntimeMount } from '../oci/runtime-spec.ts';
 import { planSpec, type SpecInput } from '../runtime/spec.ts';
+import { EngineError } from '../stdx/errors.ts';
 import { Undo } from '../stdx/undo.ts';
 import { namespacePathOf } from './containers/network.ts';
 import { resolveUserIn } from './containers/root.ts';
+import { rootOwner } from './containers/user-namespace.ts';
 import type { EngineContext } from './context.ts';
 
 /**
@@ -20,7 +22,11 @@ export class BuildExecutor implements Executor {
     this.#context = context;
   }
 
-  async run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }> {
+  run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }> {
+    return this.#context.storage.snapshots.whileMapped(step.rootfs, () => this.#run(step, io, signal));
+  }
+
+  async #run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }> {
     const { runtime, network, storage, log } = this.#context;
     const undo = new Undo();
     try {
@@ -31,7 +37,7 @@ export class BuildExecutor implements Executor {
       const files = await this.#writeFiles(step, directory);
       return await runtime.runDirect({
         id: step.id,
-        spec: planSpec(this.#specInput(step, files), runtime.host),
+        spec: planSpec(this.#specInput(step, files, this.#stepMounts(step, undo)), runtime.host),
         stdout: io.stdout,
         stderr: io.stderr,
         signal,
@@ -43,6 +49,12 @@ export class BuildExecutor implements Executor {
   }
 
   #allocate(step: ExecutorStep): Endpoint | undefined {
+    if (step.network === 'host' && this.#context.storage.mapped !== undefined) {
+      throw new EngineError(
+        'invalid',
+        "cannot share the host's network namespace when user namespaces are enabled",
+      );
+    }
     if (step.network === 'host') return undefined;
     return this.#context.network.allocate({
       containerId: step.id,
@@ -71,20 +83,34 @@ export class BuildExecutor implements Executor {
       dnsSearch: [],
       dnsOptions: [],
     });
-    await mkdir(directory, { recursive: true });
+    const owner = rootOwner(this.#context.storage.mapped?.mappings);
+    await mkdir(directory, { recursive: true, mode: 0o711 });
     const files = { hosts: texts.hosts, 'resolv.conf': texts.resolvConf };
     return Promise.all(
       Object.entries(files).map(async ([name, text]): Promise<RuntimeMount> => {
         const source = join(directory, name);
         await writeFile(source, text, { mode: 0o644 });
+        await chown(source, owner.uid, owner.gid);
         return { destination: `/etc/${name}`, source, type: 'bind', options: ['rbind', 'rprivate'] };
       }),
     );
   }
 
-  #specInput(step: ExecutorStep, files: RuntimeMount[]): SpecInput {
+  /** What the engine itself has on disk is shown with the owners that the step's user namespace has for it. */
+  #stepMounts(step: ExecutorStep, undo: Undo): RuntimeMount[] {
+    const { mapped } = this.#context.storage;
+    return step.mounts.map(mount => {
+      if (mount.type === 'tmpfs' || mapped === undefined) return stepMount(mount);
+      const view = mapped.show(mount.source);
+      undo.push('the view of a mount', view.release);
+      return stepMount({ ...mount, source: view.path });
+    });
+  }
+
+  #specInput(step: ExecutorStep, files: RuntimeMount[], mounts: RuntimeMount[]): SpecInput {
     const user = resolveUserIn(step.rootfs, step.user, []);
     const { limits } = step;
+    const mappings = this.#context.storage.mapped?.mappings;
     const hasHome = step.env.some(entry => entry.startsWith('HOME='));
     return {
       id: step.id,
@@ -105,7 +131,7 @@ export class BuildExecutor implements Executor {
           hard,
         })),
       },
-      mounts: [...files, ...step.mounts.map(stepMount)],
+      mounts: [...files, ...mounts],
       shmSizeBytes: limits.shmSizeBytes || this.#context.settings.defaultShmSizeBytes,
       namespaces: {
         pid: 'private',
@@ -113,8 +139,9 @@ export class BuildExecutor implements Executor {
         uts: 'private',
         network: step.network === 'host' ? 'host' : 'private',
         cgroup: this.#context.runtime.info.cgroupVersion === 2 ? 'private' : 'host',
-        user: 'host',
+        user: mappings === undefined ? 'host' : 'private',
       },
+      idMappings: mappings,
       resources: limits,
       cgroupsPath: join('/', limits.cgroupParent || this.#context.settings.cgroupParent || 'gantry', step.id),
       security: { seccomp: 'default' },

@@ -3,6 +3,8 @@ import { Builder } from '../build/builder.ts';
 import { pullImage } from '../images/pull.ts';
 import { openImageServices } from '../images/services.ts';
 import { type NetworkConfig, NetworkController } from '../network/controller.ts';
+import type { IdMappings } from '../oci/id-mappings.ts';
+import { requireProgram } from '../runtime/probe.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
@@ -14,6 +16,7 @@ import { HealthMonitor } from './containers/health.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
 import { ContainerStore } from './containers/store.ts';
 import { containerUseCases } from './containers/use-cases.ts';
+import { runtimeForUserNamespaces } from './containers/user-namespace.ts';
 import { Visits } from './containers/visits.ts';
 import { Waits } from './containers/waits.ts';
 import type { EngineContext, EngineSettings } from './context.ts';
@@ -38,14 +41,19 @@ export interface EngineOptions {
   network: NetworkConfig;
   /** Name of an OCI runtime; undefined: the best that works. */
   runtime?: string;
+  /** userns-remap: the host's ids for those in containers. */
+  remap?: IdMappings;
 }
 
 /** Opens everything, brings memory and machine into agreement, and begins to watch. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { log, settings, dataRoot, execRoot } = options;
   const startedAtMs = Date.now();
-  const storage = await openStorage({ dataRoot, execRoot, log });
-  const runtime = await Runtime.probe({ execRoot, log, defaultRuntime: options.runtime });
+  const remap = options.remap && { mappings: options.remap, unshare: requireProgram('unshare') };
+  if (remap) requireProgram(runtimeForUserNamespaces);
+  const storage = await openStorage({ dataRoot, execRoot, log, remap });
+  const defaultRuntime = options.runtime ?? (remap && runtimeForUserNamespaces);
+  const runtime = await Runtime.probe({ execRoot, log, defaultRuntime });
   const network = NetworkController.open({ database: storage.database, log, config: options.network });
   const services = await openImageServices({
     storage,

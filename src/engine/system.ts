@@ -118,6 +118,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     monitorVersion: runtime.conmonVersion,
     securityOptions: [
       'name=seccomp,profile=builtin',
+      ...(storage.mapped === undefined ? [] : ['name=userns']),
       ...(runtime.info.cgroupVersion === 2 ? ['name=cgroupns'] : []),
     ],
     warnings: warningsOf(limits),

@@ -25,6 +25,7 @@ export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
 
 /** System calls of the new mount interface and their flags, linux/mount.h */
+export const SYS_open_tree = 428;
 export const SYS_move_mount = 429;
 export const SYS_fsopen = 430;
 export const SYS_fsconfig = 431;
@@ -37,14 +38,23 @@ export const FSCONFIG_SET_STRING = 1;
 export const FSCONFIG_CMD_CREATE = 6;
 export const MOVE_MOUNT_F_EMPTY_PATH = 4;
 export const MOUNT_ATTR_RDONLY = 1;
+export const MOUNT_ATTR_IDMAP = 0x00100000;
+export const OPEN_TREE_CLONE = 1;
+export const OPEN_TREE_CLOEXEC = 0o2000000;
 
 /** clone(2), unshare(2), setns(2), linux/sched.h */
 export const CLONE_FS = 0x200;
 export const CLONE_NEWNET = 0x40000000;
 
+/** prctl(2), linux/prctl.h and linux/securebits.h */
+export const PR_GET_SECUREBITS = 27;
+export const PR_SET_SECUREBITS = 28;
+export const SECBIT_NO_SETUID_FIXUP = 4;
+
 /** fcntl.h */
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;

@@ -1,6 +1,7 @@
 import { closeSync, readFileSync, statSync } from 'node:fs';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   AT_RECURSIVE,
   FSCONFIG_CMD_CREATE,
@@ -10,6 +11,7 @@ import {
   FSOPEN_CLOEXEC,
   MNT_DETACH,
   MNT_FORCE,
+  MOUNT_ATTR_IDMAP,
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MS_BIND,
@@ -19,11 +21,14 @@ import {
   MS_SHARED,
   MS_SLAVE,
   MS_UNBINDABLE,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
   SYS_fsconfig,
   SYS_fsmount,
   SYS_fsopen,
   SYS_mount_setattr,
   SYS_move_mount,
+  SYS_open_tree,
   UMOUNT_NOFOLLOW,
 } from './constants.ts';
 import { cPath, libc, SystemError, syscall } from './libc.ts';
@@ -136,6 +141,25 @@ export function overlayMount(options: OverlayMount): void {
   }
 }
 
+/**
+ * Shows a directory (or file) at another place with its owners shifted: an id on disk is the same id in the user
+ * namespace, whatever that is on the host. Mounts below the source are not shown. Private.
+ * @throws SystemError EINVAL when the file system there cannot be mapped.
+ */
+export function idMappedMount(source: string, target: string, userNamespaceFd: number): void {
+  const tree = openTree(source, AT_FDCWD, cPath(source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  try {
+    const attributes = Buffer.alloc(32);
+    attributes.writeBigUInt64LE(BigInt(MOUNT_ATTR_IDMAP), 0);
+    attributes.writeBigUInt64LE(BigInt(MS_PRIVATE), 16);
+    attributes.writeBigUInt64LE(BigInt(userNamespaceFd), 24);
+    mountSetattr(source, tree, '', AT_EMPTY_PATH, attributes, attributes.length);
+    moveMount(target, tree, '', AT_FDCWD, cPath(target), MOVE_MOUNT_F_EMPTY_PATH);
+  } finally {
+    closeSync(tree);
+  }
+}
+
 /** Makes a mount (`r...`: and all below it) read-only, keeping its other flags. */
 export function setReadOnly(target: string, recursive: boolean): void {
   // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd }
@@ -207,6 +231,11 @@ const fsmount = syscall<[number, number, number]>(
   'fsmount',
   SYS_fsmount,
   'int fd, uint flags, uint attributes',
+);
+const openTree = syscall<[number, string | Buffer, number]>(
+  'open_tree',
+  SYS_open_tree,
+  'int fd, const char *path, uint flags',
 );
 const moveMount = syscall<[number, string, number, string | Buffer, number]>(
   'move_mount',

@@ -21,6 +21,8 @@ export interface DaemonConfig {
   tls: TlsOptions | undefined;
   /** Name of the OCI runtime; undefined: the best that works. */
   defaultRuntime: string | undefined;
+  /** As userns-remap takes it; '' is the host's own ids. */
+  usernsRemap: string;
   /** `initPath` is undefined unless it was given. */
   settings: EngineSettings;
   network: NetworkConfig;
@@ -186,6 +188,7 @@ function buildConfig(values: Values, source: ConfigSource): Omit<DaemonConfig, '
     logLevel: isSet('debug') ? 'debug' : ((last('log-level') ?? 'info') as DaemonConfig['logLevel']),
     tls,
     defaultRuntime: last('default-runtime'),
+    usernsRemap: last('userns-remap') ?? '',
     settings: engineSettings(values),
     network: networkConfig(values),
   };

@@ -435,8 +435,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     flag: 'userns-remap',
     key: 'userns-remap',
     type: text,
-    help: 'User namespaces',
-    supports: value => value === '',
+    help: 'User and group whose subordinate ids containers get: default, or user[:group]',
   },
   { flag: 'selinux-enabled', key: 'selinux-enabled', type: flag, help: 'SELinux', supports: onlyFalse },
   {

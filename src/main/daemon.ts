@@ -11,6 +11,7 @@ import { type Host, hostText, listen } from '../server/listen.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { DaemonConfig } from './daemon-config.ts';
+import { hostAccounts, resolveRemap } from './userns-remap.ts';
 
 /** The parts of a running daemon, and how it ends. */
 export interface Daemon {
@@ -35,6 +36,7 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
     settings: { ...config.settings, initPath: config.settings.initPath ?? findInit() },
     network: config.network,
     runtime: config.defaultRuntime,
+    remap: resolveRemap(config.usernsRemap, hostAccounts),
   });
   const contexts = await BuildContexts.open(engine.storage);
   const api = new ApiServer({ engine, log, contexts, classicOutput: emit => new ClassicOutput(emit) });

@@ -13,6 +13,7 @@ import {
   readState,
   writeState,
 } from './container-state.ts';
+import { hostOwnerOf, idMappingsOf } from './id-mappings.ts';
 import type { Launcher } from './launcher.ts';
 import { type MonitorAnswer, RuntimeRefusal } from './monitor.ts';
 import type { RuntimePaths } from './paths.ts';
@@ -61,6 +62,7 @@ export class Execs {
     let stream: AttachStream | undefined;
     const tty = process.terminal === true;
     const emptyInput = !stdin && !tty && process.user.uid !== 0;
+    const mappings = idMappingsOf(container.process!.pid);
     const beforeStart = () => {
       if (attached === undefined && !emptyInput) return;
       stream = openAttachStream(join(bundle, 'attach'), { pid: () => pid });
@@ -75,7 +77,11 @@ export class Execs {
       logPath: null,
     };
     try {
-      const answer = await this.#launcher.monitor(id, bundle, state, { processPath, beforeStart });
+      const answer = await this.#launcher.monitor(id, bundle, state, {
+        processPath,
+        beforeStart,
+        streamOwner: mappings && hostOwnerOf(process.user, mappings),
+      });
       pid = answer.pid;
       writeState(bundle, { ...state, process: identify(pid), monitor: identifyMonitor(pid) });
       return { pid, exitCode: this.#exitCode(answer, id, execId) };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runProgram } from '../linux/spawn.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import type { ContainerState } from './container-state.ts';
-import { type MonitorAnswer, startMonitor } from './monitor.ts';
+import { type MonitorAnswer, type MonitorOptions, startMonitor } from './monitor.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { Programs, RuntimeInfo } from './probe.ts';
 
@@ -33,7 +33,7 @@ export class Launcher {
     id: string,
     bundle: string,
     state: ContainerState,
-    exec?: { processPath: string; beforeStart: () => void },
+    exec?: MonitorOptions['exec'],
   ): Promise<MonitorAnswer> {
     const runtime = this.runtimeNamed(state.runtimeName);
     return startMonitor({

@@ -1,7 +1,9 @@
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { pollDescriptor } from '../linux/poll.ts';
 import { createPipe, programEnv, readAvailable, reap, spawnProcess, waitForExit } from '../linux/spawn.ts';
 import { EngineError } from '../stdx/errors.ts';
+import { givePipes } from './id-mappings.ts';
 
 /**
  * conmon, the monitor: one small process per container (and per exec) that is the parent of its first process. It
@@ -28,7 +30,12 @@ export interface MonitorOptions {
   /** Whether the container's stdin goes on when an attached client has closed its own. */
   leaveStdinOpen: boolean;
   /** An exec: path of its process.json, and what to do between the socket being there and the program starting. */
-  exec?: { processPath: string; beforeStart?: () => void };
+  exec?: {
+    processPath: string;
+    beforeStart?: () => void;
+    /** Of the program in the host's ids: the pipes of its streams shall be its own. */
+    streamOwner?: { uid: number; gid: number };
+  };
 }
 
 export interface MonitorAnswer {
@@ -64,6 +71,7 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitorAnsw
     env['_OCI_ATTACHPIPE'] = '5';
   }
   let pid: number;
+  let reaped = false;
   try {
     const args = monitorArguments(options);
     pid = spawnProcess({ path: options.conmon, args, env, cwd: options.bundle, descriptors });
@@ -79,7 +87,15 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitorAnsw
   }
   try {
     if (attach !== undefined && start !== undefined) {
-      await letExecStart(attach, start.writeFd, options.exec?.beforeStart);
+      await letExecStart(attach, start.writeFd, async () => {
+        if (options.exec?.streamOwner !== undefined) {
+          // The process we started notes who the lasting one is, and ends.
+          await waitForExit(pid);
+          reaped = true;
+          givePipes(Number(readFileSync(monitorPidFile(options), 'utf8')), options.exec.streamOwner);
+        }
+        options.exec?.beforeStart?.();
+      });
     }
     const created = await answers.next();
     return {
@@ -92,7 +108,7 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitorAnsw
   } finally {
     attach?.close();
     // The process we started forked the lasting one and ended at once; usually it waits to be reaped already.
-    if (reap(pid) === undefined) void waitForExit(pid);
+    if (!reaped && reap(pid) === undefined) void waitForExit(pid);
   }
 }
 
@@ -112,16 +128,25 @@ function monitorArguments(options: MonitorOptions): string[] {
   if (options.stdin) args.push('-i');
   if (options.leaveStdinOpen) args.push('--leave-stdin-open');
   if (exec !== undefined) args.push('--exec', '--exec-attach', '--exec-process-spec', exec.processPath);
+  if (exec?.streamOwner !== undefined) args.push('--conmon-pidfile', monitorPidFile(options));
   return args;
 }
 
+function monitorPidFile({ bundle }: MonitorOptions): string {
+  return join(bundle, 'monitor-pid');
+}
+
 /** The first byte lets the monitor begin; the second, once its socket is there, the program. */
-async function letExecStart(attach: AnswerPipe, startFd: number, beforeStart?: () => void): Promise<void> {
+async function letExecStart(
+  attach: AnswerPipe,
+  startFd: number,
+  beforeStart: () => Promise<void>,
+): Promise<void> {
   try {
     writeSync(startFd, Buffer.from([0]));
     const ready = await attach.next();
     if (ready === undefined) throw new EngineError('internal', `starting the monitor: ${attach.text.trim()}`);
-    beforeStart?.();
+    await beforeStart();
     writeSync(startFd, Buffer.from([0]));
   } finally {
     closeSync(startFd);

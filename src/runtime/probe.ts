@@ -38,9 +38,7 @@ export interface Programs {
 
 /** Finds the programs, once: nothing is looked up later. @throws EngineError `internal` naming what is missing. */
 export async function probePrograms(options: ProbeOptions): Promise<Programs> {
-  const conmon = findProgram('conmon');
-  if (conmon === undefined)
-    throw new EngineError('internal', `conmon is not installed (looked in ${places})`);
+  const conmon = requireProgram('conmon');
   const candidates = runtimeCandidates(options);
   const failures: string[] = [];
   const runtimes = new Map<string, RuntimeInfo>();
@@ -69,6 +67,14 @@ const places = directories.join(', ');
 /** The one place where programs are looked for; $PATH is not consulted. */
 export function findProgram(name: string): string | undefined {
   return directories.map(directory => join(directory, name)).find(path => existsSync(path));
+}
+
+/** @throws EngineError `internal` naming it. */
+export function requireProgram(name: string): string {
+  const found = findProgram(name);
+  if (found === undefined)
+    throw new EngineError('internal', `${name} is not installed (looked in ${places})`);
+  return found;
 }
 
 function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [name: string, path: string][] {

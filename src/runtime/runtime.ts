@@ -23,6 +23,7 @@ import { type ExecOptions, type ExecResult, Execs } from './execs.ts';
 import { type ExitListener, Exits } from './exits.ts';
 import { freeze, isFrozen, thaw } from './freezer.ts';
 import type { HostFacts } from './host-facts.ts';
+import { givePipes, hostOwnerOf } from './id-mappings.ts';
 import { Launcher, leavesStdinOpen } from './launcher.ts';
 import { RuntimeRefusal } from './monitor.ts';
 import { type RuntimePaths, runtimePaths } from './paths.ts';
@@ -131,6 +132,9 @@ export class Runtime {
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(effective), { mode: 0o600 });
     try {
       const { pid } = await this.#launcher.monitor(id, bundle, state);
+      const { uidMappings: uid, gidMappings: gid } = spec.linux;
+      const owner = uid && gid && hostOwnerOf(spec.process.user, { uid, gid });
+      if (owner !== undefined) givePipes(pid, owner);
       if (isCrun && effective === spec) this.#seccomp.learn(spec, join(this.#paths.runtimeRoot, id));
       return this.#created(id, state, pid);
     } catch (error) {

@@ -45,7 +45,7 @@ export function planSeccomp(profile: SeccompProfile, facts: SeccompFacts): Runti
   if ((rest.architectures ?? []).length > 0 && (archMap ?? []).length > 0) {
     throw new EngineError(
       'invalid',
-      "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'",
+      "'architectures' and 'archMap' were specified in the seccomp profile, use either 'architectures' or 'archMap'",
     );
   }
   const planned: RuntimeSeccomp = { ...rest, syscalls: [] };
@@ -65,12 +65,9 @@ export function parseSeccompProfile(text: string): SeccompProfile {
     const profile: unknown = JSON.parse(text);
     if (typeof profile === 'object' && profile !== null && !Array.isArray(profile))
       return profile as SeccompProfile;
-    throw new EngineError('invalid', 'want an object');
+    throw new Error(`cannot unmarshal ${Array.isArray(profile) ? 'array' : typeof profile} into a profile`);
   } catch (error) {
-    throw new EngineError(
-      'invalid',
-      `opening seccomp profile failed: Decoding seccomp profile failed: ${messageOf(error)}`,
-    );
+    throw new EngineError('invalid', `Decoding seccomp profile failed: ${messageOf(error)}`);
   }
 }
 
@@ -110,7 +107,7 @@ function plainRule(rule: SeccompRule): RuntimeSyscall {
   if (name !== undefined && name !== '' && (names ?? []).length > 0) {
     throw new EngineError(
       'invalid',
-      "both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'",
+      "'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'",
     );
   }
   return { names: name !== undefined && name !== '' ? [name] : (names ?? []), ...rest };

@@ -135,7 +135,6 @@ describe('the API over HTTP', () => {
     for (const [field, value] of [
       ['CpuCount', 1],
       ['Isolation', 'hyperv'],
-      ['DeviceRequests', [{ Count: 1 }]],
       ['StorageOpt', { size: '1G' }],
       ['KernelMemory', 1],
     ] as const) {
@@ -143,6 +142,12 @@ describe('the API over HTTP', () => {
       assert.equal(answer.status, 501, field);
       assert.equal(answer.json().message, `HostConfig.${field} is not supported yet`);
     }
+    const gpus = await create({ DeviceRequests: [{ Count: -1, Capabilities: [['gpu', 'compute'], ['x']] }] });
+    assert.equal(gpus.status, 400);
+    assert.equal(
+      gpus.json().message,
+      'could not select device driver "" with capabilities: [[gpu compute] [x]]',
+    );
     assert.equal((await create({ Isolation: 'default' })).status, 201);
   });
 

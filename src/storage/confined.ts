@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { decompress } from '../archive/compression.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
+import type { IdMappings } from '../oci/id-mappings.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { goModeOf } from './go-mode.ts';
 import { readableFrom, receiveChunks, sendChunks } from './worker/chunk-port.ts';
@@ -100,12 +101,13 @@ export class ConfinedRoot {
 
   /**
    * @param root also `/proc/<pid>/root`. @param workers those of Storage; see also Storage.confine().
+   * @param mappings of the user namespace that the files' owners are seen in: all ids are those inside.
    * @throws an error with code ENOENT when there is no such directory.
    */
-  static async open(root: string, workers: WorkerPool): Promise<ConfinedRoot> {
+  static async open(root: string, workers: WorkerPool, mappings?: IdMappings): Promise<ConfinedRoot> {
     const worker = workers.take();
     try {
-      await worker.call('enter', root);
+      await worker.call('enter', { root, mappings });
       return new ConfinedRoot(worker, workers);
     } catch (error) {
       await workers.give(worker);

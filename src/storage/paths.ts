@@ -4,7 +4,7 @@ import { type Digest, hexOf } from '../oci/digest.ts';
 /**
  * Every path of the storage room, and nobody else spells one:
  *
- *     <data-root>/                        0711
+ *     <data-root>/                        0710: images have setuid programs, which are nobody else's (CVE-2021-41091)
  *     ├── lock                            held (flock) by the daemon that uses the data-root; holds its pid
  *     ├── state.db, -wal, -shm            what the engine knows (database.ts)
  *     ├── blobs/sha256/<2 hex>/<64 hex>   content by digest: compressed layers, manifests, configurations
@@ -24,6 +24,7 @@ import { type Digest, hexOf } from '../oci/digest.ts';
  *     └── quarantine/<time>/              what was found corrupt; never used, never removed
  *
  *     <exec-root>/                        gone after a reboot: sockets, pid files, runtime state
+ *     └── mapped/                         with userns-remap: id-mapped views (id-mapped.ts); emptied at start
  */
 export interface StoragePaths {
   readonly dataRoot: string;
@@ -38,6 +39,8 @@ export interface StoragePaths {
   readonly buildContexts: string;
   readonly containers: string;
   readonly quarantine: string;
+  /** Below the exec-root. */
+  readonly mapped: string;
   blob(digest: Digest): string;
   ingestPart(key: string): string;
   layer(number: number): string;
@@ -75,6 +78,7 @@ export function storagePaths(dataRoot: string, execRoot: string): StoragePaths {
     buildContexts: below('build-contexts'),
     containers: below('containers'),
     quarantine: below('quarantine'),
+    mapped: join(execRoot, 'mapped'),
     blob: digest => join(below('blobs'), 'sha256', hexOf(digest).slice(0, 2), hexOf(digest)),
     ingestPart: key => join(below('ingest'), `${key}.part`),
     layer: number => join(layers, String(number)),

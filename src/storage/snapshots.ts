@@ -8,6 +8,7 @@ import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import { ConfinedRoot } from './confined.ts';
 import type { Database } from './database.ts';
+import type { IdMappedTrees } from './id-mapped.ts';
 import type { Layer, LayerStore } from './layers.ts';
 import type { SnapshotPaths, StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
@@ -38,6 +39,7 @@ export class SnapshotStore {
   readonly #layers: LayerStore;
   readonly #workers: WorkerPool;
   readonly #log: Log;
+  readonly #mapped: IdMappedTrees | undefined;
   readonly #makingInit = new KeyedMutex();
   #lastNumber: number;
 
@@ -47,12 +49,14 @@ export class SnapshotStore {
     layers: LayerStore;
     workers: WorkerPool;
     log: Log;
+    mapped?: IdMappedTrees;
   }) {
     this.#database = options.database;
     this.#paths = options.paths;
     this.#layers = options.layers;
     this.#workers = options.workers;
     this.#log = options.log;
+    this.#mapped = options.mapped;
     this.#database.migrate('snapshots', migrations);
     const row = this.#database.prepare("select seq from sqlite_sequence where name = 'snapshots'").get();
     this.#lastNumber = Math.max(row === undefined ? 0 : Number(row['seq']), ...this.#numbersOnDisk());
@@ -103,21 +107,51 @@ export class SnapshotStore {
     return this.#rows().map(row => this.#snapshotOf(row));
   }
 
-  /** Mounts it if it is not mounted. @returns the path of its root. */
-  mount(id: string, options: { readOnly?: boolean } = {}): string {
+  /**
+   * Mounts it if it is not mounted.
+   * @param options.mapped with the owners that containers of the engine's user namespace see (id-mapped.ts).
+   * @returns the path of its root.
+   */
+  mount(id: string, options: { readOnly?: boolean; mapped?: boolean } = {}): string {
     const row = this.#need(id);
     const paths = this.#paths.snapshot(row.number);
     if (isMounted(paths)) return paths.merged;
+    const trees = options.mapped === true ? this.#mapped : undefined;
+    const seen = (path: string) => trees?.viewOf(path) ?? path;
     try {
       const lower = this.#lowerOf(row);
       // An overlay needs a lower directory, a read-only one needs two.
       if (lower.length === 0) lower.push(emptyDirectory(paths));
-      if (options.readOnly === true) overlayMount({ lower: [paths.upper, ...lower], target: paths.merged });
-      else overlayMount({ lower, upper: paths.upper, work: paths.work, target: paths.merged });
+      const below = lower.map(seen);
+      const [upper, work] = [seen(paths.upper), seen(paths.work)];
+      const overlay =
+        options.readOnly === true
+          ? { lower: [upper, ...below], target: paths.merged }
+          : { lower: below, upper, work, target: paths.merged };
+      if (trees === undefined) overlayMount(overlay);
+      else trees.actAsRoot(() => overlayMount(overlay));
     } catch (error) {
       throw within(`mounting the root of ${id}`, error);
     }
     return paths.merged;
+  }
+
+  /**
+   * Runs `work` while a mounted one is seen with the owners of the engine's user namespace (as `mapped` of mount());
+   * nothing may have a file open in it. Without such a namespace nothing changes.
+   * @param path as mount() gave it.
+   */
+  async whileMapped<T>(path: string, work: () => Promise<T>): Promise<T> {
+    const id = this.#mapped && this.list().find(snapshot => snapshot.path === path)?.id;
+    if (id === undefined) return work();
+    this.unmount(id);
+    this.mount(id, { mapped: true });
+    try {
+      return await work();
+    } finally {
+      this.unmount(id);
+      this.mount(id);
+    }
   }
 
   /** Unmounts it if it is mounted. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
   existsSync,
@@ -13,12 +14,14 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { flock, spreadSubdirectories } from '../linux/files.ts';
+import { hostIdOf, type IdMappings } from '../oci/id-mappings.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import { BlobStore } from './blobs.ts';
 import { ConfinedRoot } from './confined.ts';
 import { Database } from './database.ts';
 import { FileSystemSync } from './file-system-sync.ts';
+import { IdMappedTrees, removeViews } from './id-mapped.ts';
 import { LayerStore } from './layers.ts';
 import { type StoragePaths, storagePaths } from './paths.ts';
 import { SnapshotStore } from './snapshots.ts';
@@ -36,8 +39,10 @@ export interface Storage {
   readonly snapshots: SnapshotStore;
   readonly volumes: VolumeStore;
   readonly workers: WorkerPool;
-  /** ConfinedRoot.open with the storage's workers. */
-  confine(root: string): Promise<ConfinedRoot>;
+  /** With userns-remap: how containers see what is on disk, unless they are told to see it as it is. */
+  readonly mapped: IdMappedTrees | undefined;
+  /** ConfinedRoot.open with the storage's workers. @param mappings of the user namespace whose ids count inside. */
+  confine(root: string, mappings?: IdMappings): Promise<ConfinedRoot>;
   /** Leaves mounts as they are: containers go on without the daemon. */
   close(): Promise<void>;
 }
@@ -46,15 +51,17 @@ export interface StorageOptions {
   dataRoot: string;
   execRoot: string;
   log: Log;
+  /** userns-remap: the ids of containers, and the path of unshare(1). */
+  remap?: { mappings: IdMappings; unshare: string };
 }
 
 /**
  * Opens the data-root, locks it, and removes what an earlier daemon left half-done.
  * @throws EngineError `conflict`: `a gantryd (pid N) is already using <data-root>`
  */
-export async function openStorage({ dataRoot, execRoot, log }: StorageOptions): Promise<Storage> {
+export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOptions): Promise<Storage> {
   const paths = storagePaths(dataRoot, execRoot);
-  makeDirectories(paths);
+  makeDirectories(paths, (remap && hostIdOf(0, remap.mappings.gid)) ?? 0);
   const unlock = lock(paths);
   const workers = new WorkerPool();
   try {
@@ -63,7 +70,9 @@ export async function openStorage({ dataRoot, execRoot, log }: StorageOptions): 
     const blobs = new BlobStore({ database, paths, log });
     const sync = new FileSystemSync(workers, dataRoot);
     const layers = new LayerStore({ database, paths, blobs, workers, sync, log });
-    const snapshots = new SnapshotStore({ database, paths, layers, workers, log });
+    removeViews(paths);
+    const mapped = remap && (await IdMappedTrees.open(paths, remap.mappings, remap.unshare));
+    const snapshots = new SnapshotStore({ database, paths, layers, workers, log, mapped });
     const volumes = new VolumeStore({ database, paths, workers, log });
     await snapshots.removeLeftovers();
     await layers.removeLeftovers();
@@ -78,11 +87,13 @@ export async function openStorage({ dataRoot, execRoot, log }: StorageOptions): 
       snapshots,
       volumes,
       workers,
-      confine: root => ConfinedRoot.open(root, workers),
+      mapped,
+      confine: (root, mappings) => ConfinedRoot.open(root, workers, mappings),
       async close() {
         if (!open) return;
         open = false;
         await workers.close();
+        mapped?.close();
         database.close();
         unlock();
       },
@@ -94,9 +105,14 @@ export async function openStorage({ dataRoot, execRoot, log }: StorageOptions): 
   }
 }
 
-/** Others may pass through, as containers with another user namespace must; nobody may look around. */
-function makeDirectories(paths: StoragePaths): void {
-  mkdirSync(paths.dataRoot, { recursive: true, mode: 0o711 });
+/**
+ * Nobody but root gets in: what containers have is setuid for them, not for users of the host (CVE-2021-41091). With
+ * userns-remap the containers' root may pass through, and nobody may look around.
+ */
+function makeDirectories(paths: StoragePaths, passingGid: number): void {
+  mkdirSync(paths.dataRoot, { recursive: true, mode: 0o710 });
+  chmodSync(paths.dataRoot, 0o710);
+  chownSync(paths.dataRoot, 0, passingGid);
   for (const path of [paths.layers, paths.snapshots, paths.volumes]) makeTreesDirectory(path, 0o711);
   makeTreesDirectory(paths.buildContexts, 0o700);
   for (const path of [paths.blobs, paths.ingest]) makeDirectory(path, 0o700);

@@ -286,7 +286,7 @@ async function bindMount(
   const view = await workspace.view(mount.chainId);
   if ((await view.root.stat(spec.source, { follow: true })) === undefined) throw missingSource(spec.source);
   const path = await view.root.resolve(spec.source);
-  const root = readOnly ? view.path : await workspace.scratchCopy(mount.chainId);
+  const root = await (readOnly ? workspace.mountable(mount.chainId) : workspace.scratchCopy(mount.chainId));
   return { type: 'bind', source: join(root, path), target, readOnly };
 }
 

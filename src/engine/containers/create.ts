@@ -11,6 +11,7 @@ import { bindSourceExists, containerDirectory, makeContainerDirectory } from './
 import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
+import { mappingsFor, requireCompatible } from './user-namespace.ts';
 import { validateContainerConfig, validateEndpoints, validateHostConfig } from './validate.ts';
 
 /**
@@ -29,6 +30,8 @@ export async function createContainer(
   requirePlatform(image, request.platform);
   validateContainerConfig(request.config);
   validateHostConfig(request.hostConfig, request.config);
+  const mappings = mappingsFor(context, request.hostConfig);
+  requireCompatible(request.hostConfig, mappings);
   const config = mergeConfig(request.config, image.config.config ?? {});
   const hostConfig = settleHostConfig(context, request.hostConfig);
   const { networkMode, endpoints } = settleNetworks(context, request, hostConfig.networkMode);
@@ -43,7 +46,7 @@ export async function createContainer(
     undo.push('the container directory', () =>
       rm(containerDirectory(context, id), { recursive: true, force: true }),
     );
-    await makeContainerDirectory(context, id);
+    await makeContainerDirectory(context, id, mappings);
     undo.push('the snapshot', () => context.storage.snapshots.remove(id));
     await context.storage.snapshots.create(id, image.chainId);
     const mounts = await settleMounts(context, planned, undo);

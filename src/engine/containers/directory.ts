@@ -1,8 +1,10 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { IdMappings } from '../../oci/id-mappings.ts';
 import { errnoOf } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
+import { rootOwner } from './user-namespace.ts';
 
 /**
  * What a container has on disk, besides its snapshot and its volumes:
@@ -35,8 +37,15 @@ export function containerFiles(context: Pick<EngineContext, 'storage'>, id: stri
   };
 }
 
-export async function makeContainerDirectory(context: EngineContext, id: string): Promise<void> {
-  await mkdir(containerDirectory(context, id), { recursive: true, mode: 0o710 });
+export async function makeContainerDirectory(
+  context: EngineContext,
+  id: string,
+  mappings: IdMappings | undefined,
+): Promise<void> {
+  const directory = containerDirectory(context, id);
+  await mkdir(directory, { recursive: true, mode: 0o710 });
+  // Its root mounts the files from there.
+  if (mappings !== undefined) await chown(directory, 0, rootOwner(mappings).gid);
 }
 
 /** World-readable whatever the daemon's umask, as processes in the container of any user read them. */
@@ -44,11 +53,13 @@ export function writeContainerFiles(
   context: EngineContext,
   id: string,
   texts: { hosts: string; hostname: string; resolvConf: string },
+  owner: { uid: number; gid: number },
 ): void {
   const files = containerFiles(context, id);
   writeFileSync(files.hosts, texts.hosts, { mode: 0o644 });
   writeFileSync(files.hostname, texts.hostname, { mode: 0o644 });
   writeFileSync(files.resolvConf, texts.resolvConf, { mode: 0o644 });
+  for (const path of [files.hosts, files.hostname, files.resolvConf]) chownSync(path, owner.uid, owner.gid);
 }
 
 /** Directories of containers that no longer exist: what a killed create or remove left. */

@@ -5,6 +5,7 @@ import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { newId } from './names.ts';
+import { mappingsFor, presentMappings } from './user-namespace.ts';
 
 /** A tree as a container sees it; `leave` is called once, when nothing reads or writes there any more. */
 export interface EnteredRoot {
@@ -52,6 +53,7 @@ export async function enterPath(
 /** The root alone, without volumes. */
 export async function enterSnapshot(context: EngineContext, record: ContainerRecord): Promise<EnteredRoot> {
   const { id } = record;
+  const mappings = presentMappings(context, record);
   context.visits.enter(id);
   const release = () =>
     context.locks.run(id, () => {
@@ -60,7 +62,10 @@ export async function enterSnapshot(context: EngineContext, record: ContainerRec
     });
   try {
     const root = await context.locks.run(id, () =>
-      context.storage.confine(context.storage.snapshots.mount(id)),
+      context.storage.confine(
+        context.storage.snapshots.mount(id, { mapped: mappings !== undefined }),
+        mappings,
+      ),
     );
     return {
       root,
@@ -81,7 +86,8 @@ async function enterRoot(
 ): Promise<EnteredRoot & { running: boolean }> {
   if (record.state.pid !== 0) {
     try {
-      const root = await context.storage.confine(`/proc/${record.state.pid}/root`);
+      const mappings = presentMappings(context, record);
+      const root = await context.storage.confine(`/proc/${record.state.pid}/root`, mappings);
       return { root, running: true, leave: () => root.close() };
     } catch (error) {
       // It has ended just now.
@@ -127,7 +133,9 @@ async function enterMount(
     // A single file can be mounted, too: then it is looked for in its directory on the host.
     const isFile =
       mount.type === 'bind' && statSync(full, { throwIfNoEntry: false })?.isDirectory() === false;
-    const root = await context.storage.confine(isFile ? posix.dirname(full) : full);
+    // A volume has the ids of the container on disk, what is bound those of the host.
+    const mappings = mount.type === 'bind' ? mappingsFor(context, record.hostConfig) : undefined;
+    const root = await context.storage.confine(isFile ? posix.dirname(full) : full, mappings);
     const leave = async () => {
       await root.close();
       await release();

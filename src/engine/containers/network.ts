@@ -4,6 +4,7 @@ import type { EngineContext } from '../context.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import { writeContainerFiles } from './directory.ts';
+import { presentMappings, rootOwner } from './user-namespace.ts';
 
 /** Where a process's network namespace can be entered. */
 export function namespacePathOf(pid: number): string {
@@ -130,7 +131,7 @@ export function writeNetworkFiles(context: EngineContext, record: ContainerRecor
     dnsSearch: hostConfig.dnsSearch,
     dnsOptions: hostConfig.dnsOptions,
   });
-  writeContainerFiles(context, record.id, texts);
+  writeContainerFiles(context, record.id, texts, rootOwner(presentMappings(context, record)));
 }
 
 /**

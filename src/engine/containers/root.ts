@@ -1,4 +1,6 @@
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError, errnoOf, kindOf, within } from '../../stdx/errors.ts';
 import type { Undo } from '../../stdx/undo.ts';
 import { requirePropagation } from '../../storage/mount-propagation.ts';
@@ -7,19 +9,60 @@ import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists } from './directory.ts';
 import { type ResolvedUser, resolveUser } from './user.ts';
+import { mappingsFor, rootOwner } from './user-namespace.ts';
+
+/** A mounted root, and the user namespace that its owners are seen in. */
+interface SeenRoot {
+  rootfs: string;
+  mappings: IdMappings | undefined;
+}
+
+/** What prepareRoot has found out and made. */
+export interface PreparedRoot {
+  rootfs: string;
+  user: ResolvedUser;
+  mappings: IdMappings | undefined;
+  /** With a user namespace: where the runtime finds the volumes, by their targets; good until they are mounted. */
+  volumeViews: ReadonlyMap<string, string>;
+  releaseViews(): void;
+}
 
 /** Mounts what the container will see and finds out who it runs as. */
 export async function prepareRoot(
   context: EngineContext,
   record: ContainerRecord,
   undo: Undo,
-): Promise<{ rootfs: string; user: ResolvedUser }> {
+): Promise<PreparedRoot> {
+  const mappings = mappingsFor(context, record.hostConfig);
   undo.push('the root', () => context.storage.snapshots.unmount(record.id));
-  const rootfs = context.storage.snapshots.mount(record.id);
+  const rootfs = context.storage.snapshots.mount(record.id, { mapped: mappings !== undefined });
   const user = resolveUserIn(rootfs, record.config.user, record.hostConfig.groupAdd);
-  await makeWorkingDirectory(context, rootfs, record.config.workingDir);
-  for (const mount of record.mounts) await prepareMount(context, record, mount, rootfs, undo);
-  return { rootfs, user };
+  await makeWorkingDirectory(context, { rootfs, mappings }, record.config.workingDir);
+  for (const mount of record.mounts) await prepareMount(context, record, mount, { rootfs, mappings }, undo);
+  return { rootfs, user, mappings, ...showVolumes(context, record, mappings, undo) };
+}
+
+/** With a user namespace, its root shall own in a volume what is root's there. */
+function showVolumes(
+  context: EngineContext,
+  record: ContainerRecord,
+  mappings: IdMappings | undefined,
+  undo: Undo,
+): Pick<PreparedRoot, 'volumeViews' | 'releaseViews'> {
+  const volumeViews = new Map<string, string>();
+  const releases: (() => void)[] = [];
+  const releaseViews = () => {
+    for (const release of releases.splice(0)) release();
+  };
+  if (mappings === undefined) return { volumeViews, releaseViews };
+  undo.push('the views of volumes', releaseViews);
+  for (const mount of record.mounts) {
+    if (mount.type !== 'volume') continue;
+    const view = context.storage.mapped!.show(mount.source);
+    releases.push(view.release);
+    volumeViews.set(mount.target, view.path);
+  }
+  return { volumeViews, releaseViews };
 }
 
 /** @param spec as `-u` and USER take it; names are the root's own */
@@ -31,9 +74,9 @@ export function resolveUserIn(rootfs: string, spec: string, groupAdd: readonly s
 }
 
 /** Docker makes a missing one, owned by root. */
-async function makeWorkingDirectory(context: EngineContext, rootfs: string, path: string): Promise<void> {
-  if (path === '' || path === '/' || rootDirectoryExists(rootfs, path)) return;
-  const root = await context.storage.confine(rootfs);
+async function makeWorkingDirectory(context: EngineContext, seen: SeenRoot, path: string): Promise<void> {
+  if (path === '' || path === '/' || rootDirectoryExists(seen.rootfs, path)) return;
+  const root = await context.storage.confine(seen.rootfs, seen.mappings);
   try {
     await root.makeDirectory(path);
   } catch (error) {
@@ -49,11 +92,11 @@ async function prepareMount(
   context: EngineContext,
   record: ContainerRecord,
   mount: ResolvedMount,
-  rootfs: string,
+  seen: SeenRoot,
   undo: Undo,
 ): Promise<void> {
   if (mount.type === 'bind') {
-    await prepareBind(mount);
+    await prepareBind(mount, seen.mappings);
     requirePropagation(mount.source, mount.propagation);
   }
   if (mount.type !== 'volume') return;
@@ -67,14 +110,14 @@ async function prepareMount(
     propagation: mount.propagation,
     'read/write': String(mount.readWrite),
   });
-  if (mount.copyUp && volumes.isEmpty(mount.name)) await copyUp(context, rootfs, mount);
+  if (mount.copyUp && volumes.isEmpty(mount.name)) await copyUp(context, seen, mount);
 }
 
 /** A new volume begins with what the image has at its place, owner and mode of the directory included. */
-async function copyUp(context: EngineContext, rootfs: string, mount: ResolvedMount): Promise<void> {
-  if (!rootDirectoryExists(rootfs, mount.target)) return;
+async function copyUp(context: EngineContext, seen: SeenRoot, mount: ResolvedMount): Promise<void> {
+  if (!rootDirectoryExists(seen.rootfs, mount.target)) return;
   const [from, to] = await Promise.all([
-    context.storage.confine(rootfs),
+    context.storage.confine(seen.rootfs, seen.mappings),
     context.storage.confine(mount.source),
   ]);
   try {
@@ -91,7 +134,7 @@ async function copyUp(context: EngineContext, rootfs: string, mount: ResolvedMou
 }
 
 /** `-v` makes a missing directory on the host; one given by --mount must be there. */
-async function prepareBind(mount: ResolvedMount): Promise<void> {
+async function prepareBind(mount: ResolvedMount, mappings: IdMappings | undefined): Promise<void> {
   if (await bindSourceExists(mount.source)) return;
   if (mount.fromMountFlag) {
     throw new EngineError(
@@ -100,11 +143,17 @@ async function prepareBind(mount: ResolvedMount): Promise<void> {
     );
   }
   try {
-    mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+    const made = mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+    if (mappings !== undefined && made !== undefined) giveTo(rootOwner(mappings), made, mount.source);
   } catch (error) {
     throw new EngineError(
       'invalid',
       `error while creating mount source path '${mount.source}': mkdir ${mount.source}: ${errnoOf(error)}`,
     );
   }
+}
+
+/** All directories just made, from the first one down to the last. */
+function giveTo({ uid, gid }: { uid: number; gid: number }, first: string, last: string): void {
+  for (let path = last; path.startsWith(first); path = dirname(path)) lchownSync(path, uid, gid);
 }

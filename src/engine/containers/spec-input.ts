@@ -1,4 +1,5 @@
 import { join, posix } from 'node:path';
+import type { IdMappings } from '../../oci/id-mappings.ts';
 import type { RuntimeMount, RuntimeThrottle } from '../../oci/runtime-spec.ts';
 import { allHostDevices, type DeviceGrant, deviceNumber, grantDevices } from '../../runtime/devices.ts';
 import type { NamespaceChoice, ProcessInput, ResourceInput, SpecInput } from '../../runtime/spec.ts';
@@ -25,6 +26,10 @@ export interface StartFacts {
   namespaceOf(containerId: string, kind: 'net' | 'ipc' | 'pid'): string;
   /** Host path of another container's shared memory is in its namespace; its files are ours then. */
   sharedFiles?: ContainerFiles;
+  mappings?: IdMappings;
+  userNamespace: NamespaceChoice;
+  /** Sources of volumes as a user namespace sees them, by target. */
+  volumeViews: ReadonlyMap<string, string>;
   /** On the host: what is bound to /dev/shm; undefined for one of its own. */
   sharedMemory?: string;
 }
@@ -58,8 +63,9 @@ export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInp
       uts: hostConfig.utsMode === 'host' ? 'host' : 'private',
       network: sharedOr(hostConfig.networkMode, 'net', facts),
       cgroup: hostConfig.cgroupnsMode === 'host' ? 'host' : 'private',
-      user: 'host',
+      user: facts.userNamespace,
     },
+    idMappings: facts.mappings,
     resources: resourcesOf(hostConfig),
     devices: devicesOf(hostConfig),
     deviceCgroupRules: hostConfig.deviceCgroupRules,
@@ -194,9 +200,10 @@ function mountsOf(record: ContainerRecord, facts: StartFacts): RuntimeMount[] {
     own.push({ destination: '/dev/shm', source: facts.sharedMemory, type: 'bind', options });
   }
   // A volume at /etc goes below the files in it.
-  return [...own, ...record.mounts.map(runtimeMount)].sort(
-    (a, b) => depthOf(a.destination) - depthOf(b.destination),
+  const mounts = record.mounts.map(mount =>
+    runtimeMount({ ...mount, source: facts.volumeViews.get(mount.target) ?? mount.source }),
   );
+  return [...own, ...mounts].sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
 }
 
 function depthOf(path: string): number {

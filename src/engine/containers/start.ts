@@ -1,4 +1,5 @@
-import { planSpec } from '../../runtime/spec.ts';
+import type { IdMappings } from '../../oci/id-mappings.ts';
+import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
@@ -19,6 +20,7 @@ import { removeStopped } from './remove.ts';
 import { prepareRoot } from './root.ts';
 import { specInputOf } from './spec-input.ts';
 import { isUp } from './stop.ts';
+import { presentMappings, rootOwner, runtimeForUserNamespaces } from './user-namespace.ts';
 
 /** @throws notModified when it runs already, conflict in other states, what went wrong otherwise */
 export async function startContainer(context: EngineContext, ref: string): Promise<void> {
@@ -76,7 +78,7 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
   const files = containerFiles(context, id);
   if (record.hostConfig.ipcMode === 'shareable') {
     undo.push('the shared memory', () => unmountSharedMemory(files.sharedMemory));
-    mountSharedMemory(files.sharedMemory, record.hostConfig.shmSizeBytes);
+    mountSharedMemory(files.sharedMemory, record.hostConfig.shmSizeBytes, rootOwner(root.mappings));
   }
   const input = specInputOf(record, {
     ...root,
@@ -86,17 +88,19 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     namespaceOf: (otherId, kind) => namespaceOf(context, otherId, kind),
     sharedFiles: sharedFilesOf(context, record),
     sharedMemory: sharedMemoryOf(context, record),
+    userNamespace: userNamespaceOf(context, record, root.mappings),
   });
   const spec = planSpec(input, context.runtime.host);
   undo.push('the process', () => context.runtime.delete(id));
   const { pid } = await context.runtime.create({
     id,
     spec,
-    runtimeName: record.runtime,
+    runtimeName: root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime,
     stdin: record.config.openStdin,
     stdinOnce: record.config.stdinOnce,
     logPath: record.hostConfig.logConfig.type === 'none' ? null : files.log,
   });
+  root.releaseViews();
   if (hasOwnNetwork(record)) connectNetworks(context, record, endpoints, pid);
   return pid;
 }
@@ -141,13 +145,31 @@ function startFailure(record: ContainerRecord, error: unknown): EngineError {
   });
 }
 
+/** Whoever joins a namespace of another container must be in the user namespace that owns it. */
+function userNamespaceOf(
+  context: EngineContext,
+  { hostConfig }: ContainerRecord,
+  mappings: IdMappings | undefined,
+): NamespaceChoice {
+  if (mappings === undefined) return 'host';
+  const { networkMode, pidMode, ipcMode } = hostConfig;
+  const joined = [networkMode, pidMode, ipcMode].find(mode => mode.startsWith('container:'));
+  if (joined === undefined) return 'private';
+  const other = context.containers.get(joined.slice('container:'.length));
+  if (presentMappings(context, other) !== undefined) return { path: `/proc/${other.state.pid}/ns/user` };
+  throw new EngineError(
+    'conflict',
+    `cannot join namespaces of container ${other.id}, which is not in the user namespace of this one`,
+  );
+}
+
 function namespaceOf(context: EngineContext, otherId: string, kind: 'net' | 'ipc' | 'pid'): string {
   const other = context.containers.get(otherId);
   if (!isUp(other) || other.state.pid === 0) {
-    throw new EngineError(
-      'conflict',
-      `cannot join ${kind === 'net' ? 'network' : `${kind} namespace`} of a non running container: ${other.id}`,
-    );
+    const why = `container ${other.id} is not running`;
+    if (kind === 'pid') throw new EngineError('conflict', why);
+    if (kind === 'ipc') throw new EngineError('conflict', `can't join IPC of container ${other.id}: ${why}`);
+    throw new EngineError('conflict', `cannot join network of a non running container: ${other.id}`);
   }
   if (kind === 'ipc' && sharedMemoryOf(context, other) === undefined) {
     throw new EngineError(

@@ -31,7 +31,10 @@ export function resolveUser(spec: string, groupAdd: readonly string[], database:
   // An explicit group drops the memberships of the group file, as in Docker.
   const memberships =
     groupPart === '' ? groups.filter(group => group.members.includes(user.name)).map(group => group.gid) : [];
-  const added = groupAdd.map(group => findGroup(group, groups));
+  const added = groupAdd.map(group => {
+    if (/^\d+$/.test(group) || groups.some(({ name }) => name === group)) return findGroup(group, groups);
+    throw new EngineError('invalid', `Unable to find group ${group}: no matching entries in group file`);
+  });
   // The primary group is among them: otherwise a process could drop a group that a file's mode denies
   // something (CVE-2022-36109).
   const additionalGids = [...new Set([gid, ...memberships, ...added])];

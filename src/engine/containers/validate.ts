@@ -170,6 +170,9 @@ export function validateResources(resources: HostConfig): void {
 
 function validateNamespaces(hostConfig: HostConfig, config: ContainerConfig): void {
   const network = hostConfig.networkMode;
+  if (network === 'container:') {
+    throw new EngineError('invalid', 'Invalid network mode: invalid container format container:<name|id>');
+  }
   const conflict = (message: string) => new EngineError('invalid', `conflicting options: ${message}`);
   if (network.startsWith('container:')) {
     if (hostConfig.links.length > 0)

@@ -19,7 +19,6 @@ const unsupported: { field: keyof HostConfigBody; harmless?: readonly unknown[] 
   { field: 'IOMaximumBandwidth' },
   { field: 'KernelMemory' },
   { field: 'KernelMemoryTCP' },
-  { field: 'DeviceRequests' },
   { field: 'StorageOpt' },
   { field: 'Capabilities' },
   { field: 'Cgroup' },
@@ -211,6 +210,13 @@ function resourcesToWire(resources: Resources) {
 }
 
 function refuseUnsupported(body: HostConfigBody): void {
+  for (const { Driver = '', Capabilities } of body.DeviceRequests ?? []) {
+    const sets = (Capabilities ?? []).map(set => `[${set.join(' ')}]`).join(' ');
+    throw new EngineError(
+      'invalid',
+      `could not select device driver ${JSON.stringify(Driver)} with capabilities: [${sets}]`,
+    );
+  }
   for (const { field, harmless } of unsupported) {
     const value = body[field];
     if (isZero(value) || harmless?.includes(value)) continue;

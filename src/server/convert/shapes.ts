@@ -35,7 +35,15 @@ const resourceFields = {
     object('DeviceMapping', { PathOnHost: string, PathInContainer: string, CgroupPermissions: string }),
   ),
   DeviceCgroupRules: list(string),
-  DeviceRequests: list(anything),
+  DeviceRequests: list(
+    object('DeviceRequest', {
+      Driver: string,
+      Count: int,
+      DeviceIDs: list(string),
+      Capabilities: list(list(string)),
+      Options: map(string),
+    }),
+  ),
   KernelMemory: int,
   KernelMemoryTCP: int,
   MemoryReservation: int,

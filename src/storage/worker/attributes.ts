@@ -2,14 +2,11 @@ import { chmodSync, lutimesSync } from 'node:fs';
 import { lchown, type Path, utimensat } from '../../linux/files.ts';
 import { errnoOf } from '../../stdx/errors.ts';
 import { invalidEntry } from './errors.ts';
-
-export interface Owner {
-  uid: number;
-  gid: number;
-}
+import { type Owner, toKernel } from './owners.ts';
 
 /** @throws EngineError `invalid` for ids the kernel does not know; -1 would mean "leave it". */
-export function applyOwner(path: Path, { uid, gid }: Owner): void {
+export function applyOwner(path: Path, owner: Owner): void {
+  const { uid, gid } = toKernel(owner);
   if (uid < 0 || uid >= maxId || gid < 0 || gid >= maxId)
     throw invalidEntry(`owner ${uid}:${gid} is out of range`);
   lchown(path, uid, gid);

@@ -3,6 +3,8 @@ import { CLONE_FS, O_PATH } from '../../linux/constants.ts';
 import { chroot } from '../../linux/files.ts';
 import { libc } from '../../linux/libc.ts';
 import { unshare } from '../../linux/namespaces.ts';
+import type { IdMappings } from '../../oci/id-mappings.ts';
+import { actAsRootOf } from './owners.ts';
 
 /**
  * The root directory of this worker thread. After unshare(CLONE_FS) root, working directory and umask are the
@@ -20,12 +22,16 @@ export class Confinement {
     this.#hostRoot = openSync('/', O_PATH | constants.O_DIRECTORY);
   }
 
-  /** @param path on the host; may be `/proc/<pid>/root`. */
-  enter(path: string): void {
+  /**
+   * @param path on the host; may be `/proc/<pid>/root`.
+   * @param mappings what is made there belongs to the root of this user namespace, and owners are its ids.
+   */
+  enter(path: string, mappings?: IdMappings): void {
     this.leave();
     const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
     try {
       this.#moveTo(fd, path);
+      if (mappings !== undefined) actAsRootOf(mappings);
     } finally {
       closeSync(fd);
     }
@@ -33,6 +39,7 @@ export class Confinement {
 
   /** Back to the host's root. A descriptor opened before is the one way out of a chroot, and only we have it. */
   leave(): void {
+    actAsRootOf(undefined);
     this.#moveTo(this.#hostRoot, '/');
   }
 

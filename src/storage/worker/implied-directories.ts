@@ -3,7 +3,7 @@ import { O_PATH } from '../../linux/constants.ts';
 import { openInRootAt } from '../../linux/files.ts';
 import { libc } from '../../linux/libc.ts';
 import { errnoOf } from '../../stdx/errors.ts';
-import type { Owner } from './attributes.ts';
+import type { Owner } from './owners.ts';
 
 export interface DirectoryAttributes extends Owner {
   mode: number;

@@ -13,7 +13,8 @@ import {
 import { posix } from 'node:path';
 import { asPath, decodeName } from '../../archive/names.ts';
 import { EngineError, errnoOf } from '../../stdx/errors.ts';
-import { applyMode, applyOwner, type Owner } from './attributes.ts';
+import { applyMode, applyOwner } from './attributes.ts';
+import { fromKernel, type Owner } from './owners.ts';
 import { joined, sortedNames } from './pack.ts';
 import { readXattrs } from './xattrs.ts';
 
@@ -159,8 +160,7 @@ function describe(path: string, stat: BigIntStats): WorkerStat {
     type: typeOfStat(stat),
     size: Number(stat.size),
     permissions: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
+    ...fromKernel(stat),
     mtimeNs: stat.mtimeNs,
     link,
     linkTarget: link === '' ? '' : resolvePath(path),

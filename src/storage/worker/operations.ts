@@ -6,9 +6,9 @@ import { createDecompressor, detectCompression, magicLength } from '../../archiv
 import { TarParser } from '../../archive/tar-parser.ts';
 import { syncfs } from '../../linux/files.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { removeRecursively } from '../../stdx/remove-recursively.ts';
-import type { Owner } from './attributes.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import type { Confinement } from './confinement.ts';
 import { archiveError } from './errors.ts';
@@ -24,6 +24,7 @@ import {
   type WorkerStat,
 } from './look.ts';
 import { makeMountPoints } from './mount-points.ts';
+import type { Owner } from './owners.ts';
 import { Packer, type PackResult, type PackSettings } from './pack.ts';
 import { Unpacker, type UnpackLimits, type UnpackResult, type UnpackSettings } from './unpack.ts';
 import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
@@ -31,7 +32,7 @@ import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
 /** What a file worker can do, by name: its argument and its result. */
 export interface Operations {
   /** Makes a directory of the host the worker's root; `leave` goes back. */
-  enter: { argument: string; result: void };
+  enter: { argument: { root: string; mappings?: IdMappings }; result: void };
   leave: { argument: undefined; result: void };
   /** Writes out everything of the file system that a path is on. */
   sync: { argument: string; result: void };
@@ -87,7 +88,7 @@ type OperationTable = {
 };
 
 export const operations: OperationTable = {
-  enter: (root, { confinement }) => confinement.enter(root),
+  enter: ({ root, mappings }, { confinement }) => confinement.enter(root, mappings),
   leave: (_, { confinement }) => confinement.leave(),
   sync: path => {
     const fd = openSync(path, 'r');

@@ -14,6 +14,7 @@ import { paddingOf, type TarEntryType } from '../../archive/tar-header.ts';
 import { encodeEnd, encodeHeader, type TarHeaderInit } from '../../archive/tar-writer.ts';
 import { majorOf, minorOf } from '../../linux/files.ts';
 import { errnoOf } from '../../stdx/errors.ts';
+import { fromKernel } from './owners.ts';
 import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from './whiteouts.ts';
 import { readXattrs } from './xattrs.ts';
 
@@ -170,8 +171,7 @@ export class Packer {
       name,
       type,
       mode: Number(stat.mode) & 0o7777,
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
+      ...fromKernel(stat),
       mtimeNs: this.#settings.preciseTimes ? stat.mtimeNs : floorToSeconds(stat.mtimeNs),
     };
   }

@@ -17,9 +17,10 @@ import type { TarSink } from '../../archive/tar-parser.ts';
 import { S_IFBLK, S_IFCHR } from '../../linux/constants.ts';
 import { mkfifo, mknod } from '../../linux/files.ts';
 import { EngineError, errnoOf } from '../../stdx/errors.ts';
-import { applyMode, applyOwner, applyTimes, ifExists, type Owner } from './attributes.ts';
+import { applyMode, applyOwner, applyTimes, ifExists } from './attributes.ts';
 import { archiveError, invalidEntry } from './errors.ts';
 import type { ImpliedDirectories } from './implied-directories.ts';
+import type { Owner } from './owners.ts';
 import { aufsPrefix, isOpaque, makeOpaque, makeWhiteout, opaqueName, whiteoutPrefix } from './whiteouts.ts';
 import { writeXattrs } from './xattrs.ts';
 
