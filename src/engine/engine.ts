@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Builder } from '../build/builder.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
-import type { CapturedEntry } from '../runtime/log-format.ts';
+import type { LogRecords } from '../runtime/logs/log-format.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ContainerConfig, CreateRequest, EndpointRequest, HostConfig } from './containers/config.ts';
 import type { ContainerRecord, WaitCondition, WaitResult } from './containers/container.ts';
@@ -61,7 +61,9 @@ export interface ContainerUseCases {
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
   resize(ref: string, size: { rows: number; columns: number }): Promise<void>;
   /** In batches: hundreds of thousands of lines a second go through here. */
-  logs(ref: string, options: LogOptions, signal?: AbortSignal): AsyncIterable<LogEntry[]>;
+  logs(ref: string, options: LogOptions, signal?: AbortSignal): AsyncIterable<LogEntries>;
+  /** Attributes that go with every line of its log: `a=b,c=d`; '' when there are none. */
+  logDetails(ref: string): string;
   top(ref: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }>;
   stats(ref: string): Promise<ContainerStatsSample>;
   changes(ref: string): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
@@ -143,8 +145,8 @@ export interface LogOptions {
   untilNs?: bigint;
 }
 
-/** A line, or a part of one, that a container wrote. */
-export type LogEntry = CapturedEntry;
+/** Lines, and parts of lines, that a container wrote. */
+export type LogEntries = LogRecords;
 
 export interface PathStat {
   name: string;

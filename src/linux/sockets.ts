@@ -107,7 +107,7 @@ export function withShortPath<T>(path: string, work: (path: string) => T): T {
 }
 
 /** struct sockaddr_un { u16 family; char path[108] } */
-function unixAddress(path: string): Buffer {
+export function unixAddress(path: string): Buffer {
   const bytes = Buffer.from(path);
   if (bytes.length > MAX_UNIX_PATH_BYTES)
     throw new EngineError('internal', `socket path is too long: ${path}`);

@@ -6,7 +6,7 @@ import { cgroupDirectories, detectCgroups } from '../../src/linux/cgroups.ts';
 import { kill, parentOf, signals } from '../../src/linux/process.ts';
 import type { AttachStream } from '../../src/runtime/attach.ts';
 import { grantDevices } from '../../src/runtime/devices.ts';
-import { parseLogLines } from '../../src/runtime/log-format.ts';
+import { parseLogRecords } from '../../src/runtime/logs/log-format.ts';
 import type { ProcessInput, SpecInput } from '../../src/runtime/spec.ts';
 import { planProcess } from '../../src/runtime/spec.ts';
 import { collect, Fixture, waitFor } from './runtime-fixture.ts';
@@ -55,8 +55,12 @@ test('output, exit code and log of a container; nothing is left of it', async ()
   assert.deepEqual({ exitCode, oomKilled }, { exitCode: 7, oomKilled: false });
   assert.ok(Math.abs(Date.now() - finishedAtMs) < 60_000);
   assert.deepEqual(await output, { stdout: 'out\nend', stderr: 'err\n' });
-  const { entries } = parseLogLines(readFileSync(logPath));
-  assert.deepEqual(entries.map(({ stream, text }) => `${stream} ${JSON.stringify(text.toString())}`).sort(), [
+  const { records } = parseLogRecords(readFileSync(logPath));
+  const written = Array.from(
+    { length: records.length },
+    (_, index) => `${records.stream(index)} ${JSON.stringify(records.text(index).toString())}`,
+  );
+  assert.deepEqual(written.sort(), [
     'stderr "err\\n"',
     'stdout "end"',
     'stdout "out\\n"',

@@ -1,7 +1,7 @@
 import type { ContainerConfig, HostConfig } from '../../src/engine/containers/config.ts';
 import type { ContainerRecord } from '../../src/engine/containers/container.ts';
-import type { LogEntry } from '../../src/engine/engine.ts';
-import { parseLogLines } from '../../src/runtime/log-format.ts';
+import type { LogEntries } from '../../src/engine/engine.ts';
+import { parseLogRecords } from '../../src/runtime/logs/log-format.ts';
 
 /** Containers as values, for tests of pure functions: everything at its default. */
 export function containerConfig(changes: Partial<ContainerConfig> = {}): ContainerConfig {
@@ -119,6 +119,6 @@ export function containerRecord(changes: Partial<ContainerRecord> = {}): Contain
 }
 
 /** Captured output as the monitor writes it, read back: `<time> stdout F <text>` lines. */
-export function logEntries(captured: string): LogEntry[] {
-  return parseLogLines(Buffer.from(captured)).entries;
+export function logEntries(captured: string): LogEntries {
+  return parseLogRecords(Buffer.from(captured)).records;
 }

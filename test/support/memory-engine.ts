@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CreateRequest } from '../../src/engine/containers/config.ts';
 import type { ContainerRecord, WaitResult } from '../../src/engine/containers/container.ts';
-import type { Attachment, Engine, ExecRecord, LogEntry } from '../../src/engine/engine.ts';
+import type { Attachment, Engine, ExecRecord, LogEntries } from '../../src/engine/engine.ts';
 import { EventBus } from '../../src/engine/events.ts';
 import type { Network } from '../../src/network/network.ts';
 import { EngineError } from '../../src/stdx/errors.ts';
@@ -18,7 +18,7 @@ export class MemoryEngine {
   readonly networks: Network[] = [];
   /** What attach and exec connect their clients to. */
   process: Attachment['pump'] = async () => {};
-  logEntries: LogEntry[] = [];
+  logEntries: LogEntries | undefined;
   /** Settles the waits. */
   readonly ended = Promise.withResolvers<WaitResult>();
   waiting = 0;
@@ -52,6 +52,7 @@ export class MemoryEngine {
       pump: client => this.process(client),
     }),
     logs: (_ref: string) => batchesOf(this.logEntries),
+    logDetails: () => '',
   };
 
   readonly execs = {
@@ -132,6 +133,6 @@ export class MemoryEngine {
   }
 }
 
-async function* batchesOf(entries: LogEntry[]): AsyncGenerator<LogEntry[]> {
-  if (entries.length > 0) yield entries;
+async function* batchesOf(entries: LogEntries | undefined): AsyncGenerator<LogEntries> {
+  if (entries !== undefined) yield entries;
 }

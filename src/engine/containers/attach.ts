@@ -135,9 +135,9 @@ async function writeLogs(
 ): Promise<void> {
   const { stdout, stderr } = options;
   for await (const entries of readLogs(context, ref, { stdout, stderr, follow: false })) {
-    for (const entry of entries) {
-      const target = entry.stream === 'stdout' ? client.stdout : client.stderr;
-      if (!target.write(entry.text)) await once(target, 'drain');
+    for (let index = 0; index < entries.length; index++) {
+      const target = entries.isStderr(index) ? client.stderr : client.stdout;
+      if (!target.write(entries.text(index))) await once(target, 'drain');
     }
   }
 }

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { frameHeaderBytes, writeFrameHeader } from '../../api/frames.ts';
 import { multiplexedStreamType, rawStreamType } from '../../api/paths.ts';
-import type { ContainerStatsSample, LogEntry } from '../../engine/engine.ts';
+import type { ContainerStatsSample } from '../../engine/engine.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { statsToWire } from '../convert/stats.ts';
 import { fixedTime } from '../convert/time.ts';
 import { expectEarlyData, hijack } from '../hijack.ts';
+import { encodeLogs, type LogEncoding } from '../log-frames.ts';
 
 /** What flows out of containers while they run: attach, logs, stats. */
 export const streamRoutes: readonly Route[] = [
@@ -68,12 +68,16 @@ async function logs(call: Call): Promise<void> {
     },
     signal,
   );
-  const prefix = prefixOf({ timestamps: query.flag('timestamps'), details: query.flag('details') });
+  const details = query.flag('details') ? engine.containers.logDetails(record.id) : undefined;
+  const encoding: LogEncoding = {
+    frames: framesFor(call, tty),
+    prefix: prefixOf(query.flag('timestamps'), details),
+  };
   response.setHeader('Content-Type', !tty && call.atLeast('1.42') ? multiplexedStreamType : rawStreamType);
   try {
     for await (const batch of batches) {
       if (!response.headersSent) response.writeHead(200);
-      if (!response.write(encodeBatch(batch, !tty, prefix))) await once(response, 'drain', { signal });
+      if (!response.write(encodeLogs(batch, encoding))) await once(response, 'drain', { signal });
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -82,38 +86,19 @@ async function logs(call: Call): Promise<void> {
   response.end();
 }
 
-function prefixOf(options: {
-  timestamps: boolean;
-  details: boolean;
-}): ((entry: LogEntry) => string) | undefined {
-  if (!options.timestamps && !options.details) return undefined;
-  // Details are the attributes a log driver keeps with each line; `local` keeps none, and Docker prints just the gap.
-  const details = options.details ? ' ' : '';
-  return options.timestamps ? entry => `${fixedTime(entry.timeNs)} ${details}` : () => details;
+/** Clients that copy what they get to their outputs, whatever a frame holds: ours and Docker's own. */
+const copyingClients = /^(Docker-Client\/|gantry\b)/;
+
+function framesFor(call: Call, tty: boolean): LogEncoding['frames'] {
+  if (tty) return 'none';
+  return copyingClients.test(call.request.headers['user-agent'] ?? '') ? 'per-stream' : 'per-line';
 }
 
-/** A whole batch as one buffer: a frame a line when framed, as some clients take a frame for a line. */
-function encodeBatch(
-  batch: readonly LogEntry[],
-  framed: boolean,
-  prefix: ((entry: LogEntry) => string) | undefined,
-): Buffer {
-  const leads = prefix === undefined ? undefined : batch.map(entry => Buffer.from(prefix(entry)));
-  let sizeBytes = 0;
-  batch.forEach((entry, index) => {
-    sizeBytes += (framed ? frameHeaderBytes : 0) + (leads?.[index]?.length ?? 0) + entry.sizeBytes;
-  });
-  // One buffer for all of it: half a million lines are no rarity, and a small buffer for each costs seconds.
-  const encoded = Buffer.allocUnsafe(sizeBytes);
-  let at = 0;
-  batch.forEach((entry, index) => {
-    const lead = leads?.[index];
-    const length = (lead?.length ?? 0) + entry.sizeBytes;
-    if (framed) at = writeFrameHeader(encoded, at, entry.stream, length);
-    if (lead !== undefined) at += lead.copy(encoded, at);
-    at = entry.copyTo(encoded, at);
-  });
-  return encoded;
+/** @param details attributes that the log driver keeps with each line; undefined: not asked for */
+function prefixOf(timestamps: boolean, details: string | undefined): LogEncoding['prefix'] {
+  const gap = details === undefined ? '' : `${details} `;
+  if (timestamps) return (entries, index) => `${fixedTime(entries.timeNs(index))} ${gap}`;
+  return gap === '' ? undefined : () => gap;
 }
 
 /**
