@@ -1,5 +1,6 @@
 import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
+import type { LogSinks } from '../runtime/logs/log-sinks.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
 import type { KeyedMutex } from '../stdx/mutex.ts';
@@ -53,4 +54,5 @@ export interface EngineContext {
   readonly attachments: AttachHub;
   readonly restarts: RestartTimers;
   readonly health: HealthMonitor;
+  readonly logSinks: LogSinks;
 }

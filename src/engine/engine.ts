@@ -85,7 +85,7 @@ export interface ContainerUseCases {
 /** What inspect shows beyond the record: computed when asked. */
 export interface ContainerInspection {
   record: ContainerRecord;
-  paths: { resolvConf: string; hostname: string; hosts: string; log: string };
+  paths: { resolvConf: string; hostname: string; hosts: string; jsonLog: string };
   execIds: string[];
   mergedDirectory: string;
   lowerDirectories: string[];

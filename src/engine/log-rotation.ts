@@ -18,6 +18,8 @@ export class LogRotation {
   readonly #context: EngineContext;
   readonly #timer: NodeJS.Timeout;
   readonly #busy = new Set<string>();
+  /** Those of which only the size of the current file is of interest. */
+  readonly #tidy = new Set<string>();
 
   constructor(context: EngineContext) {
     this.#context = context;
@@ -29,12 +31,15 @@ export class LogRotation {
   }
 
   check(): void {
+    for (const id of this.#tidy) if (this.#context.containers.find(id) === undefined) this.#tidy.delete(id);
     for (const record of this.#context.containers.list()) {
       if (!isUp(record) || record.hostConfig.logConfig.type === 'none') continue;
       if (this.#busy.has(record.id)) continue;
       this.#busy.add(record.id);
       this.#checkOne(record)
-        .catch(error => this.#context.log.error({ container: record.id, err: error }, 'rotating a log failed'))
+        .catch(error =>
+          this.#context.log.error({ container: record.id, err: error }, 'rotating a log failed'),
+        )
         .finally(() => this.#busy.delete(record.id));
     }
   }
@@ -45,8 +50,10 @@ export class LogRotation {
     const { type, config } = record.hostConfig.logConfig;
     const limits = captureLimitsOf(type, config);
     // Most of the time that is all there is to see.
-    if (current !== undefined && current.sizeBytes <= limits.maxSizeBytes) return;
-    const sinkAt = sinkDriverOf(type) === undefined ? undefined : (readSinkPosition(logPosition)?.settled.segment ?? 0);
+    const isFull = current === undefined || current.sizeBytes > limits.maxSizeBytes;
+    if (!isFull && this.#tidy.has(record.id)) return;
+    const sinkAt =
+      sinkDriverOf(type) === undefined ? undefined : (readSinkPosition(logPosition)?.settled.segment ?? 0);
     const segments = listSegments(log);
     const plan = planRotation(segments, {
       limits,
@@ -65,6 +72,8 @@ export class LogRotation {
     if (plan.rotate) renameSync(log, segmentPath(log, segments.currentNumber));
     if (plan.reopen) this.#context.runtime.reopenLog(record.id);
     for (const path of plan.compress) await compress(path);
+    if (isFull) this.#tidy.delete(record.id);
+    else this.#tidy.add(record.id);
   }
 }
 
@@ -94,7 +103,14 @@ export interface RotationPlan {
  */
 export function planRotation(segments: LogSegments, state: RotationState): RotationPlan {
   const { limits, currentSizeBytes, sizeOf, sinkSegment = Number.POSITIVE_INFINITY } = state;
-  const plan: RotationPlan = { rotate: false, reopen: false, remove: [], empty: [], compress: [], lostToSink: [] };
+  const plan: RotationPlan = {
+    rotate: false,
+    reopen: false,
+    remove: [],
+    empty: [],
+    compress: [],
+    lostToSink: [],
+  };
   if (currentSizeBytes === undefined) {
     // The renaming was the last thing a daemon did that was killed.
     plan.reopen = segments.rotated.length > 0;

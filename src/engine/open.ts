@@ -4,6 +4,8 @@ import { pullImage } from '../images/pull.ts';
 import { openImageServices } from '../images/services.ts';
 import { type NetworkConfig, NetworkController } from '../network/controller.ts';
 import type { IdMappings } from '../oci/id-mappings.ts';
+import { validateLogConfig } from '../runtime/logs/log-drivers.ts';
+import { LogSinks } from '../runtime/logs/log-sinks.ts';
 import { requireProgram } from '../runtime/probe.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
@@ -49,6 +51,7 @@ export interface EngineOptions {
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { log, settings, dataRoot, execRoot } = options;
   const startedAtMs = Date.now();
+  validateLogConfig(settings.logDriver, settings.logOptions);
   const remap = options.remap && { mappings: options.remap, unshare: requireProgram('unshare') };
   if (remap) requireProgram(runtimeForUserNamespaces);
   const storage = await openStorage({ dataRoot, execRoot, log, remap });
@@ -78,6 +81,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     attachments: new AttachHub(),
     restarts: new RestartTimers(),
     health: new HealthMonitor(),
+    logSinks: new LogSinks(log),
   };
   context.health.attachTo(context);
   const executor = new BuildExecutor(context);
@@ -116,6 +120,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     async close() {
       clearInterval(firewallCheck);
       rotation.close();
+      await context.logSinks.close();
       context.health.close();
       context.restarts.close();
       network.close();

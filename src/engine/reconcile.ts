@@ -1,6 +1,7 @@
 import type { ContainerRecord } from './containers/container.ts';
 import { removeUnknownDirectories } from './containers/directory.ts';
 import { handleExit, restartByPolicy } from './containers/exit.ts';
+import { followLog } from './containers/log-follow.ts';
 import { hasOwnNetwork, namespacePathOf } from './containers/network.ts';
 import { releaseContainer } from './containers/release.ts';
 import { removeStopped } from './containers/remove.ts';
@@ -70,6 +71,8 @@ async function settle(
   pid: number | undefined,
 ): Promise<void> {
   const { state } = record;
+  // What was written while no daemon was there, or was not delivered before it went.
+  if (pid === undefined) followLog(context, record, false);
   if (state.status === 'removing' || state.status === 'dead') {
     await releaseContainer(context, record);
     await removeStopped(context, record, { volumes: record.hostConfig.autoRemove });
@@ -91,6 +94,7 @@ async function settle(
 
 function adopt(context: EngineContext, record: ContainerRecord, pid: number): void {
   record.state.pid = pid;
+  followLog(context, record, true);
   context.health.start(record);
   context.containers.save(record);
 }

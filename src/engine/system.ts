@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, hostname, machine, release, totalmem } from 'node:os';
 import type { BuildCache, CacheRecord } from '../build/cache.ts';
 import type { Digest } from '../oci/digest.ts';
+import { logDriverNames } from '../runtime/logs/log-drivers.ts';
 import { fileSystemName } from '../storage/file-system-name.ts';
 import { containerSize } from './containers/inspect.ts';
 import type { EngineContext } from './context.ts';
@@ -14,6 +15,7 @@ export interface SystemInfo {
   storageDriver: string;
   storageStatus: [string, string][];
   logDriver: string;
+  logDrivers: readonly string[];
   cgroupDriver: 'cgroupfs' | 'systemd';
   cgroupVersion: 1 | 2;
   kernelVersion: string;
@@ -103,6 +105,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
       ['Native Overlay Diff', 'true'],
     ],
     logDriver: settings.logDriver,
+    logDrivers: logDriverNames,
     cgroupDriver: 'cgroupfs',
     cgroupVersion: runtime.info.cgroupVersion,
     kernelVersion: release(),

@@ -8,6 +8,7 @@ import { build } from 'esbuild';
  *     dist/gantryd.mjs       the entry: turns V8's compile cache on, then loads daemon.mjs
  *     dist/daemon.mjs        everything
  *     dist/file-worker.mjs   the workers' own program (storage/worker-pool.ts finds it beside daemon.mjs)
+ *     dist/log-worker.mjs    the same for log drivers (runtime/logs/log-sinks.ts)
  *
  * The sources run as they are, too; but stripping their types at every start costs half a second and leaves 45 MB of
  * compiler in the daemon's memory (measured: 128 MB idle from the sources, 84 MB from the bundle).
@@ -45,11 +46,13 @@ function place(name: string, text: string | Uint8Array): void {
 }
 
 mkdirSync(folder, { recursive: true });
-const [worker, daemon] = await Promise.all([
+const [fileWorker, logWorker, daemon] = await Promise.all([
   bundle('src/storage/worker/file-worker.ts'),
+  bundle('src/runtime/logs/worker/log-worker.ts'),
   bundle('src/main/gantryd.ts'),
 ]);
-place('file-worker.mjs', worker);
+place('file-worker.mjs', fileWorker);
+place('log-worker.mjs', logWorker);
 place('daemon.mjs', daemon);
 place(
   'gantryd.mjs',

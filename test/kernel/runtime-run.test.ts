@@ -60,11 +60,7 @@ test('output, exit code and log of a container; nothing is left of it', async ()
     { length: records.length },
     (_, index) => `${records.stream(index)} ${JSON.stringify(records.text(index).toString())}`,
   );
-  assert.deepEqual(written.sort(), [
-    'stderr "err\\n"',
-    'stdout "end"',
-    'stdout "out\\n"',
-  ]);
+  assert.deepEqual(written.sort(), ['stderr "err\\n"', 'stdout "end"', 'stdout "out\\n"']);
   assert.equal(fixture.runtime.readExit(id)?.exitCode, 7);
   await fixture.runtime.delete(id);
   await fixture.runtime.delete(id);

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import type { Image } from '../../images/store.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../runtime/defaults.ts';
+import { validateLogConfig } from '../../runtime/logs/log-drivers.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
-import type { EngineContext } from '../context.ts';
+import type { EngineContext, EngineSettings } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
@@ -84,10 +85,7 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
   return {
     ...asked,
     shmSizeBytes: asked.shmSizeBytes || settings.defaultShmSizeBytes,
-    logConfig:
-      asked.logConfig.type === ''
-        ? { type: settings.logDriver, config: { ...settings.logOptions, ...asked.logConfig.config } }
-        : asked.logConfig,
+    logConfig: settleLogConfig(settings, asked.logConfig),
     ipcMode: asked.ipcMode || 'private',
     runtime: asked.runtime || context.runtime.info.name,
     cgroupnsMode: asked.cgroupnsMode || (context.runtime.info.cgroupVersion === 2 ? 'private' : 'host'),
@@ -100,6 +98,17 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
       (asked.privileged ? undefined : [...defaultMaskedPaths, ...context.runtime.host.throttlePaths]),
     readonlyPaths: asked.readonlyPaths ?? (asked.privileged ? undefined : [...defaultReadonlyPaths]),
   };
+}
+
+/** The daemon's options hold for its own driver, and those about what is kept for reading for all. */
+function settleLogConfig(settings: EngineSettings, asked: HostConfig['logConfig']): HostConfig['logConfig'] {
+  const type = asked.type || settings.logDriver;
+  const defaults = Object.entries(settings.logOptions).filter(
+    ([name]) => type === settings.logDriver || name.startsWith('cache-'),
+  );
+  const config = { ...Object.fromEntries(defaults), ...asked.config };
+  validateLogConfig(type, config);
+  return { type, config };
 }
 
 /** Names of networks and containers become what stays true when they are renamed, where Docker does so. */

@@ -12,7 +12,9 @@ import { rootOwner } from './user-namespace.ts';
  *     <data-root>/containers/<id>/
  *       hosts, hostname, resolv.conf     written at every start, bind-mounted over the files in /etc
  *       shm/                             mount point of /dev/shm when others may share it
- *       log, log.1, log.2.gz ...         captured output, newest first; written by the monitor
+ *       log, log.000001.gz ...           captured output (runtime/logs/log-segments.ts); written by the monitor
+ *       <id>-json.log, .1, .2.gz ...     the same as Docker's json-file writes it, if the log driver is that
+ *       log-position                     up to where the sink of the log driver has delivered it
  */
 export function containerDirectory(context: Pick<EngineContext, 'storage'>, id: string): string {
   return join(containersRoot(context), id);
@@ -23,6 +25,8 @@ export interface ContainerFiles {
   hostname: string;
   resolvConf: string;
   log: string;
+  jsonLog: string;
+  logPosition: string;
   sharedMemory: string;
 }
 
@@ -33,6 +37,8 @@ export function containerFiles(context: Pick<EngineContext, 'storage'>, id: stri
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),
     log: join(directory, 'log'),
+    jsonLog: join(directory, `${id}-json.log`),
+    logPosition: join(directory, 'log-position'),
     sharedMemory: join(directory, 'shm'),
   };
 }

@@ -2,6 +2,7 @@ import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
+import { endLog } from './log-follow.ts';
 import { releaseContainer } from './release.ts';
 import { removeStopped } from './remove.ts';
 import { restartDelayMs } from './restart-policy.ts';
@@ -26,6 +27,7 @@ export async function handleExit(context: EngineContext, id: string, exit: Conta
     context.health.stop(id);
     if (exit.oomKilled) publishContainerEvent(context, record, 'oom');
     await releaseContainer(context, record);
+    await endLog(context, record);
     await settleExit(context, record, exit);
   });
 }

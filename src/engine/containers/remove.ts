@@ -5,6 +5,7 @@ import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerDirectory } from './directory.ts';
+import { forgetLog } from './log-follow.ts';
 import { isUp, terminate } from './stop.ts';
 
 export interface RemoveOptions {
@@ -66,6 +67,7 @@ export async function removeStopped(
   context.execs.forgetContainer(id);
   try {
     await context.storage.snapshots.remove(id);
+    await forgetLog(context, record);
     await rm(containerDirectory(context, id), { recursive: true, force: true });
     if (options.volumes) await removeAnonymousVolumes(context, record);
   } catch (error) {

@@ -9,6 +9,7 @@ import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerFiles } from './directory.ts';
 import { linkEnvironmentOf } from './link-environment.ts';
+import { followLog, requireUsableLogging } from './log-follow.ts';
 import {
   allocateEndpoints,
   connectNetworks,
@@ -70,6 +71,7 @@ export async function startLocked(context: EngineContext, record: ContainerRecor
 
 async function createProcess(context: EngineContext, record: ContainerRecord, undo: Undo): Promise<number> {
   const { id } = record;
+  requireUsableLogging(record);
   context.runtime.anticipateStart();
   const endpoints = hasOwnNetwork(record) ? allocateEndpoints(context, record) : [];
   undo.push('the network', () => context.network.release(id));
@@ -102,6 +104,7 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
   });
   root.releaseViews();
   if (hasOwnNetwork(record)) connectNetworks(context, record, endpoints, pid);
+  followLog(context, record, true);
   return pid;
 }
 

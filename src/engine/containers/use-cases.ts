@@ -7,6 +7,7 @@ import { publishContainerEvent } from './attributes.ts';
 import { commitContainer } from './commit.ts';
 import { createContainer } from './create.ts';
 import { containerSize, inspectContainer } from './inspect.ts';
+import { logDetailsOf } from './log-follow.ts';
 import { readLogs } from './logs.ts';
 import { pruneContainers } from './prune.ts';
 import { removeContainer } from './remove.ts';
@@ -47,6 +48,7 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     attach: (ref, options) => attachContainer(context, ref, options),
     resize: (ref, size) => resizeContainer(context, ref, size),
     logs: (ref, options, signal) => readLogs(context, ref, options, signal),
+    logDetails: ref => logDetailsOf(context.containers.get(ref)),
     top: (ref, psArguments) => topContainer(context, ref, psArguments),
     stats: ref => readStats(context, ref),
     changes: ref => context.storage.snapshots.changes(context.containers.get(ref).id),

@@ -2,14 +2,9 @@ import { availableParallelism, cpus as osCpus } from 'node:os';
 import { knownCapabilities, normalizeCapabilities } from '../../runtime/capabilities.ts';
 import { EngineError, within } from '../../stdx/errors.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
-import { parseLogLimits } from './log-limits.ts';
 import { parseSignalOption } from './signals.ts';
 
 const smallestMemoryBytes = 6 * 1024 * 1024;
-
-/** Log drivers that exist here; all others are refused by name. */
-const logDrivers = ['local', 'none'];
-const foreignLogDrivers = 'awslogs fluentd gcplogs gelf journald json-file splunk syslog'.split(' ');
 
 /**
  * Checks what the caller wants to run, before the image's configuration is put under it.
@@ -57,7 +52,6 @@ export function validateHostConfig(hostConfig: HostConfig, config: ContainerConf
       `Invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`,
     );
   }
-  validateLogConfig(hostConfig.logConfig);
   if (hostConfig.usernsMode !== '' && hostConfig.usernsMode !== 'host') {
     throw new EngineError('invalid', `invalid user namespace mode: ${hostConfig.usernsMode}`);
   }
@@ -84,21 +78,6 @@ function validateCapabilities({ capAdd, capDrop }: HostConfig): void {
       throw within(`invalid ${field}`, error);
     }
   }
-}
-
-function validateLogConfig({ type: driver, config }: HostConfig['logConfig']): void {
-  if (driver === 'none') return;
-  if (driver === '' || logDrivers.includes(driver)) {
-    parseLogLimits(config);
-    return;
-  }
-  if (foreignLogDrivers.includes(driver)) {
-    throw new EngineError(
-      'notImplemented',
-      `log driver "${driver}" is not supported yet: use one of ${logDrivers.join(', ')}`,
-    );
-  }
-  throw new EngineError('invalid', `error looking up logging plugin ${driver}: plugin "${driver}" not found`);
 }
 
 /** A list like `0-2,7`. Which of the processors exist is known here; memory nodes are the kernel's affair. */

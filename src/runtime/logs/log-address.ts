@@ -8,7 +8,10 @@ export interface TransportAddress {
 }
 
 /** @returns undefined when it is not of the form */
-export function parseTransportAddress(text: string, schemes: readonly string[]): TransportAddress | undefined {
+export function parseTransportAddress(
+  text: string,
+  schemes: readonly string[],
+): TransportAddress | undefined {
   const scheme = schemes.find(candidate => text.startsWith(`${candidate}://`));
   if (scheme === undefined) return undefined;
   const rest = text.slice(scheme.length + 3);

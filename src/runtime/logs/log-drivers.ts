@@ -74,13 +74,24 @@ const sinkDrivers: Readonly<Record<string, SinkDriver>> = {
       return () => new FluentdSink(config);
     },
     policy: options => ({
-      retryMs: options['fluentd-retry-wait'] ? parseGoDuration(options['fluentd-retry-wait']) / 1e6 : undefined,
+      retryMs: options['fluentd-retry-wait']
+        ? parseGoDuration(options['fluentd-retry-wait']) / 1e6
+        : undefined,
       mostRetries: options['fluentd-max-retries'] ? Number(options['fluentd-max-retries']) : undefined,
-      mostBehindBytes: options['fluentd-buffer-limit'] ? parseByteSize(options['fluentd-buffer-limit']) : undefined,
+      mostBehindBytes: options['fluentd-buffer-limit']
+        ? parseByteSize(options['fluentd-buffer-limit'])
+        : undefined,
     }),
   },
   gcplogs: {
-    options: ['gcp-log-cmd', 'gcp-meta-id', 'gcp-meta-name', 'gcp-meta-zone', 'gcp-project', ...attributeOptions],
+    options: [
+      'gcp-log-cmd',
+      'gcp-meta-id',
+      'gcp-meta-name',
+      'gcp-meta-zone',
+      'gcp-project',
+      ...attributeOptions,
+    ],
     unknown: option => `"${option}" is not a valid option for the gcplogs driver`,
     prepare(source, options) {
       const config = parseGcpLogsConfig(source, options, process.env);
@@ -100,7 +111,9 @@ const sinkDrivers: Readonly<Record<string, SinkDriver>> = {
       return () => (config.kind === 'udp' ? new GelfUdpSink(config) : new GelfTcpSink(config));
     },
     policy: options => ({
-      retryMs: options['gelf-tcp-reconnect-delay'] ? Number(options['gelf-tcp-reconnect-delay']) * 1000 : undefined,
+      retryMs: options['gelf-tcp-reconnect-delay']
+        ? Number(options['gelf-tcp-reconnect-delay']) * 1000
+        : undefined,
       mostRetries: options['gelf-tcp-max-reconnect'] ? Number(options['gelf-tcp-max-reconnect']) : undefined,
     }),
   },
@@ -166,7 +179,8 @@ export function validateLogConfig(driver: string, options: LogOptions): void {
   validateDelivery(options);
   const knownOptions = sink?.options ?? localOptions;
   for (const option of Object.keys(options)) {
-    if (knownOptions.includes(option) || deliveryOptions.includes(option) || cacheOptions.includes(option)) continue;
+    if (knownOptions.includes(option) || deliveryOptions.includes(option) || cacheOptions.includes(option))
+      continue;
     throw invalidOption(sink?.unknown(option, driver) ?? `unknown log opt '${option}' for log driver local`);
   }
   sink?.validate?.(options);
@@ -256,11 +270,13 @@ function parseLimits(option: (name: string) => string | undefined): CaptureLimit
   const [size, files, compress] = [option('max-size'), option('max-file'), option('compress')];
   const limits = { ...usualLimits };
   if (size !== undefined) {
-    limits.maxSizeBytes = attempt(`invalid value for max-size: ${size}`, () => parseByteSize(size)) || usualLimits.maxSizeBytes;
+    limits.maxSizeBytes =
+      attempt(`invalid value for max-size: ${size}`, () => parseByteSize(size)) || usualLimits.maxSizeBytes;
   }
   if (files !== undefined) {
     limits.maxFiles = attempt(`invalid value for max-file: ${files}`, () => parseInteger(files));
-    if (limits.maxFiles < 0) throw invalidOption(`invalid value for max-file: ${files}: must be a positive number`);
+    if (limits.maxFiles < 0)
+      throw invalidOption(`invalid value for max-file: ${files}: must be a positive number`);
   }
   if (compress !== undefined) {
     limits.compress = attempt('error reading compress log option', () =>

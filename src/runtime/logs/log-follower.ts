@@ -86,7 +86,8 @@ export class LogFollower {
       if (number > wanted) this.#skipTo(number);
       const { offset } = this.#position;
       if (segment === undefined) this.#source = await this.#openCurrent(number, offset);
-      else if (segment.plain !== undefined) this.#source = await openPlain(segment.plain, offset, this.#chunkBytes);
+      else if (segment.plain !== undefined)
+        this.#source = await openPlain(segment.plain, offset, this.#chunkBytes);
       else this.#source = await openCompressed(segment.compressed!, offset, this.#chunkBytes);
       // If not, it was rotated, compressed or removed just now: look again.
       if (this.#source !== undefined) return true;
@@ -124,7 +125,11 @@ interface SegmentSource {
   close(): Promise<void>;
 }
 
-async function openPlain(path: string, offset: number, sizeBytes: number): Promise<SegmentSource | undefined> {
+async function openPlain(
+  path: string,
+  offset: number,
+  sizeBytes: number,
+): Promise<SegmentSource | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -151,6 +156,9 @@ async function openCompressed(
   offset: number,
   sizeBytes: number,
 ): Promise<SegmentSource | undefined> {
+  // Emptied, as only its number is needed any more.
+  if (fileAt(path)?.sizeBytes === 0)
+    return { inode: undefined, read: async () => undefined, close: async () => {} };
   const file = createReadStream(path, { highWaterMark: sizeBytes });
   try {
     await new Promise((resolve, reject) => file.once('open', resolve).once('error', reject));

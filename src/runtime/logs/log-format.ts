@@ -72,7 +72,7 @@ export class LogRecords {
 
   /** As written: RFC 3339 with the host's offset. */
   timeText(index: number): string {
-    return this.data.latin1Slice(this.start(index), this.textStart(index) - betweenBytes);
+    return this.data.toString('latin1', this.start(index), this.textStart(index) - betweenBytes);
   }
 
   /** Nanoseconds since the epoch. */
@@ -107,7 +107,8 @@ export function parseLogRecords(data: Buffer): { records: LogRecords; sizeBytes:
   let count = 0;
   let start = 0;
   for (let end = data.indexOf(newline); end !== -1; end = data.indexOf(newline, start)) {
-    const timeEnd = data[start + usualTimeBytes] === space ? start + usualTimeBytes : data.indexOf(space, start);
+    const timeEnd =
+      data[start + usualTimeBytes] === space ? start + usualTimeBytes : data.indexOf(space, start);
     const textStart = timeEnd + betweenBytes;
     if (timeEnd - start >= 20 - betweenBytes && textStart <= end) {
       const full = data[timeEnd + 8] === fullTag;

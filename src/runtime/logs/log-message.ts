@@ -73,7 +73,9 @@ export class LineAssembler {
     held.add(text);
     while (held.sizeBytes > this.#lineBytes || (held.sizeBytes === this.#lineBytes && !endsLine)) {
       const line = held.take(this.#lineBytes);
-      into.push(this.#message(stream, line, this.#partOf(held, false), end, held.sizeBytes === 0 && !endsLine));
+      into.push(
+        this.#message(stream, line, this.#partOf(held, false), end, held.sizeBytes === 0 && !endsLine),
+      );
     }
     if (!endsLine) return;
     const line = held.take(held.sizeBytes);
@@ -175,6 +177,8 @@ export function utcTime(message: LogMessage): string {
   }
   const ns = timeNsOf(message);
   const seconds = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  const fraction = String(ns % 1_000_000_000n).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String(ns % 1_000_000_000n)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   return `${seconds}${fraction === '' ? '' : `.${fraction}`}Z`;
 }

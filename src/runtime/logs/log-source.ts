@@ -62,7 +62,8 @@ export function parseExpression(expression: string): RegExp {
   try {
     return new RegExp(expression);
   } catch {
-    const open = (expression.match(/(?<!\\)\(/g) ?? []).length - (expression.match(/(?<!\\)\)/g) ?? []).length;
+    const open =
+      (expression.match(/(?<!\\)\(/g) ?? []).length - (expression.match(/(?<!\\)\)/g) ?? []).length;
     const reason = open > 0 ? 'missing closing )' : open < 0 ? 'unexpected )' : 'invalid expression';
     throw new EngineError('invalid', `error parsing regexp: ${reason}: \`${expression}\``);
   }

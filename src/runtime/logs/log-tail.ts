@@ -39,7 +39,8 @@ interface Tail {
 async function tailOf(segment: LogSegment, lines: number): Promise<Tail> {
   try {
     if (segment.plain !== undefined) return await tailOfPlain(segment.plain, lines);
-    const text = await promisify(gunzip)(await readFile(segment.compressed!));
+    const packed = await readFile(segment.compressed!);
+    const text = packed.length === 0 ? packed : await promisify(gunzip)(packed);
     const { records, sizeBytes } = parseLogRecords(text);
     const first = indexOfTail(records, lines);
     if (first === undefined) return { offset: undefined, lines: countLines(records) };

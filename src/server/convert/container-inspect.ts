@@ -23,7 +23,8 @@ export function inspectToWire(inspection: ContainerInspection, version: string):
     ResolvConfPath: paths.resolvConf,
     HostnamePath: paths.hostname,
     HostsPath: paths.hosts,
-    LogPath: paths.log,
+    // What is captured is nobody's to read: its name and form may change.
+    LogPath: record.hostConfig.logConfig.type === 'json-file' ? paths.jsonLog : '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
     Driver: record.driver,

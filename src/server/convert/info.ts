@@ -69,7 +69,7 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
       Volume: ['local'],
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
-      Log: ['local', 'none'],
+      Log: [...info.logDrivers],
     },
     MemoryLimit: limits.memory,
     SwapLimit: limits.swap,

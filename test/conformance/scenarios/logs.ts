@@ -1,12 +1,64 @@
-import type { Difference, Scenario } from '../scenario.ts';
+import type { Scenario } from '../scenario.ts';
 
 const numbered =
   "docker run --name $N busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; sleep 0.3; echo error >&2' >/dev/null 2>&1";
 
-const noJsonFile: Difference = {
-  reason: 'Gantry has the drivers local and none, and refuses the others by name',
-  stderr: /log driver "json-file" is not supported yet: use one of local, none/,
-};
+const refusedAtCreation = [
+  '--log-driver json-file --log-opt nosuchoption=1',
+  '--log-driver json-file --log-opt mode=x',
+  '--log-driver json-file --log-opt max-buffer-size=1m',
+  '--log-driver json-file --log-opt mode=non-blocking --log-opt max-buffer-size=x',
+  '--log-driver syslog --log-opt syslog-address=udp://127.0.0.1:1 --log-opt cache-disabled=maybe',
+  '--log-driver syslog --log-opt nosuch=1',
+  '--log-driver syslog --log-opt syslog-address=foo',
+  '--log-driver syslog --log-opt syslog-address=unix:///nope',
+  '--log-driver syslog --log-opt syslog-facility=foo',
+  '--log-driver syslog --log-opt syslog-format=foo',
+  '--log-driver journald --log-opt nosuch=1',
+  '--log-driver fluentd --log-opt nosuch=1',
+  '--log-driver fluentd --log-opt fluentd-address=foo://x',
+  '--log-driver fluentd --log-opt fluentd-address=tcp://x:y',
+  '--log-driver fluentd --log-opt fluentd-async=x',
+  '--log-driver fluentd --log-opt fluentd-buffer-limit=x',
+  '--log-driver fluentd --log-opt fluentd-retry-wait=x',
+  '--log-driver fluentd --log-opt fluentd-max-retries=x',
+  '--log-driver fluentd --log-opt fluentd-sub-second-precision=x',
+  '--log-driver gelf',
+  '--log-driver gelf --log-opt gelf-address=foo',
+  '--log-driver gelf --log-opt gelf-address=unix:///x',
+  '--log-driver gelf --log-opt gelf-address=udp://x',
+  '--log-driver gelf --log-opt gelf-address=udp://127.0.0.1:5 --log-opt nosuch=1',
+  '--log-driver gelf --log-opt gelf-address=tcp://127.0.0.1:5 --log-opt gelf-compression-type=gzip',
+  '--log-driver gelf --log-opt gelf-address=udp://127.0.0.1:5 --log-opt gelf-compression-type=foo',
+  '--log-driver gelf --log-opt gelf-address=udp://127.0.0.1:5 --log-opt gelf-compression-level=99',
+  '--log-driver gelf --log-opt gelf-address=udp://127.0.0.1:5 --log-opt gelf-tcp-max-reconnect=1',
+  '--log-driver gelf --log-opt gelf-address=tcp://127.0.0.1:5 --log-opt gelf-tcp-max-reconnect=-1',
+  '--log-driver awslogs',
+  '--log-driver awslogs --log-opt awslogs-group=g --log-opt nosuch=1',
+  '--log-driver awslogs --log-opt awslogs-group=g --log-opt awslogs-create-group=x',
+  '--log-driver awslogs --log-opt awslogs-group=g --log-opt awslogs-datetime-format=%Y --log-opt awslogs-multiline-pattern=x',
+  '--log-driver awslogs --log-opt awslogs-group=g --log-opt awslogs-force-flush-interval-seconds=x',
+  '--log-driver gcplogs --log-opt nosuch=1',
+  '--log-driver none --log-opt x=1',
+  '--log-driver local --log-opt x=1',
+  '--log-driver local --log-opt labels=x',
+];
+
+const refusedAtStart = [
+  '--log-driver json-file --log-opt max-size=bogus',
+  '--log-driver json-file --log-opt max-file=x',
+  '--log-driver json-file --log-opt max-file=0 --log-opt max-size=1m',
+  '--log-driver json-file --log-opt compress=x --log-opt max-size=1m',
+  '--log-driver json-file --log-opt compress=true',
+  "--log-driver json-file --log-opt tag='{{.Nope}}'",
+  "--log-driver json-file --log-opt tag='{{'",
+  "--log-driver json-file --log-opt labels-regex='('",
+  '--log-driver gcplogs',
+  '--log-driver local --log-opt max-size=x',
+  '--log-driver local --log-opt max-file=0',
+  '--log-driver local --log-opt compress=x',
+  '--log-driver local --log-opt max-file=1',
+];
 
 export const logsScenarios: readonly Scenario[] = [
   {
@@ -108,29 +160,85 @@ export const logsScenarios: readonly Scenario[] = [
     ],
   },
   {
-    name: 'logs: drivers and their options',
+    name: 'logs: json-file, byte for byte',
     steps: [
       {
-        run: 'docker run --name $N --log-driver json-file --log-opt max-size=10k --log-opt max-file=2 busybox echo kept; docker logs $N',
-        differs: noJsonFile,
+        run: "docker run --name $N -l team=core -l x.y=1 -e COLOUR=red -e SIZE=big --log-driver json-file --log-opt labels=team --log-opt labels-regex=^x --log-opt env=COLOUR --log-opt env-regex=IZ --log-opt tag='{{.ImageName}}/{{.Name}}' busybox sh -c 'printf \"tab\\there<&>\\\"q\\\\ \\001\\177\\342\\200\\250 \\377x\\303\\251\\r\\n\"; echo; sleep 1; echo err >&2; sleep 1; printf tail' >/dev/null 2>&1",
+        setup: true,
       },
-      'docker create --log-driver nosuchdriver busybox',
-      {
-        run: 'docker run --rm --log-driver json-file --log-opt nosuchoption=1 busybox true',
-        differs: noJsonFile,
-      },
-      {
-        run: 'docker run --rm --log-driver json-file --log-opt max-size=bogus busybox true',
-        differs: noJsonFile,
-      },
+      'sed \'s/"time":"[^"]*"/"time":"T"/\' $(docker inspect -f \'{{.LogPath}}\' $N) | od -c',
+      'docker logs --details $N 2>/dev/null',
+      "docker inspect -f '{{json .HostConfig.LogConfig}}' $N",
+      "basename $(docker inspect -f '{{.LogPath}}' $N) | sed 's/^[0-9a-f]*/ID/'",
+      "stat -c '%a %U' $(docker inspect -f '{{.LogPath}}' $N)",
     ],
   },
   {
-    name: 'logs: options of the local driver',
+    name: 'logs: json-file with long lines',
     steps: [
-      'docker run --rm --log-driver local --log-opt nosuch=1 busybox true',
-      'docker run --rm --log-driver local --log-opt max-size=bogus busybox true',
-      'docker run --name $N --log-driver local --log-opt max-size=1m --log-opt max-file=2 busybox echo kept; docker logs $N',
+      {
+        run: 'docker run --name $N --log-driver json-file busybox sh -c \'head -c 40000 /dev/zero | tr "\\000" x; echo; echo next\' >/dev/null',
+        setup: true,
+      },
+      'sed \'s/"time":"[^"]*"/"time":"T"/\' $(docker inspect -f \'{{.LogPath}}\' $N) | awk \'{print length($0), substr($0, length($0) - 40)}\'',
+    ],
+  },
+  {
+    name: 'logs: json-file is rotated',
+    steps: [
+      {
+        run: "docker run --name $N --log-driver json-file --log-opt max-size=2k --log-opt max-file=3 busybox sh -c 'for i in $(seq 100 250); do echo line $i; done' >/dev/null",
+        setup: true,
+      },
+      'cd $(dirname $(docker inspect -f "{{.LogPath}}" $N)); ls | grep json.log | sed "s/^[0-9a-f]*/ID/"; cat *-json.log | grep -c . >/dev/null && echo has lines; cat *-json.log.2 *-json.log.1 *-json.log | grep -o "line [0-9]*" | tail -n 1',
+      {
+        run: "docker run --name $N-z --log-driver json-file --log-opt max-size=2k --log-opt max-file=3 --log-opt compress=true busybox sh -c 'for i in $(seq 100 250); do echo line $i; done' >/dev/null",
+        setup: true,
+      },
+      'docker logs $N-z | tail -n 1',
+    ],
+  },
+  {
+    name: 'logs: LogPath is that of json-file alone',
+    steps: [
+      'docker create --name $N --log-driver local busybox >/dev/null; docker inspect -f "[{{.LogPath}}]" $N',
+      'docker create --name $N-2 --log-driver syslog --log-opt syslog-address=udp://127.0.0.1:9 busybox >/dev/null; docker inspect -f "[{{.LogPath}}] {{json .HostConfig.LogConfig}}" $N-2',
+    ],
+  },
+  {
+    name: 'logs: are kept for reading beside a driver that cannot be read',
+    steps: [
+      'docker run --name $N --log-driver syslog --log-opt syslog-address=udp://127.0.0.1:9 busybox echo kept; docker logs $N',
+      'docker run --name $N-2 --log-driver syslog --log-opt syslog-address=udp://127.0.0.1:9 --log-opt cache-disabled=true busybox echo gone; docker logs $N-2',
+    ],
+  },
+  {
+    name: 'logs: options refused at creation',
+    steps: refusedAtCreation.map(options => `docker create ${options} busybox`),
+  },
+  {
+    name: 'logs: options refused at the start',
+    steps: refusedAtStart.map(options => `docker run --rm ${options} busybox true`),
+  },
+  {
+    name: 'logs: what a failed start leaves',
+    steps: [
+      'docker run --name $N --log-driver json-file --log-opt max-size=bogus busybox true',
+      "docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}' $N",
+    ],
+  },
+  {
+    name: 'logs: a driver that does not exist, and one that is not supported',
+    steps: [
+      'docker create --log-driver nosuchdriver busybox',
+      {
+        run: 'docker create --log-driver splunk busybox',
+        differs: {
+          reason: 'Gantry has no splunk driver and says so',
+          code: 1,
+          stderr: /log driver "splunk" is not supported: use one of awslogs, .*syslog/,
+        },
+      },
     ],
   },
   {

@@ -17,7 +17,11 @@ export interface AwsRequest {
 }
 
 /** @returns the headers with those that the signature needs */
-export function signAwsRequest(request: AwsRequest, credentials: AwsCredentials, now: Date): Record<string, string> {
+export function signAwsRequest(
+  request: AwsRequest,
+  credentials: AwsCredentials,
+  now: Date,
+): Record<string, string> {
   const { url, region, service, body } = request;
   const time = now.toISOString().replace(/[-:]|\.\d+/g, '');
   const headers: Record<string, string> = { ...request.headers, host: url.host, 'x-amz-date': time };

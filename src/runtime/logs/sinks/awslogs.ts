@@ -36,7 +36,10 @@ export function validateAwsLogsOptions(options: LogOptions): void {
     throw invalidOption(`must specify a positive integer for log opt '${name}': ${options[name]}`);
   }
   if (!options['awslogs-group']) throw invalidOption("must specify a value for log opt 'awslogs-group'");
-  if (options['awslogs-datetime-format'] !== undefined && options['awslogs-multiline-pattern'] !== undefined) {
+  if (
+    options['awslogs-datetime-format'] !== undefined &&
+    options['awslogs-multiline-pattern'] !== undefined
+  ) {
     throw invalidOption(
       "you cannot configure log opt 'awslogs-datetime-format' and 'awslogs-multiline-pattern' at the same time",
     );
@@ -56,7 +59,8 @@ export function parseAwsLogsConfig(
       'Cannot get region for awslogs driver: give awslogs-region, or AWS_REGION in the environment of the daemon',
     );
   }
-  const credentialsMissing = env['AWS_ACCESS_KEY_ID'] === undefined || env['AWS_SECRET_ACCESS_KEY'] === undefined;
+  const credentialsMissing =
+    env['AWS_ACCESS_KEY_ID'] === undefined || env['AWS_SECRET_ACCESS_KEY'] === undefined;
   if (credentialsMissing) {
     throw new EngineError(
       'invalid',
@@ -83,7 +87,9 @@ function eventStartOf(options: LogOptions): string | undefined {
   try {
     return parseExpression(pattern).source;
   } catch (error) {
-    throw invalidOption(`awslogs could not parse multiline pattern key "${pattern}": ${(error as Error).message}`);
+    throw invalidOption(
+      `awslogs could not parse multiline pattern key "${pattern}": ${(error as Error).message}`,
+    );
   }
 }
 

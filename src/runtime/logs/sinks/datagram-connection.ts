@@ -24,7 +24,8 @@ export class UdpConnection implements DatagramConnection {
   }
 
   async send(datagrams: readonly Buffer[]): Promise<number> {
-    const { socket, address } = (this.#open ??= await openUdp(this.#host));
+    this.#open ??= await openUdp(this.#host);
+    const { socket, address } = this.#open;
     for (const [index, datagram] of datagrams.entries()) {
       try {
         await new Promise<void>((resolve, reject) => {

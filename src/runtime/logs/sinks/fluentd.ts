@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { goDurationOf, parseGoDuration } from '../../../stdx/go-duration.ts';
 import { EngineError } from '../../../stdx/errors.ts';
+import { goDurationOf, parseGoDuration } from '../../../stdx/go-duration.ts';
 import { parseTransportAddress } from '../log-address.ts';
 import { type LogMessage, timeNsOf } from '../log-message.ts';
 import { booleanOption, invalidOption, parseInteger, sizeOption } from '../log-option-values.ts';
@@ -32,7 +32,9 @@ export function validateFluentdOptions(options: LogOptions): void {
   booleanOption(options, 'fluentd-sub-second-precision', false);
   sizeOption(options, 'fluentd-buffer-limit', 0);
   if (options['fluentd-async'] !== undefined && options['fluentd-async-connect'] !== undefined) {
-    throw invalidOption('conflicting options: cannot specify both \'fluentd-async\' and \'fluentd-async-connect\'');
+    throw invalidOption(
+      "conflicting options: cannot specify both 'fluentd-async' and 'fluentd-async-connect'",
+    );
   }
   for (const name of ['fluentd-retry-wait', 'fluentd-async-reconnect-interval'] as const) {
     if (options[name]) parseGoDuration(options[name]);
@@ -63,21 +65,34 @@ export function parseFluentdConfig(source: LogSource, options: LogOptions): Flue
 
 function parseAddress(text: string): StreamAddress {
   const wrong = (reason: string) => invalidOption(`invalid fluentd-address ${text}: ${reason}`);
-  const address = parseTransportAddress(text, schemes) ?? parseTransportAddress(`tcp://${text}`, ['tcp'])!;
+  const address = parseTransportAddress(text, schemes);
+  if (address?.scheme === 'unix') return { kind: 'unix', path: address.path };
+  if (address === undefined) {
+    const [host = '', ...rest] = text.split(':');
+    const port = rest.join(':');
+    if (rest.length > 0 && !/^\d+$/.test(port)) {
+      throw wrong(`strconv.Atoi: parsing "${port}": invalid syntax`);
+    }
+    return { kind: 'tcp', host: host || defaultHost, port: Number(port || defaultPort) };
+  }
   const { scheme, host, port, path } = address;
-  if (scheme === 'unix') return { kind: 'unix', path };
   if (port !== undefined && !/^\d*$/.test(port)) {
-    // Without a scheme it is taken for HOST:PORT.
-    if (text.startsWith(`${scheme}://`)) throw wrong(`parse "${text}": invalid port ":${port}" after host`);
-    throw wrong(`strconv.Atoi: parsing "${text.slice(host.length + 1)}": invalid syntax`);
+    throw wrong(`parse "${text}": invalid port ":${port}" after host`);
   }
   if (path !== '' && path !== '/') throw wrong('should not contain a path element');
-  const place = { host: host || '127.0.0.1', port: Number(port || 24_224) };
+  const place = { host: host || defaultHost, port: Number(port || defaultPort) };
   return scheme === 'tls' ? { kind: 'tls', ...place, tls: {} } : { kind: 'tcp', ...place };
 }
 
+const defaultHost = '127.0.0.1';
+const defaultPort = 24_224;
+
 /** `[tag, time, record, option]`: Forward Protocol v1, Message Mode. */
-export function fluentdMessage(config: FluentdConfig, message: LogMessage, chunk: string | undefined): Buffer {
+export function fluentdMessage(
+  config: FluentdConfig,
+  message: LogMessage,
+  chunk: string | undefined,
+): Buffer {
   const ns = timeNsOf(message);
   const record: Record<string, Packable> = { ...config.record, source: message.stream, log: message.line };
   if (message.partial !== undefined) {

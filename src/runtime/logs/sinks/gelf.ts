@@ -60,7 +60,8 @@ export function parseGelfConfig(source: LogSource, options: LogOptions): GelfCon
 function parseAddress(text: string): Pick<GelfConfig, 'kind' | 'host' | 'port'> {
   if (text === '') throw invalidOption('gelf-address is a required parameter');
   const address = parseTransportAddress(text, schemes);
-  if (address === undefined) throw invalidOption(`gelf-address should be in form proto://address, got ${text}`);
+  if (address === undefined)
+    throw invalidOption(`gelf-address should be in form proto://address, got ${text}`);
   const { scheme, host, port } = address;
   if (scheme !== 'udp' && scheme !== 'tcp') throw invalidOption('gelf: endpoint needs to be TCP or UDP');
   if (port === undefined || !/^\d+$/.test(port)) {
@@ -137,7 +138,8 @@ export class GelfUdpSink implements LogSink {
       if (message.line.length === 0) continue;
       try {
         const datagrams = gelfDatagrams(this.#config, gelfMessage(this.#config, message));
-        for (let sent = 0; sent < datagrams.length; ) sent += await this.#connection.send(datagrams.slice(sent));
+        for (let sent = 0; sent < datagrams.length; )
+          sent += await this.#connection.send(datagrams.slice(sent));
       } catch (error) {
         if (index === 0) throw error;
         return index;

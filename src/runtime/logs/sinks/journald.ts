@@ -49,7 +49,10 @@ export function journalEntry(config: JournaldConfig, message: LogMessage): Buffe
     ...Object.entries(config.fields),
   ];
   if (partial !== undefined) {
-    fields.push(['CONTAINER_PARTIAL_ID', String(partial.id)], ['CONTAINER_PARTIAL_ORDINAL', String(partial.ordinal)]);
+    fields.push(
+      ['CONTAINER_PARTIAL_ID', String(partial.id)],
+      ['CONTAINER_PARTIAL_ORDINAL', String(partial.ordinal)],
+    );
     fields.push(['CONTAINER_PARTIAL_LAST', String(partial.last)]);
     if (!partial.last) fields.push(['CONTAINER_PARTIAL_MESSAGE', 'true']);
   }

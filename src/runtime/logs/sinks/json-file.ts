@@ -63,7 +63,9 @@ export class JsonFileSink implements LogSink {
     const names = Object.keys(config.attributes).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     const attributes = Object.fromEntries(names.map(name => [name, config.attributes[name]]));
     this.#attributes = Buffer.from(
-      names.length === 0 ? '' : `,"attrs":${JSON.stringify(attributes).replace(/[<>&\u2028\u2029]/g, goEscape)}`,
+      names.length === 0
+        ? ''
+        : `,"attrs":${JSON.stringify(attributes).replace(/[<>&\u2028\u2029]/g, goEscape)}`,
     );
     takeBack(path, state);
     this.#fd = openSync(path, 'a', 0o640);
@@ -132,7 +134,8 @@ export class JsonFileSink implements LogSink {
   }
 
   #append(buffer: Buffer, filled: number): void {
-    for (let written = 0; written < filled; ) written += writeSync(this.#fd, buffer, written, filled - written);
+    for (let written = 0; written < filled; )
+      written += writeSync(this.#fd, buffer, written, filled - written);
     this.#sizeBytes += filled;
   }
 

@@ -16,7 +16,12 @@ export function writeEscaped(text: Uint8Array, into: Buffer, at: number): number
     if (length === 0) {
       at += into.write('\\ufffd', at, 'latin1');
       index++;
-    } else if (length === 3 && byte === 0xe2 && text[index + 1] === 0x80 && (text[index + 2]! & 0xfe) === 0xa8) {
+    } else if (
+      length === 3 &&
+      byte === 0xe2 &&
+      text[index + 1] === 0x80 &&
+      (text[index + 2]! & 0xfe) === 0xa8
+    ) {
       at += into.write(text[index + 2] === 0xa8 ? '\\u2028' : '\\u2029', at, 'latin1');
       index += 3;
     } else {

@@ -74,7 +74,7 @@ export class StreamConnection {
     };
     // A receiver that closes its side is gone: what is sent now would be lost.
     socket.on('end', forget).on('close', forget).on('error', forget);
-    socket.on('data', chunk => this.#onData?.(chunk));
+    socket.on('data', (chunk: Buffer) => this.#onData?.(chunk));
     return socket;
   }
 }
@@ -99,7 +99,10 @@ function readIfNamed(path: string | undefined): Buffer | undefined {
   return path === undefined || path === '' ? undefined : readFileSync(path);
 }
 
-function withinPatience(socket: Socket, begin: (done: (error?: Error | null) => void) => void): Promise<void> {
+function withinPatience(
+  socket: Socket,
+  begin: (done: (error?: Error | null) => void) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error?: Error | null) => {
       clearTimeout(timer);
