@@ -55,11 +55,7 @@ function historyLayout({
           : item.Id,
       CreatedAt: () => new Date(item.Created * 1000).toISOString().replace('.000Z', 'Z'),
       CreatedSince: () =>
-        !human
-          ? new Date(item.Created * 1000).toISOString().replace('.000Z', 'Z')
-          : item.Created <= 0
-            ? 'N/A'
-            : `${humanDuration(Date.now() - item.Created * 1000)} ago`,
+        item.Created <= 0 ? 'N/A' : `${humanDuration(Date.now() - item.Created * 1000)} ago`,
       CreatedBy: () => {
         const by = item.CreatedBy.replaceAll('\t', ' ');
         return truncate ? ellipsis(by, 45) : by;

@@ -31,6 +31,7 @@ export async function startContainer(context: EngineContext, ref: string): Promi
     context.edits.requireNone(record);
     context.restarts.forget(record.id);
     record.restartCount = 0;
+    delete record.state.health?.restartDelayMs;
     await startLocked(context, record);
   });
 }
@@ -40,6 +41,7 @@ function requireStartable(record: ContainerRecord, ref: string): void {
     case 'paused':
       throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
     case 'running':
+    case 'restarting':
       throw new EngineError('notModified', `Container ${ref} is already running`);
     case 'removing':
     case 'dead':
@@ -56,6 +58,7 @@ function requireStartable(record: ContainerRecord, ref: string): void {
 export async function startLocked(context: EngineContext, record: ContainerRecord): Promise<void> {
   const undo = new Undo();
   record.manuallyStopped = false;
+  record.restartCancelled = false;
   try {
     const pid = await createProcess(context, record, undo);
     context.attachments.connect(record.id, stdin => context.runtime.attach(record.id, undefined, { stdin }));
@@ -116,7 +119,7 @@ function settleRunning(context: EngineContext, record: ContainerRecord, pid: num
     error: '',
     oomKilled: false,
     startedAtMs: Date.now(),
-    health: undefined,
+    endsToRestart: false,
   });
   context.health.start(record);
   context.containers.save(record);

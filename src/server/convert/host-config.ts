@@ -1,5 +1,10 @@
 import type { HostConfig as WireHostConfig } from '../../api/containers.ts';
-import type { HostConfig, Resources, RestartPolicyName } from '../../engine/containers/config.ts';
+import type {
+  HealthFailureAction,
+  HostConfig,
+  Resources,
+  RestartPolicyName,
+} from '../../engine/containers/config.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { mountFromWire, mountToWire } from './mounts.ts';
 import { portKey } from './ports.ts';
@@ -40,6 +45,7 @@ export function hostConfigFromWire(body: HostConfigBody): HostConfig {
     portBindings: portBindingsFromWire(body.PortBindings ?? {}),
     publishAllPorts: body.PublishAllPorts ?? false,
     restartPolicy: restartPolicyFromWire(body.RestartPolicy ?? {}),
+    healthOnFailure: healthOnFailureFromWire(body.HealthOnFailure),
     autoRemove: body.AutoRemove ?? false,
     volumeDriver: body.VolumeDriver ?? '',
     capAdd: body.CapAdd ?? [],
@@ -78,6 +84,7 @@ export function updateFromWire(body: UpdateBody): Partial<HostConfig> {
   const given = Object.entries(resourcesFromWire(body)).filter(([, value]) => !isZero(value));
   const changes: Partial<HostConfig> = Object.fromEntries(given);
   const { RestartPolicy } = body;
+  if (body.HealthOnFailure) changes.healthOnFailure = healthOnFailureFromWire(body.HealthOnFailure);
   if (RestartPolicy?.Name) changes.restartPolicy = restartPolicyFromWire(RestartPolicy);
   return changes;
 }
@@ -93,6 +100,7 @@ export function hostConfigToWire(config: HostConfig): WireHostConfig {
       Name: config.restartPolicy.name,
       MaximumRetryCount: config.restartPolicy.maximumRetryCount,
     },
+    ...(config.healthOnFailure === undefined ? {} : { HealthOnFailure: config.healthOnFailure }),
     AutoRemove: config.autoRemove,
     VolumeDriver: config.volumeDriver,
     VolumesFrom: orNull(config.volumesFrom),
@@ -233,6 +241,11 @@ function restartPolicyFromWire(policy: {
     throw new EngineError('invalid', `invalid restart policy '${name}'`);
   }
   return { name: name as RestartPolicyName, maximumRetryCount: policy.MaximumRetryCount ?? 0 };
+}
+
+/** Which words there are is the engine's to say. */
+function healthOnFailureFromWire(word: string | undefined): HealthFailureAction | undefined {
+  return (word || undefined) as HealthFailureAction | undefined;
 }
 
 /** @throws EngineError `invalid` for ports that are none */

@@ -14,9 +14,8 @@ ${inspectFormatFlag}
   async run({ session, flags, args }) {
     const client = await session.client();
     const query = { size: flags.on('size') };
-    await inspectAll(session, args, flags.string('format'), async id => ({
-      type: 'container.InspectResponse',
-      json: await perform(client, containerOperations.inspect, { path: { id }, query }),
-    }));
+    await inspectAll(session, args, flags.string('format'), id =>
+      perform(client, containerOperations.inspect, { path: { id }, query }),
+    );
   },
 };

@@ -1,7 +1,6 @@
 import { anyArguments, type Command } from '../../command.ts';
-import { type ContextMetadata, ContextStore } from '../../config/context-store.ts';
-import { dockerTypes } from '../../output/docker-types.ts';
-import { type Inspected, inspectAll, inspectFormatFlag } from '../../output/inspection.ts';
+import { ContextStore } from '../../config/context-store.ts';
+import { inspectAll, inspectFormatFlag } from '../../output/inspection.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [CONTEXT] [CONTEXT...]',
@@ -13,38 +12,26 @@ ${inspectFormatFlag}
   async run({ session, flags, args }) {
     const store = new ContextStore(session.configDirectory);
     const names = args.length > 0 ? args : [session.contextName()];
-    const inspected = ({
-      Metadata,
-      Endpoints,
-      ...rest
-    }: ContextMetadata & Record<string, unknown>): Inspected => ({
-      type: 'context.contextWithTLSListing',
-      own: true,
-      json: {
-        ...rest,
-        Metadata: dockerTypes.decode('command.DockerContext', { ...Metadata, AdditionalFields: {} }),
-        Endpoints: { docker: dockerTypes.decode('docker.EndpointMeta', Endpoints.docker) },
-      },
-    });
     await inspectAll(session, names, flags.string('format'), async name => {
       if (name === 'default') {
-        return inspected({
+        const docker = { Host: session.defaultAddress(), SkipTLSVerify: false };
+        return {
           Name: name,
           Metadata: {},
-          Endpoints: { docker: { Host: session.defaultAddress(), SkipTLSVerify: false } },
+          Endpoints: { docker },
           TLSMaterial: {},
           Storage: { MetadataPath: '<IN MEMORY>', TLSPath: '<IN MEMORY>' },
-        });
+        };
       }
       const tls = store.tls(name);
       const files = (['ca', 'cert', 'key'] as const)
         .filter(kind => tls?.[kind] !== undefined)
         .map(kind => `${kind}.pem`);
-      return inspected({
+      return {
         ...store.get(name),
         TLSMaterial: files.length === 0 ? {} : { docker: files },
         Storage: { MetadataPath: store.metadataPath(name), TLSPath: store.tlsPath(name) },
-      });
+      };
     });
   },
 };
