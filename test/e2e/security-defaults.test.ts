@@ -29,7 +29,7 @@ const denied = (
     { name: 'open_tree', args: [-1, 'x', 0], allowedBy: '--cap-add SYS_ADMIN' },
     { name: 'mount_setattr', args: [-1, 'x', 0, 0, 0], allowedBy: '--cap-add SYS_ADMIN' },
     { name: 'bpf', args: [99, 0, 0], allowedBy: '--cap-add SYS_ADMIN' },
-    { name: 'perf_event_open', args: [0, 0, 0, 0, 0], allowedBy: '--cap-add PERFMON' },
+    { name: 'perf_event_open', args: [0, 0, 0, 0, 0], allowedBy: '--cap-add PERFMON', newer: true },
     { name: 'quotactl', args: [99, 0, 0, 0], allowedBy: '--cap-add SYS_ADMIN' },
     { name: 'fanotify_init', args: [-1, 0], allowedBy: '--cap-add SYS_ADMIN' },
     { name: 'sethostname', args: [0, -1], allowedBy: '--cap-add SYS_ADMIN' },

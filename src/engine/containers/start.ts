@@ -1,4 +1,5 @@
 import type { IdMappings } from '../../oci/id-mappings.ts';
+import { requireSafeDevMount } from '../../runtime/dev-mounts.ts';
 import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
@@ -95,12 +96,15 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     sharedMemory: sharedMemoryOf(context, record),
     userNamespace: userNamespaceOf(context, record, root.mappings),
   });
+  const runtimeName = root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime;
+  const runtime = context.runtime.runtimes.get(runtimeName);
+  if (runtime !== undefined) requireSafeDevMount(input, runtime);
   const spec = planSpec(input, context.runtime.host);
   undo.push('the process', () => context.runtime.delete(id));
   const { pid } = await context.runtime.create({
     id,
     spec,
-    runtimeName: root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime,
+    runtimeName,
     stdin: record.config.openStdin,
     stdinOnce: record.config.stdinOnce,
     logPath: record.hostConfig.logConfig.type === 'none' ? null : files.log,
