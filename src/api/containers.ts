@@ -137,8 +137,6 @@ export interface HostConfig extends Resources {
   NetworkMode: string;
   PortBindings: PortMap | null;
   RestartPolicy: RestartPolicy;
-  /** Gantry's: `none`, `restart`, `stop` or `kill`; absent: none. */
-  HealthOnFailure?: string;
   AutoRemove: boolean;
   VolumeDriver: string;
   VolumesFrom: string[] | null;
@@ -349,8 +347,7 @@ export interface ContainerWaitResponse {
 }
 
 /** `POST /containers/{id}/update` */
-export type ContainerUpdateRequest = Partial<Resources> &
-  Partial<Pick<HostConfig, 'RestartPolicy' | 'HealthOnFailure'>>;
+export type ContainerUpdateRequest = Partial<Resources> & { RestartPolicy?: RestartPolicy };
 
 /** Gantry's own: `POST /gantry/containers/{id}/edit`. What is not mentioned stays as it is. */
 export interface ContainerEditRequest {

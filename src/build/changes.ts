@@ -1,7 +1,7 @@
 import type { ImageRunConfig } from '../oci/image.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { type ConfigInstruction, configure, workingDirectory } from './configure.ts';
-import { parseSingleInstruction } from './dockerfile/parse.ts';
+import { parseChange } from './dockerfile/parse.ts';
 import { type BuildState, scratchState } from './state.ts';
 
 const allowed = new Set([
@@ -29,7 +29,7 @@ export function applyChanges(config: ImageRunConfig, changes: readonly string[])
   };
   for (const change of changes) {
     requireAllowed(change);
-    const instruction = parseSingleInstruction(change, 'change');
+    const instruction = parseChange(change);
     const { kind } = instruction;
     if (kind === 'WORKDIR') {
       const path = workingDirectory(state, (instruction as { path: string }).path, '\\');

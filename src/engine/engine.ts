@@ -56,6 +56,8 @@ export interface ContainerUseCases {
   wait(ref: string, condition: WaitCondition, signal?: AbortSignal): Promise<WaitResult>;
   get(ref: string): ContainerRecord;
   list(): ContainerRecord[];
+  /** The names that links give to other containers, by id: `/web/database`. */
+  namesByLinks(): ReadonlyMap<string, string[]>;
   inspect(ref: string, options?: { size?: boolean }): Promise<ContainerInspection>;
   size(id: string): Promise<{ rwBytes: number; rootBytes: number }>;
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
@@ -97,6 +99,8 @@ export interface ContainerInspection {
   ports: Record<string, { hostIp: string; hostPort: string }[] | null>;
   sandboxId: string;
   sandboxKey: string;
+  /** `/db:/web/database` */
+  links: string[];
 }
 
 export interface EndpointView {
@@ -207,6 +211,7 @@ export interface ExecUseCases {
 
 /** Raw counters; server/convert turns two of them into Docker's stats JSON. */
 export interface ContainerStatsSample {
+  cgroupVersion: 1 | 2;
   readMs: number;
   id: string;
   name: string;

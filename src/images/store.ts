@@ -12,6 +12,7 @@ import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import type { Layer } from '../storage/layers.ts';
 import type { Storage } from '../storage/storage.ts';
+import { isBuiltOn } from './descent.ts';
 import { type HistoryItem, planHistory } from './history.ts';
 import { Leases } from './leases.ts';
 import { type ContainerUse, planRemoval, type RemovalView, type RemoveResult } from './remove.ts';
@@ -101,6 +102,11 @@ export class ImageStore {
 
   childrenOf(id: Digest): Digest[] {
     return this.tables.childrenOf(id);
+  }
+
+  /** All images built on it, wherever that was done. */
+  descendantsOf(base: Image): Image[] {
+    return this.list().filter(image => image.id !== base.id && isBuiltOn(image.config, base.config));
   }
 
   /** The exact bytes whose digest is the id. */

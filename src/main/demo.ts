@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
+import { removeRecursively } from '../stdx/remove-recursively.ts';
 
 /**
  * `gantry demo`: the main job, done before your eyes with the commands you would type. A daemon of its own, with
@@ -223,7 +224,7 @@ async function cleanUp(): Promise<void> {
     daemon.kill('SIGUSR2');
     await ended;
   }
-  rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  removeRecursively(root);
   console.log('  nothing is left behind');
 }
 

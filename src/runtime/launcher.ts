@@ -6,6 +6,7 @@ import type { ContainerState } from './container-state.ts';
 import { type MonitorAnswer, type MonitorOptions, startMonitor } from './monitor.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { Programs, RuntimeInfo } from './probe.ts';
+import { lastMessage } from './start-error.ts';
 
 /** Runs the programs: a monitor per container and exec, and the OCI runtimes where they are needed by themselves. */
 export class Launcher {
@@ -62,7 +63,8 @@ export class Launcher {
   async command(state: ContainerState, args: string[]): Promise<void> {
     const runtime = this.runtimeNamed(state.runtimeName);
     const { exitCode, output } = await runProgram(runtime.path, ['--root', this.#paths.runtimeRoot, ...args]);
-    if (exitCode !== 0) throw new EngineError('internal', `${runtime.name} ${args[0]}: ${output.trim()}`);
+    if (exitCode !== 0)
+      throw new EngineError('internal', `${runtime.name} ${args[0]}: ${lastMessage(output)}`);
   }
 
   /**

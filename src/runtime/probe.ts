@@ -1,15 +1,10 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type CgroupLayout,
-  detectCgroups,
-  isMountedElsewhere,
-  mountController,
-  removeCgroup,
-} from '../linux/cgroups.ts';
+import { type CgroupLayout, detectCgroups, mountController, removeCgroup } from '../linux/cgroups.ts';
 import { runProgram } from '../linux/spawn.ts';
 import { EngineError, messageOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
+import { removeRecursively } from '../stdx/remove-recursively.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
 import { runtimePaths } from './paths.ts';
 import { planSpec } from './spec.ts';
@@ -109,21 +104,18 @@ async function describe(name: string, path: string): Promise<RuntimeInfo> {
  * On hosts with cgroup v1 that leave hugetlb unmounted crun 1.8 fails. While nobody has mounted it, the controller
  * belongs to the unified hierarchy, which crun will not have beside v1: "cgroups in hybrid mode not supported, drop
  * all controllers from cgroupv2". When it is mounted, but in another mount namespace, crun wants to enter it, as it
- * does every controller of /proc/self/cgroup: "cgroup hugetlb not found"; or, where the mount point was left behind,
- * it makes mere directories there, which nobody removes. Mounting it helps in all cases; runc does not mind.
+ * does every controller of /proc/self/cgroup: "cgroup hugetlb not found". Mounting it helps in both cases; runc does
+ * not mind.
  * @returns why it does not work; undefined when it does.
  */
 async function tryOut(name: string, path: string, options: ProbeOptions): Promise<string | undefined> {
-  let failure: string | undefined;
-  if (!isMountedElsewhere('hugetlb')) {
-    failure = await runTrial(path, options.execRoot);
-    const mountHelps = failure !== undefined && /hugetlb|hybrid mode/.test(failure);
-    if (!mountHelps || detectCgroups().controllers.has('hugetlb')) return failure;
-  }
+  const failure = await runTrial(path, options.execRoot);
+  const mountHelps = failure !== undefined && /hugetlb|hybrid mode/.test(failure);
+  if (!mountHelps || detectCgroups().controllers.has('hugetlb')) return failure;
   try {
     mountController('hugetlb');
   } catch (error) {
-    return `${failure ?? 'no hugetlb hierarchy'} (and mounting hugetlb: ${messageOf(error)})`;
+    return `${failure} (and mounting hugetlb: ${messageOf(error)})`;
   }
   options.log.info({ runtime: name }, 'mounted the hugetlb cgroup hierarchy, which the OCI runtime needs');
   return runTrial(path, options.execRoot);
@@ -152,8 +144,8 @@ async function runTrial(path: string, execRoot: string): Promise<string | undefi
       : output.trim() || 'it says nothing';
   } finally {
     removeCgroup(cgroups, cgroupsPath);
-    rmSync(bundle, { recursive: true, force: true });
-    rmSync(join(runtimePaths(execRoot).runtimeRoot, id), { recursive: true, force: true });
+    removeRecursively(bundle);
+    removeRecursively(join(runtimePaths(execRoot).runtimeRoot, id));
   }
 }
 

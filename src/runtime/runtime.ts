@@ -1,6 +1,11 @@
 import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CgroupLayout, cgroupProcesses } from '../linux/cgroups.ts';
+import {
+  type CgroupLayout,
+  cgroupProcesses,
+  controllerDirectory,
+  writeCgroupFile,
+} from '../linux/cgroups.ts';
 import { kill } from '../linux/process.ts';
 import { setWindowSize, type WindowSize, withTerminalOf } from '../linux/terminal.ts';
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
@@ -19,7 +24,7 @@ import {
   writeState,
 } from './container-state.ts';
 import { type DirectOptions, runToEnd } from './direct.ts';
-import { type AdoptedExec, type ExecOptions, type ExecResult, Execs } from './execs.ts';
+import { type ExecOptions, type ExecResult, Execs } from './execs.ts';
 import { type ExitListener, Exits } from './exits.ts';
 import { freeze, isFrozen, thaw } from './freezer.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -226,14 +231,14 @@ export class Runtime {
     return this.#execs.start(id, this.#stateOf(id), options);
   }
 
-  /** Kills the program of an exec with all it has started; nothing happens when it has ended. */
-  async killExec(id: string, execId: string): Promise<void> {
-    await this.#execs.kill(id, execId, this.#stateOf(id));
+  /** Sends a signal to the program of an exec; nothing happens when it has ended. */
+  killExec(id: string, execId: string, signal: number): void {
+    this.#execs.kill(id, execId, signal);
   }
 
-  /** What a former daemon started in a running container with a note; what has none is killed. */
-  async adoptExecs(id: string): Promise<AdoptedExec[]> {
-    return this.#execs.adopt(id, this.#stateOf(id));
+  /** Exit code of an exec that a former daemon started; undefined while it runs, or when it is unknown. */
+  readExecExit(id: string, execId: string): number | undefined {
+    return this.#execs.readExit(id, execId);
   }
 
   /**
@@ -248,12 +253,17 @@ export class Runtime {
   async update(id: string, resources: ResourceInput): Promise<void> {
     const state = this.#stateOf(id);
     const file = join(this.#bundle(id), 'update.json');
-    writeFileSync(file, JSON.stringify(planResources(resources, this.host)), { mode: 0o600 });
+    // crun 1.8 has no word for "no limit" here: it writes -1, which the kernel refuses.
+    const unlimited = resources.pidsLimit !== undefined && resources.pidsLimit <= 0;
+    const asked = unlimited ? { ...resources, pidsLimit: undefined } : resources;
+    writeFileSync(file, JSON.stringify(planResources(asked, this.host)), { mode: 0o600 });
     try {
       await this.#launcher.command(state, ['update', '--resources', file, id]);
     } finally {
       rmSync(file, { force: true });
     }
+    const pids = controllerDirectory(this.#cgroups, 'pids', state.cgroupsPath);
+    if (unlimited && pids !== undefined) writeCgroupFile(pids, 'pids.max', 'max');
   }
 
   /** @throws EngineError `conflict` when it does not run. */
@@ -294,8 +304,7 @@ export class Runtime {
    */
   adopt(id: string): ExitStatus | undefined {
     const state = readState(this.#bundle(id));
-    // Docker's code for an end that nobody has seen.
-    const lost: ExitStatus = { exitCode: 255, finishedAtMs: Date.now(), oomKilled: false, lost: true };
+    const lost: ExitStatus = { exitCode: 137, finishedAtMs: Date.now(), oomKilled: false, lost: true };
     if (state === undefined) return this.readExit(id) ?? lost;
     const exit = this.readExit(id);
     if (exit !== undefined) return exit;

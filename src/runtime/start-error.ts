@@ -77,7 +77,8 @@ function exitCodeOf(what: 'create' | 'exec', reason: string): [exitCode: 125 | 1
  * runc: `time="..." level=error msg="runc create failed: unable to start container process: exec: ..."`, one or more
  * lines of which the first says it. crun: plain lines, the last of which says it; warnings may come before.
  */
-function lastMessage(output: string): string {
+/** What the runtime said last that is no trace of its way down. */
+export function lastMessage(output: string): string {
   const lines = output.trim().split('\n').filter(Boolean);
   const structured = lines.find(line => line.includes('level=error'));
   if (structured !== undefined) {

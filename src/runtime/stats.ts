@@ -4,6 +4,7 @@ import { type CgroupLayout, controllerDirectory, readCgroupFile } from '../linux
 
 /** What a container uses. Fields that this cgroup version does not have are absent. */
 export interface ContainerStats {
+  cgroupVersion: 1 | 2;
   readAtMs: number;
   cpu: {
     totalNs: number;
@@ -63,16 +64,13 @@ function readV1(layout: CgroupLayout, path: string): ContainerStats | undefined 
   const throttling = keyed(read('cpu', 'cpu.stat'));
   const limit = number(read('memory', 'memory.limit_in_bytes'));
   return {
+    cgroupVersion: 1,
     readAtMs: Date.now(),
     cpu: {
       totalNs: number(totalNs) ?? 0,
       userNs: number(read('cpuacct', 'cpuacct.usage_user')) ?? 0,
       systemNs: number(read('cpuacct', 'cpuacct.usage_sys')) ?? 0,
-      perCpuNs: (read('cpuacct', 'cpuacct.usage_percpu') ?? '')
-        .split(' ')
-        .filter(Boolean)
-        .map(Number)
-        .filter(Number.isFinite),
+      perCpuNs: (read('cpuacct', 'cpuacct.usage_percpu') ?? '').split(/\s+/).filter(Boolean).map(Number),
       ...hostCpu(),
       throttling: {
         periods: throttling['nr_periods'] ?? 0,
@@ -104,6 +102,7 @@ function readUnified(layout: CgroupLayout, path: string): ContainerStats | undef
   const limit = number(readCgroupFile(directory, 'memory.max'));
   const io = ioStat(readCgroupFile(directory, 'io.stat'));
   return {
+    cgroupVersion: 2,
     readAtMs: Date.now(),
     cpu: {
       totalNs: (times['usage_usec'] ?? 0) * 1000,

@@ -3,6 +3,8 @@ import type { Engine } from '../engine/engine.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { Call } from './call.ts';
 import { isUp } from './convert/container-inspect.ts';
+import { portsOf } from './convert/container-summary.ts';
+import { isShown } from './convert/mounts.ts';
 import { Filters } from './filters.ts';
 
 const known = [
@@ -36,7 +38,12 @@ export function selectContainers(call: Call): ContainerRecord[] {
   const limit = query.integer('limit') ?? 0;
   const withStopped = query.flag('all') || limit > 0 || filters.has('status');
   requireValues(filters, 'status', statuses);
-  requireValues(filters, 'health', healths);
+  requireValues(
+    filters,
+    'health',
+    healths,
+    value => new EngineError('invalid', `unrecognised filter value for health: ${value}`),
+  );
   const matches = matcher(engine, filters);
   const selected = engine.containers
     .list()
@@ -50,12 +57,12 @@ function matcher(engine: Engine, filters: Filters): (record: ContainerRecord) =>
   const before = filters.values('before').map(ref => engine.containers.get(ref).createdAtMs);
   const since = filters.values('since').map(ref => engine.containers.get(ref).createdAtMs);
   const exited = filters.values('exited').map(exitCodeOf);
-  const published = filters.values('publish').flatMap(portsIn);
-  const exposed = filters.values('expose').flatMap(portsIn);
+  const published = filters.values('publish').flatMap(value => portsIn('publish', value));
+  const exposed = filters.values('expose').flatMap(value => portsIn('expose', value));
   const isTask = filters.flag('is-task');
   const conditions: ((record: ContainerRecord) => boolean)[] = [
     record => filters.match('name', record.name) || filters.match('name', `/${record.name}`),
-    record => filters.match('id', record.id),
+    record => filters.prefix('id', record.id),
     record => filters.labels('label', record.config.labels),
     record => filters.exact('status', record.state.status),
     record => filters.exact('health', record.state.health?.status ?? 'none'),
@@ -65,10 +72,13 @@ function matcher(engine: Engine, filters: Filters): (record: ContainerRecord) =>
     record => exited.length === 0 || (hasExited(record) && exited.includes(record.state.exitCode)),
     record => onNetwork(engine, filters, record),
     record => usesVolume(filters, record),
+    // Published ports are looked for as the host has them, exposed ones as the container has them, both while it runs.
     record =>
       published.length === 0 ||
-      Object.keys(record.hostConfig.portBindings).some(key => published.includes(key)),
-    record => exposed.length === 0 || record.config.exposedPorts.some(key => exposed.includes(key)),
+      portsOf(engine, record).some(port => published.includes(`${port.PublicPort}/${port.Type}`)),
+    record =>
+      exposed.length === 0 ||
+      portsOf(engine, record).some(port => exposed.includes(`${port.PrivatePort}/${port.Type}`)),
     // There are neither swarm tasks nor isolation modes here.
     () => isTask !== true,
     () => !filters.has('isolation') || filters.values('isolation').includes('default'),
@@ -80,17 +90,24 @@ function matcher(engine: Engine, filters: Filters): (record: ContainerRecord) =>
 function ancestorIds(engine: Engine, refs: readonly string[]): Set<string> | undefined {
   if (refs.length === 0) return undefined;
   const ids = new Set<string>();
-  const add = (id: Parameters<typeof engine.imageStore.childrenOf>[0]) => {
-    if (ids.has(id)) return;
-    ids.add(id);
-    for (const child of engine.imageStore.childrenOf(id)) add(child);
-  };
   for (const ref of refs) {
     // An image that is not here is nobody's ancestor.
-    const image = engine.imageStore.find(ref);
-    if (image !== undefined) add(image.id);
+    const base = imageNamed(engine, ref);
+    if (base === undefined) continue;
+    ids.add(base.id);
+    for (const image of engine.imageStore.descendantsOf(base)) ids.add(image.id);
   }
   return ids;
+}
+
+/** Neither is what no image can be called. */
+function imageNamed(engine: Engine, ref: string): ReturnType<Engine['imageStore']['find']> {
+  try {
+    return engine.imageStore.find(ref);
+  } catch (error) {
+    if (error instanceof EngineError && error.kind === 'invalid') return undefined;
+    throw error;
+  }
 }
 
 function hasExited(record: ContainerRecord): boolean {
@@ -107,11 +124,13 @@ function onNetwork(engine: Engine, filters: Filters, record: ContainerRecord): b
 
 function usesVolume(filters: Filters, record: ContainerRecord): boolean {
   if (!filters.has('volume')) return true;
-  return record.mounts.some(
-    mount =>
-      filters.exact('volume', mount.target) ||
-      filters.exact('volume', mount.type === 'volume' ? mount.name : mount.source),
-  );
+  return record.mounts
+    .filter(isShown)
+    .some(
+      mount =>
+        filters.exact('volume', mount.target) ||
+        filters.exact('volume', mount.type === 'volume' ? mount.name : mount.source),
+    );
 }
 
 function exitCodeOf(text: string): number {
@@ -121,24 +140,34 @@ function exitCodeOf(text: string): number {
   return Number(text);
 }
 
-/** `80`, `80/udp`, `8000-8010/tcp` as port keys. */
-function portsIn(text: string): string[] {
-  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? first);
-  if (match === null || last < first || last > 65535) {
-    throw new EngineError('invalid', `invalid filter: invalid port '${text}'`);
+/**
+ * `80`, `80/udp`, `8000-8010/tcp` as port keys, taken apart as Docker's nat package does it.
+ * @throws EngineError `invalid`
+ */
+function portsIn(name: string, text: string): string[] {
+  const refuse = (why: string) =>
+    new EngineError('invalid', `error while looking up for ${name} ${text}: ${why}`);
+  if (text.includes(':')) {
+    throw new EngineError('invalid', `filter for '${name}' should not contain ':': ${text}`);
   }
-  const protocol = match[3] ?? 'tcp';
-  return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol}`);
+  const [range = '', protocol = ''] = text.split('/');
+  if (range === '') throw refuse('Empty string specified for ports.');
+  const [first = 0, last = first] = range.split('-', 2).map(part => {
+    if (!/^\d+$/.test(part)) throw refuse(`strconv.ParseUint: parsing "${part}": invalid syntax`);
+    if (Number(part) > 65535) throw refuse(`strconv.ParseUint: parsing "${part}": value out of range`);
+    return Number(part);
+  });
+  if (last < first) throw refuse(`Invalid range specified for the Port: ${range}`);
+  return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol || 'tcp'}`);
 }
 
-function requireValues(filters: Filters, name: string, allowed: readonly string[]): void {
+function requireValues(
+  filters: Filters,
+  name: string,
+  allowed: readonly string[],
+  refuse = (value: string) => new EngineError('invalid', `invalid filter '${name}=${value}'`),
+): void {
   for (const value of filters.values(name)) {
-    if (!allowed.includes(value)) throw invalidValue(name, value);
+    if (!allowed.includes(value)) throw refuse(value);
   }
-}
-
-function invalidValue(name: string, value: string): EngineError {
-  return new EngineError('invalid', `invalid filter '${name}=${value}'`);
 }

@@ -1,4 +1,6 @@
 import { EngineError } from '../stdx/errors.ts';
+import { GoRegexp } from '../stdx/go-regexp/go-regexp.ts';
+import { PatternError } from '../stdx/go-regexp/parse.ts';
 import { syntaxFault } from './go-json.ts';
 import type { Query } from './query.ts';
 
@@ -8,6 +10,8 @@ import type { Query } from './query.ts';
  */
 export class Filters {
   readonly #values: ReadonlyMap<string, readonly string[]>;
+  /** Each is compiled once, as there may be a thousand names to compare. */
+  readonly #expressions = new Map<string, GoRegexp | undefined>();
 
   /** @throws EngineError `invalid` for malformed JSON and for names that are not among the `known` */
   static read(query: Query, known: readonly string[]): Filters {
@@ -42,7 +46,7 @@ export class Filters {
 
   /** No values, or one of them is a regular expression that fits the text or is a part of it. */
   match(name: string, text: string): boolean {
-    return this.exact(name, text) || this.values(name).some(value => fits(value, text));
+    return this.exact(name, text) || this.values(name).some(value => this.#fits(value, text));
   }
 
   /** No values, or one of them begins the text. */
@@ -80,6 +84,22 @@ export class Filters {
     const values = this.values(name);
     if (values.length > 1) throw new EngineError('invalid', `more than one ${name} filter specified`);
     return values[0] === undefined ? undefined : timeMsOf(values[0], Date.now());
+  }
+
+  #fits(pattern: string, text: string): boolean {
+    if (!this.#expressions.has(pattern)) this.#expressions.set(pattern, expressionOf(pattern));
+    const expression = this.#expressions.get(pattern);
+    // dockerd skips patterns that do not compile, too (api/types/filters, Args.Match).
+    return expression === undefined ? text.includes(pattern) : expression.fits(text);
+  }
+}
+
+function expressionOf(pattern: string): GoRegexp | undefined {
+  try {
+    return new GoRegexp(pattern);
+  } catch (error) {
+    if (error instanceof PatternError) return undefined;
+    throw error;
   }
 }
 
@@ -130,15 +150,6 @@ function valuesOf(values: unknown): string[] {
     throw new EngineError('invalid', 'invalid filter');
   }
   return Object.entries(values).flatMap(([value, wanted]) => (wanted === true ? [value] : []));
-}
-
-function fits(pattern: string, text: string): boolean {
-  try {
-    return new RegExp(pattern).test(text);
-  } catch {
-    // dockerd skips patterns that do not compile, too (api/types/filters, Args.Match).
-    return text.includes(pattern);
-  }
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {

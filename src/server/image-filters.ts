@@ -1,5 +1,6 @@
 import type { Image } from '../images/store.ts';
 import { EngineError } from '../stdx/errors.ts';
+import { GoRegexp } from '../stdx/go-regexp/go-regexp.ts';
 import type { Call } from './call.ts';
 import { Filters } from './filters.ts';
 
@@ -34,8 +35,8 @@ export function selectImages(call: Call): Image[] {
 }
 
 /** The image with the names that fit one of the patterns; nothing when none does. */
-function withNames(image: Image, patterns: readonly RegExp[]): Image[] {
-  const fits = (name: string) => patterns.some(pattern => pattern.test(name) || pattern.test(bareName(name)));
+function withNames(image: Image, patterns: readonly GoRegexp[]): Image[] {
+  const fits = (name: string) => patterns.some(pattern => pattern.fits(name) || pattern.fits(bareName(name)));
   const references = image.references.filter(fits);
   const digests = image.digests.filter(fits);
   return references.length === 0 && digests.length === 0 ? [] : [{ ...image, references, digests }];
@@ -47,14 +48,14 @@ function bareName(name: string): string {
 }
 
 /** Go's path.Match: `*` and `?` stop at slashes, `[...]` is a class. @throws EngineError `invalid` */
-function globOf(pattern: string): RegExp {
+function globOf(pattern: string): GoRegexp {
   const body = pattern.replaceAll(/\[[^\]]*\]|[*?]|[.+^${}()|\\[\]]/g, part => {
     if (part === '*') return '[^/]*';
     if (part === '?') return '[^/]';
     return part.length > 1 ? part : `\\${part}`;
   });
   try {
-    return new RegExp(`^${body}$`);
+    return new GoRegexp(`^${body}$`);
   } catch (error) {
     throw new EngineError('invalid', `invalid filter 'reference=${pattern}'`, { cause: error });
   }

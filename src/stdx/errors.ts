@@ -66,6 +66,18 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * As `messageOf`, and what Node says of a system error in the words of everybody else's programs:
+ * `open /proc/x: no such file or directory` for `ENOENT: no such file or directory, open '/proc/x'`.
+ */
+export function systemMessageOf(error: unknown): string {
+  const message = messageOf(error);
+  const match = /^E[A-Z0-9]+: (.+?), (\w+)(?: '(.*?)'(?: -> '.*')?)?$/s.exec(message);
+  if (errnoOf(error) === undefined || match === null) return message;
+  const [, reason, call, path] = match;
+  return `${path === undefined ? call : `${call} ${path}`}: ${reason}`;
+}
+
 /** The errno name (`ENOENT`) of a system error, if it is one. */
 export function errnoOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;

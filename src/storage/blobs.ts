@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
+import { removeRecursively } from '../stdx/remove-recursively.ts';
 import type { Database } from './database.ts';
 import { Holds } from './holds.ts';
 import type { StoragePaths } from './paths.ts';
@@ -197,8 +198,7 @@ export class BlobStore {
     for (const name of readdirSync(this.#paths.ingest)) {
       const path = join(this.#paths.ingest, name);
       const unnamed = name.startsWith('unique-') || name.startsWith('write-');
-      if (unnamed || Date.now() - statSync(path).mtimeMs > keptPartMs)
-        rmSync(path, { recursive: true, force: true });
+      if (unnamed || Date.now() - statSync(path).mtimeMs > keptPartMs) removeRecursively(path);
     }
   }
 }

@@ -63,6 +63,8 @@ const general: readonly { pattern: RegExp; by: string | ((match: string) => stri
     by: 'dial tcp <address>: ',
   },
   { pattern: /https?:\/\/[a-z0-9-]+\.docker\.(?:io|com)/g, by: '<hub>' },
+  // The client's complaint that a refused upload was not read to its end: a matter of who is faster.
+  { pattern: /^time="[^\n]*closed pipe"\n/gm, by: '' },
   { pattern: /^Sending build context to Docker daemon.*\n/gm, by: '' },
   { pattern: /^DEPRECATED: The legacy builder [\s\S]*?environment-variable\.\n\n?/, by: '' },
   { pattern: /dockerfile parse error on line/g, by: 'dockerfile parse error line' },

@@ -1,11 +1,14 @@
 import type { Scenario } from './scenario.ts';
 import { apiScenarios } from './scenarios/api.ts';
 import { buildScenarios } from './scenarios/build.ts';
+import { changingScenarios } from './scenarios/changing.ts';
 import { execScenarios } from './scenarios/exec.ts';
 import { filesScenarios } from './scenarios/files.ts';
 import { imagesScenarios } from './scenarios/images.ts';
+import { inspectScenarios } from './scenarios/inspect.ts';
 import { lifecycleScenarios } from './scenarios/lifecycle.ts';
 import { logsScenarios } from './scenarios/logs.ts';
+import { lookingScenarios } from './scenarios/looking.ts';
 import { networksScenarios } from './scenarios/networks.ts';
 import { observeScenarios } from './scenarios/observe.ts';
 import { registryScenarios } from './scenarios/registry.ts';
@@ -20,6 +23,9 @@ export const groups: Record<string, readonly Scenario[]> = {
   logs: logsScenarios,
   exec: execScenarios,
   lifecycle: lifecycleScenarios,
+  inspect: inspectScenarios,
+  looking: lookingScenarios,
+  changing: changingScenarios,
   observe: observeScenarios,
   files: filesScenarios,
   images: imagesScenarios,

@@ -36,6 +36,7 @@ export class MemoryEngine {
     },
     get: (ref: string) => this.find(ref),
     list: () => [...this.records.values()],
+    namesByLinks: () => new Map<string, string[]>(),
     start: async (ref: string) => {
       const { state } = this.find(ref);
       if (state.status === 'running') throw new EngineError('notModified', 'container already started');

@@ -55,12 +55,18 @@ export function runProgram(argv: readonly string[], options: ProgramOptions = {}
     };
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    // Timers come before the pipes when the machine was busy: what the program wrote may not have been read yet.
+    const settleWhenQuiet = (code: number | null): void => {
+      const read = stdout.length + stderr.length;
+      const look = () => (stdout.length + stderr.length === read ? settle(code) : settleWhenQuiet(code));
+      setTimeout(() => setImmediate(look), pipeGraceMs);
+    };
     child.on('error', error => {
       clearTimeout(timer);
       reject(error);
     });
     child.on('close', settle);
-    child.on('exit', code => setTimeout(settle, pipeGraceMs, code));
+    child.on('exit', settleWhenQuiet);
     // A program that ends without reading its input closes the pipe: that is its right, not an error here.
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');

@@ -115,6 +115,10 @@ set -e
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock
 mount --bind "$1/resolv.conf" /etc/resolv.conf
+# Once a runtime has mounted this hierarchy somewhere, dockerd has no statistics where it is not mounted.
+if [ -d /sys/fs/cgroup/memory ] && ! grep -q ' - cgroup .*hugetlb' /proc/self/mountinfo; then
+  mkdir -p /sys/fs/cgroup/hugetlb && mount -n -t cgroup -o hugetlb cgroup /sys/fs/cgroup/hugetlb || :
+fi
 ip link set lo up
 ip link add host0 type veth peer name host1
 ip address add ${hostAddress}/24 dev host0

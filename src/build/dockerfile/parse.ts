@@ -50,16 +50,32 @@ export function parseDockerfile(source: DockerfileSource): Dockerfile {
 }
 
 /**
- * One instruction on its own: ONBUILD's triggers and the changes of commit and import.
+ * One instruction on its own, as ONBUILD's triggers are.
  * @throws DockerfileError
  */
 export function parseSingleInstruction(text: string, file: string): Instruction {
   const source = { file, text };
+  const { line, escapeToken } = singleLine(source);
+  return parseLine(source, line, escapeToken);
+}
+
+/**
+ * A change of commit's or import's.
+ * @throws EngineError `invalid`, which names no line, as there is but one
+ */
+export function parseChange(text: string): Instruction {
+  const { line, escapeToken } = singleLine({ file: 'change', text });
+  return parseInstruction(line, escapeToken);
+}
+
+function singleLine(source: DockerfileSource): { line: LogicalLine; escapeToken: string } {
   const { lines, escapeToken } = readLines(source);
   const [line, more] = lines;
-  if (line === undefined || more !== undefined)
-    throw new EngineError('invalid', `${file}: want one instruction, got ${lines.length}: ${text}`);
-  return parseLine(source, line, escapeToken);
+  if (line !== undefined && more === undefined) return { line, escapeToken };
+  throw new EngineError(
+    'invalid',
+    `${source.file}: want one instruction, got ${lines.length}: ${source.text}`,
+  );
 }
 
 function parseLine(source: DockerfileSource, line: LogicalLine, escapeToken: string): Instruction {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsMaterial } from '../../client/endpoint.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import { removeRecursively } from '../../stdx/remove-recursively.ts';
 
 /**
  * Named places of daemons, on disk as docker keeps them:
@@ -66,8 +67,8 @@ export class ContextStore {
 
   remove(name: string): void {
     this.get(name);
-    rmSync(this.metadataPath(name), { recursive: true });
-    rmSync(this.tlsPath(name), { recursive: true, force: true });
+    removeRecursively(this.metadataPath(name));
+    removeRecursively(this.tlsPath(name));
   }
 
   tls(name: string): TlsMaterial | undefined {

@@ -125,7 +125,6 @@ function planHost(
     NetworkMode,
     PortBindings,
     RestartPolicy,
-    HealthOnFailure: flags.given('health-on-failure'),
     AutoRemove: flags.on('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: flags.list('volumes-from'),

@@ -16,7 +16,7 @@ export async function commitContainer(
   const record = context.containers.get(ref);
   const owner = `commit:${record.id}`;
   const pauses = options.pause && record.state.status === 'running';
-  const config = applyChanges(runConfigOf(configOf(record, options)), options.changes);
+  const config = imageConfigOf(record, options);
   const layer = await context.locks.run(record.id, async () => {
     if (pauses) await context.runtime.pause(record.id);
     try {
@@ -57,11 +57,29 @@ export async function commitContainer(
   }
 }
 
-/** The caller's configuration has the container's below it, all but its triggers (moby, daemon/commit.go, merge). */
-function configOf({ config }: ContainerRecord, { config: asked }: CommitOptions): ContainerConfig {
-  return asked === undefined
-    ? config
-    : { ...mergeConfig(asked, runConfigOf(config)), onBuild: asked.onBuild };
+/**
+ * What the image says, by Docker's order (moby, daemon/commit.go): the caller's configuration, or else the
+ * container's; the changes on top of it; and below it what the container has, all but its triggers.
+ */
+function imageConfigOf({ config }: ContainerRecord, options: CommitOptions): ImageRunConfig {
+  const changed = applyChanges(runConfigOf(options.config ?? config), options.changes);
+  const asked: ContainerConfig = {
+    ...config,
+    user: changed.User ?? '',
+    exposedPorts: Object.keys(changed.ExposedPorts ?? {}),
+    env: changed.Env ?? [],
+    // An empty list says nothing here, unlike in a Dockerfile: the container's own comes through.
+    entrypoint: changed.Entrypoint?.length ? changed.Entrypoint : null,
+    cmd: changed.Cmd?.length ? changed.Cmd : null,
+    volumes: Object.keys(changed.Volumes ?? {}),
+    workingDir: changed.WorkingDir ?? '',
+    labels: changed.Labels ?? {},
+    stopSignal: changed.StopSignal,
+    healthcheck: changed.Healthcheck,
+    shell: changed.Shell ?? undefined,
+  };
+  const merged = mergeConfig(asked, runConfigOf(config));
+  return runConfigOf({ ...merged, onBuild: changed.OnBuild ?? undefined });
 }
 
 function runConfigOf(config: ContainerConfig): ImageRunConfig {

@@ -38,9 +38,6 @@ export interface ContainerConfig {
 
 export type RestartPolicyName = 'no' | 'always' | 'unless-stopped' | 'on-failure';
 
-/** What is done about a container that has become unhealthy. */
-export type HealthFailureAction = 'none' | 'restart' | 'stop' | 'kill';
-
 export interface PortBinding {
   /** '' means every address. */
   hostIp: string;
@@ -113,8 +110,6 @@ export interface HostConfig extends Resources {
   portBindings: Record<string, PortBinding[]>;
   publishAllPorts: boolean;
   restartPolicy: { name: RestartPolicyName; maximumRetryCount: number };
-  /** Absent: nothing. */
-  healthOnFailure?: HealthFailureAction;
   autoRemove: boolean;
   volumeDriver: string;
   capAdd: string[];
@@ -150,6 +145,8 @@ export interface HostConfig extends Resources {
   containerIdFile: string;
   consoleSize?: { height: number; width: number };
   annotations: Record<string, string>;
+  /** `default`, when the caller said so: there is no other one. */
+  isolation?: string;
 }
 
 /** One network the container shall be on. */

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { Image } from '../../images/store.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../runtime/defaults.ts';
 import { validateLogConfig } from '../../runtime/logs/log-drivers.ts';
@@ -9,7 +10,6 @@ import { publishContainerEvent } from './attributes.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists, containerDirectory, makeContainerDirectory } from './directory.ts';
-import { labelledHealthFailureAction, validateHealthFailureAction } from './health-failure.ts';
 import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
@@ -38,10 +38,8 @@ export async function createContainer(
   const hostConfig = settleHostConfig(context, request.hostConfig);
   const { networkMode, endpoints } = settleNetworks(context, request, hostConfig.networkMode);
   hostConfig.networkMode = networkMode;
-  hostConfig.healthOnFailure ??= labelledHealthFailureAction(config);
-  validateHealthFailureAction({ config, hostConfig });
   settleNames(context, id, config, hostConfig);
-  for (const link of hostConfig.links) requireLinked(context, link);
+  hostConfig.links = hostConfig.links.map(link => settleLink(context, link));
   const planned = planMounts(config, hostConfig, ref => named(context, ref).mounts);
   await requireBindSources(planned);
 
@@ -89,10 +87,11 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
     ...asked,
     shmSizeBytes: asked.shmSizeBytes || settings.defaultShmSizeBytes,
     logConfig: settleLogConfig(settings, asked.logConfig),
-    ipcMode: asked.ipcMode || 'private',
+    ipcMode: settleSharing(context, asked.ipcMode) || 'private',
     runtime: asked.runtime || context.runtime.info.name,
     cgroupnsMode: asked.cgroupnsMode || (context.runtime.info.cgroupVersion === 2 ? 'private' : 'host'),
     networkMode: asked.networkMode || 'default',
+    pidMode: settleSharing(context, asked.pidMode),
     memorySwapBytes:
       asked.memoryBytes > 0 && asked.memorySwapBytes === 0 ? asked.memoryBytes * 2 : asked.memorySwapBytes,
     oomKillDisable: asked.oomKillDisable,
@@ -100,6 +99,7 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
       asked.maskedPaths ??
       (asked.privileged ? undefined : [...defaultMaskedPaths, ...context.runtime.host.throttlePaths]),
     readonlyPaths: asked.readonlyPaths ?? (asked.privileged ? undefined : [...defaultReadonlyPaths]),
+    securityOpt: asked.securityOpt.length === 0 && sharesHost(asked) ? ['label=disable'] : asked.securityOpt,
   };
 }
 
@@ -112,6 +112,11 @@ function settleLogConfig(settings: EngineSettings, asked: HostConfig['logConfig'
   const config = { ...Object.fromEntries(defaults), ...asked.config };
   validateLogConfig(type, config);
   return { type, config };
+}
+
+/** What has the host's processes or memory in view is not separated by labels either, and says so, as in Docker. */
+function sharesHost({ privileged, ipcMode, pidMode }: HostConfig): boolean {
+  return privileged || ipcMode === 'host' || pidMode === 'host';
 }
 
 /** Names of networks and containers become what stays true when they are renamed, where Docker does so. */
@@ -149,10 +154,19 @@ function named(context: EngineContext, ref: string): ContainerRecord {
   return other;
 }
 
-function requireLinked(context: EngineContext, link: string): void {
-  const [ref = ''] = link.split(':', 1);
-  if (context.containers.find(ref) !== undefined) return;
+/** `db:database` with the id for the name, which may change. */
+function settleLink(context: EngineContext, link: string): string {
+  const [ref = '', alias = ref] = link.split(':', 2);
+  const other = context.containers.find(ref);
+  if (other !== undefined) return `${other.id}:${alias.replace(/^.*\//, '')}`;
   throw new EngineError('invalid', `could not get container for ${ref}: No such container: ${ref}`);
+}
+
+/** `container:db` with the id for the name; one that does not exist is the start's affair. */
+function settleSharing(context: EngineContext, mode: string): string {
+  if (!mode.startsWith('container:')) return mode;
+  const other = context.containers.find(mode.slice('container:'.length));
+  return other === undefined ? mode : `container:${other.id}`;
 }
 
 function settleNames(
@@ -161,8 +175,11 @@ function settleNames(
   config: ContainerConfig,
   hostConfig: HostConfig,
 ): void {
-  if (config.hostname !== '' || hostConfig.utsMode === 'host') return;
-  if (hostConfig.networkMode === 'host') return;
+  if (config.hostname !== '') return;
+  if (hostConfig.networkMode === 'host') {
+    config.hostname = hostname();
+    return;
+  }
   if (hostConfig.networkMode.startsWith('container:')) {
     const other = named(context, hostConfig.networkMode.slice('container:'.length));
     config.hostname = other.config.hostname;

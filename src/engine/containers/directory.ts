@@ -1,8 +1,9 @@
-import { chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { errnoOf } from '../../stdx/errors.ts';
+import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import type { EngineContext } from '../context.ts';
 import { rootOwner } from './user-namespace.ts';
 
@@ -72,7 +73,7 @@ export function writeContainerFiles(
 export function removeUnknownDirectories(context: EngineContext): void {
   for (const entry of listOrNothing(containersRoot(context))) {
     if (context.containers.find(entry) === undefined) {
-      rmSync(join(containersRoot(context), entry), { recursive: true, force: true });
+      removeRecursively(join(containersRoot(context), entry));
     }
   }
 }

@@ -5,6 +5,7 @@ import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { newId } from './names.ts';
+import { prepareBind } from './root.ts';
 import { mappingsFor, presentMappings } from './user-namespace.ts';
 
 /** A tree as a container sees it; `leave` is called once, when nothing reads or writes there any more. */
@@ -121,6 +122,7 @@ async function enterMount(
   mount: ResolvedMount,
   real: string,
 ): Promise<EnteredRoot & { path: string; at: string }> {
+  if (mount.type === 'bind') await prepareBind(mount, mappingsFor(context, record.hostConfig));
   const { volumes } = context.storage;
   // Not the container's own claim on the volume: it may start and end meanwhile.
   const user = `cp:${record.id}:${newId()}`;

@@ -4,6 +4,7 @@ import type { ContainerInspection, EndpointView } from '../engine.ts';
 import type { EndpointRequest } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerFiles } from './directory.ts';
+import { shownLinks } from './links.ts';
 import { portRequests } from './network.ts';
 import { isUp } from './stop.ts';
 
@@ -28,6 +29,7 @@ export async function inspectContainer(
     sizes: options.size ? await containerSize(context, record) : undefined,
     networks: endpointViews(context, record),
     ports: portsOf(context, record),
+    links: shownLinks(context.containers, record),
     sandboxId: up ? record.id : '',
     sandboxKey: up ? `/proc/${record.state.pid}/ns/net` : '',
   };

@@ -11,7 +11,6 @@ export interface ExitFacts {
   ranForMs: number;
   restartCount: number;
   manuallyStopped: boolean;
-  cancelled: boolean;
   /** The delay before the run that has just ended; 0 if it was started by hand. */
   previousDelayMs: number;
 }
@@ -24,12 +23,11 @@ export function restartDelayMs(policy: HostConfig['restartPolicy'], facts: ExitF
 }
 
 function wantsRestart(policy: HostConfig['restartPolicy'], facts: ExitFacts): boolean {
-  if (facts.cancelled) return false;
+  if (facts.manuallyStopped) return false;
   switch (policy.name) {
     case 'always':
-      return true;
     case 'unless-stopped':
-      return !facts.manuallyStopped;
+      return true;
     case 'on-failure':
       return (
         facts.exitCode !== 0 &&
@@ -40,10 +38,7 @@ function wantsRestart(policy: HostConfig['restartPolicy'], facts: ExitFacts): bo
   }
 }
 
-/**
- * Whether a container that is down is started with the daemon. Unlike dockerd's, `on-failure` leaves alone what the
- * user stopped: Docker's documentation says so, though the code 137 of a stopped one counts as a failure there.
- */
+/** Whether a container that is down is started with the daemon. */
 export function startsWithDaemon(
   policy: HostConfig['restartPolicy'],
   facts: { wasRunning: boolean; manuallyStopped: boolean; exitCode: number; restartCount: number },

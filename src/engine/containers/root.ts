@@ -133,8 +133,11 @@ async function copyUp(context: EngineContext, seen: SeenRoot, mount: ResolvedMou
   }
 }
 
-/** `-v` makes a missing directory on the host; one given by --mount must be there. */
-async function prepareBind(mount: ResolvedMount, mappings: IdMappings | undefined): Promise<void> {
+/**
+ * `-v` makes a missing directory on the host, also one that has gone since; what --mount gives must be there.
+ * @throws EngineError `invalid`
+ */
+export async function prepareBind(mount: ResolvedMount, mappings: IdMappings | undefined): Promise<void> {
   if (await bindSourceExists(mount.source)) return;
   if (mount.fromMountFlag) {
     throw new EngineError(

@@ -21,9 +21,10 @@ export async function readStats(context: EngineContext, ref: string): Promise<Co
 
 function countersOf(
   stats: ContainerStats,
-): Pick<ContainerStatsSample, 'cpu' | 'memory' | 'pids' | 'blockIo'> {
+): Pick<ContainerStatsSample, 'cgroupVersion' | 'cpu' | 'memory' | 'pids' | 'blockIo'> {
   const { cpu, memory, pids, blkio } = stats;
   return {
+    cgroupVersion: stats.cgroupVersion,
     cpu: {
       totalNs: cpu.totalNs,
       userNs: cpu.userNs,
@@ -60,6 +61,7 @@ function operationsOf(entries: readonly BlkioEntry[], wanted: BlkioEntry): numbe
 }
 
 const nothing: Omit<ContainerStatsSample, 'readMs' | 'id' | 'name' | 'running'> = {
+  cgroupVersion: 1,
   cpu: {
     totalNs: 0,
     userNs: 0,

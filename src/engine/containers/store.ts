@@ -69,6 +69,7 @@ export class ContainerStore {
    */
   get(ref: string): ContainerRecord {
     const found = this.find(ref);
+    if (ref === '') throw new EngineError('invalid', 'invalid name or ID supplied: ""');
     if (found === undefined) throw new EngineError('notFound', `No such container: ${ref}`);
     return found;
   }

@@ -21,16 +21,45 @@ export async function topContainer(
   if (record.state.status === 'restarting') {
     throw new EngineError('conflict', `Container ${ref} is restarting, wait until the container is running`);
   }
+  refuseForgedPids(psArguments);
   const pids = new Set(context.runtime.processes(record.id).map(String));
-  const output = await runPs(psArguments);
+  const output = await psOf(psArguments, [...pids]);
   const [header = '', ...lines] = output.split('\n').filter(line => line.trim() !== '');
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf('PID');
   if (pidColumn === -1) throw new EngineError('invalid', "Couldn't find PID field in ps output");
-  const processes = lines
-    .map(line => splitColumns(line, titles.length))
-    .filter(columns => pids.has(columns[pidColumn] ?? ''));
+  const processes = lines.map(line => splitColumns(line, titles.length)).filter(belongsTo(pids, pidColumn));
   return { titles, processes };
+}
+
+/** Lines of threads, which `-m` adds, have a dash for their pid: they belong to the process above them. */
+function belongsTo(pids: ReadonlySet<string>, pidColumn: number): (columns: string[]) => boolean {
+  let within = false;
+  return columns => {
+    const pid = columns[pidColumn] ?? '';
+    if (pid !== '-') within = pids.has(pid);
+    return within;
+  };
+}
+
+/** A column that is only called PID would choose the lines to show (moby, daemon/top_unix.go, validatePSArgs). */
+function refuseForgedPids(psArguments: readonly string[]): void {
+  for (const argument of psArguments) {
+    for (const [, column = '', title = ''] of argument.matchAll(/([^\s,]*)=\s*(PID[^\s]*)/g)) {
+      if (column !== 'pid') {
+        throw new EngineError('invalid', `specifying "${column}=${title}" is not allowed`);
+      }
+    }
+  }
+}
+
+/** Asks for these processes alone first, which ps refuses beside some options. */
+async function psOf(psArguments: readonly string[], pids: readonly string[]): Promise<string> {
+  try {
+    return await runPs([...psArguments, `-q${pids.join(',')}`]);
+  } catch {
+    return runPs(psArguments);
+  }
 }
 
 /** The last column, the command, keeps its spaces. */
@@ -39,7 +68,7 @@ function splitColumns(line: string, count: number): string[] {
   return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')];
 }
 
-function runPs(psArguments: string[]): Promise<string> {
+function runPs(psArguments: readonly string[]): Promise<string> {
   const path = psPaths.find(candidate => existsSync(candidate));
   if (path === undefined) {
     throw new EngineError('unavailable', 'the host has no ps: install the package procps');

@@ -7,6 +7,7 @@ import { publishContainerEvent } from './attributes.ts';
 import { commitContainer } from './commit.ts';
 import { createContainer } from './create.ts';
 import { containerSize, inspectContainer } from './inspect.ts';
+import { namesByLinks } from './links.ts';
 import { logDetailsOf } from './log-follow.ts';
 import { readLogs } from './logs.ts';
 import { pruneContainers } from './prune.ts';
@@ -43,6 +44,7 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     },
     get: ref => context.containers.get(ref),
     list: () => context.containers.list(),
+    namesByLinks: () => namesByLinks(context.containers),
     inspect: (ref, options) => inspectContainer(context, ref, options),
     size: id => containerSize(context, context.containers.get(id)),
     attach: (ref, options) => attachContainer(context, ref, options),

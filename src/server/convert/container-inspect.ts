@@ -35,6 +35,7 @@ export function inspectToWire(inspection: ContainerInspection, version: string):
     ExecIDs: orNull(inspection.execIds),
     HostConfig: {
       ...hostConfigToWire(record.hostConfig),
+      Links: orNull(inspection.links),
       // Gone from the API with cgroup v2.
       ...(older('1.42') ? { KernelMemory: 0, KernelMemoryTCP: 0 } : {}),
     },
@@ -165,7 +166,7 @@ function driverOptions(view: EndpointView): Record<string, string> | null {
   return Object.keys(options).length === 0 ? null : options;
 }
 
-function ipamConfig({ ipv4Address, ipv6Address }: EndpointRequest): EndpointSettings['IPAMConfig'] {
+export function ipamConfig({ ipv4Address, ipv6Address }: EndpointRequest): EndpointSettings['IPAMConfig'] {
   if (ipv4Address === undefined && ipv6Address === undefined) return null;
   return {
     ...(ipv4Address === undefined ? {} : { IPv4Address: ipv4Address }),

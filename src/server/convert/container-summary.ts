@@ -1,58 +1,52 @@
 import type { ContainerSummary } from '../../api/containers.ts';
 import type { EndpointSettings, PortSummary } from '../../api/networks.ts';
+import { compareVersions } from '../../api/paths.ts';
+import type { EndpointRequest } from '../../engine/containers/config.ts';
 import type { ContainerRecord } from '../../engine/containers/container.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Endpoint, PublishedPort } from '../../network/network.ts';
-import { isUp } from './container-inspect.ts';
+import { ipamConfig, isUp } from './container-inspect.ts';
 import { mountPoints } from './mounts.ts';
 import { splitPort } from './ports.ts';
 import { statusText } from './status-text.ts';
 import { unixSeconds } from './time.ts';
 
-/** What `docker ps` shows of a container needs, for all the containers of one answer. */
-export interface SummaryContext {
-  networkController: Engine['networkController'];
-  /** The id of the image that a name means now; undefined when it means none. */
-  imageIdOf(name: string): string | undefined;
+/** What all lines of one answer have in common. */
+export interface Listing {
+  /** The API's. */
+  version: string;
   nowMs: number;
-}
-
-/** Each name is looked up once, however many containers were made from it. */
-export function summaryContext(
-  engine: Pick<Engine, 'networkController' | 'imageStore'>,
-  nowMs: number,
-): SummaryContext {
-  const ids = new Map<string, string | undefined>();
-  const imageIdOf = (name: string): string | undefined => {
-    if (!ids.has(name)) ids.set(name, engine.imageStore.find(name)?.id);
-    return ids.get(name);
-  };
-  return { networkController: engine.networkController, imageIdOf, nowMs };
+  /** Names that links give to containers, by id. */
+  namesByLinks: ReadonlyMap<string, string[]>;
 }
 
 /** One line of `docker ps`: from memory, without a look at disk or kernel, as there may be a thousand. */
-export function summaryToWire(context: SummaryContext, record: ContainerRecord): ContainerSummary {
+export function summaryToWire(
+  engine: Pick<Engine, 'networkController' | 'imageStore'>,
+  record: ContainerRecord,
+  { version, nowMs, namesByLinks }: Listing,
+): ContainerSummary {
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
-    Image: shownImage(context, record),
+    Names: [`/${record.name}`, ...(namesByLinks.get(record.id) ?? [])],
+    Image: shownImage(engine, record),
     ImageID: record.imageId,
     Command: commandLine(record),
     Created: unixSeconds(record.createdAtMs),
-    Ports: portsOf(context, record),
+    Ports: portsOf(engine, record),
     Labels: record.config.labels,
     State: record.state.status,
-    Status: statusText(record.state, context.nowMs),
+    Status: statusText(record.state, nowMs),
     HostConfig: { NetworkMode: record.hostConfig.networkMode },
-    NetworkSettings: { Networks: networksOf(context, record) },
+    NetworkSettings: { Networks: networksOf(engine, record, version) },
     Mounts: mountPoints(record.mounts),
   };
 }
 
 /** The name it was made from, as long as that still means the same image. */
-function shownImage({ imageIdOf }: SummaryContext, record: ContainerRecord): string {
+function shownImage(engine: Pick<Engine, 'imageStore'>, record: ContainerRecord): string {
   const { image } = record.config;
-  return imageIdOf(image) === record.imageId ? image : record.imageId;
+  return engine.imageStore.find(image)?.id === record.imageId ? image : record.imageId;
 }
 
 function commandLine({ path, args }: ContainerRecord): string {
@@ -70,7 +64,13 @@ export function portsOf(engine: Pick<Engine, 'networkController'>, record: Conta
       ({ port, protocol }) => !published.some(one => one.containerPort === port && one.protocol === protocol),
     )
     .map(({ port, protocol }) => ({ PrivatePort: port, Type: protocol }));
-  return [...published.map(publishedToWire), ...unpublished].sort((a, b) => a.PrivatePort - b.PrivatePort);
+  return [...published.map(publishedToWire), ...unpublished].sort(
+    (a, b) => a.PrivatePort - b.PrivatePort || Number(isIpv6(a)) - Number(isIpv6(b)),
+  );
+}
+
+function isIpv6({ IP }: PortSummary): boolean {
+  return IP?.includes(':') ?? false;
 }
 
 function publishedToWire(port: PublishedPort): PortSummary {
@@ -85,6 +85,7 @@ function publishedToWire(port: PublishedPort): PortSummary {
 function networksOf(
   engine: Pick<Engine, 'networkController'>,
   record: ContainerRecord,
+  version: string,
 ): Record<string, EndpointSettings> {
   const endpoints = new Map(
     engine.networkController
@@ -92,16 +93,24 @@ function networksOf(
       .map(endpoint => [endpoint.networkName, endpoint]),
   );
   return Object.fromEntries(
-    Object.keys(record.endpoints).map(name => [
-      name,
-      endpointSummary(endpoints.get(name), engine.networkController.find(name)?.id ?? ''),
-    ]),
+    Object.entries(record.endpoints).map(([name, request]) => {
+      const networkId = engine.networkController.find(name)?.id ?? '';
+      const summary = endpointSummary(endpoints.get(name), request, networkId);
+      return [
+        name,
+        (compareVersions(version, '1.44') < 0 ? summary : { ...summary, DNSNames: null }) as EndpointSettings,
+      ];
+    }),
   );
 }
 
-function endpointSummary(endpoint: Endpoint | undefined, networkId: string): EndpointSettings {
+function endpointSummary(
+  endpoint: Endpoint | undefined,
+  request: EndpointRequest,
+  networkId: string,
+): Omit<EndpointSettings, 'DNSNames'> {
   return {
-    IPAMConfig: null,
+    IPAMConfig: ipamConfig(request),
     Links: null,
     Aliases: null,
     MacAddress: endpoint?.macAddress ?? '',
@@ -114,6 +123,5 @@ function endpointSummary(endpoint: Endpoint | undefined, networkId: string): End
     IPv6Gateway: endpoint?.gatewayIpv6 ?? '',
     GlobalIPv6Address: endpoint?.ipv6?.address ?? '',
     GlobalIPv6PrefixLen: endpoint?.ipv6?.prefixLength ?? 0,
-    DNSNames: null,
   };
 }

@@ -2,7 +2,7 @@ import { compareVersions } from '../../api/paths.ts';
 import type { DiskUsageResponse } from '../../api/system.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { DiskUsage } from '../../engine/system.ts';
-import { summaryContext, summaryToWire } from './container-summary.ts';
+import { summaryToWire } from './container-summary.ts';
 import { imageSummaryToWire } from './image.ts';
 import { goTime } from './time.ts';
 import { volumeToWire } from './volume.ts';
@@ -18,7 +18,7 @@ export function diskUsageToWire(
     ...(wants('image')
       ? { LayersSize: usage.layersBytes, Images: imagesToWire(engine, usage, options.version) }
       : {}),
-    ...(wants('container') ? { Containers: containersToWire(engine, usage) } : {}),
+    ...(wants('container') ? { Containers: containersToWire(engine, usage, options.version) } : {}),
     ...(wants('volume') ? { Volumes: volumesToWire(engine, usage) } : {}),
     ...(wants('build-cache') ? { BuildCache: buildCacheToWire(usage) } : {}),
     ...(compareVersions(options.version, '1.42') < 0
@@ -36,11 +36,11 @@ function imagesToWire(engine: Engine, usage: DiskUsage, version: string) {
   });
 }
 
-function containersToWire(engine: Engine, usage: DiskUsage) {
+function containersToWire(engine: Engine, usage: DiskUsage, version: string) {
   const sizes = new Map(usage.containers.map(one => [one.id, one]));
-  const context = summaryContext(engine, Date.now());
+  const listing = { version, nowMs: Date.now(), namesByLinks: engine.containers.namesByLinks() };
   return engine.containers.list().map(record => ({
-    ...summaryToWire(context, record),
+    ...summaryToWire(engine, record, listing),
     SizeRw: sizes.get(record.id)?.rwBytes ?? 0,
     SizeRootFs: sizes.get(record.id)?.rootBytes ?? 0,
   }));

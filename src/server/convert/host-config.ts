@@ -1,10 +1,5 @@
 import type { HostConfig as WireHostConfig } from '../../api/containers.ts';
-import type {
-  HealthFailureAction,
-  HostConfig,
-  Resources,
-  RestartPolicyName,
-} from '../../engine/containers/config.ts';
+import type { HostConfig, Resources, RestartPolicyName } from '../../engine/containers/config.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { mountFromWire, mountToWire } from './mounts.ts';
 import { portKey } from './ports.ts';
@@ -45,7 +40,6 @@ export function hostConfigFromWire(body: HostConfigBody): HostConfig {
     portBindings: portBindingsFromWire(body.PortBindings ?? {}),
     publishAllPorts: body.PublishAllPorts ?? false,
     restartPolicy: restartPolicyFromWire(body.RestartPolicy ?? {}),
-    healthOnFailure: healthOnFailureFromWire(body.HealthOnFailure),
     autoRemove: body.AutoRemove ?? false,
     volumeDriver: body.VolumeDriver ?? '',
     capAdd: body.CapAdd ?? [],
@@ -75,6 +69,7 @@ export function hostConfigFromWire(body: HostConfigBody): HostConfig {
     containerIdFile: body.ContainerIDFile ?? '',
     consoleSize: consoleSizeFromWire(body.ConsoleSize),
     annotations: body.Annotations ?? {},
+    isolation: body.Isolation || undefined,
   };
 }
 
@@ -83,8 +78,9 @@ export function updateFromWire(body: UpdateBody): Partial<HostConfig> {
   refuseUnsupported(body);
   const given = Object.entries(resourcesFromWire(body)).filter(([, value]) => !isZero(value));
   const changes: Partial<HostConfig> = Object.fromEntries(given);
+  // Both mean "no limit" here: at creation they mean that none was given.
+  if (body.PidsLimit !== undefined && body.PidsLimit <= 0) changes.pidsLimit = 0;
   const { RestartPolicy } = body;
-  if (body.HealthOnFailure) changes.healthOnFailure = healthOnFailureFromWire(body.HealthOnFailure);
   if (RestartPolicy?.Name) changes.restartPolicy = restartPolicyFromWire(RestartPolicy);
   return changes;
 }
@@ -100,7 +96,6 @@ export function hostConfigToWire(config: HostConfig): WireHostConfig {
       Name: config.restartPolicy.name,
       MaximumRetryCount: config.restartPolicy.maximumRetryCount,
     },
-    ...(config.healthOnFailure === undefined ? {} : { HealthOnFailure: config.healthOnFailure }),
     AutoRemove: config.autoRemove,
     VolumeDriver: config.volumeDriver,
     VolumesFrom: orNull(config.volumesFrom),
@@ -129,7 +124,7 @@ export function hostConfigToWire(config: HostConfig): WireHostConfig {
     ShmSize: config.shmSizeBytes,
     ...(isZero(config.sysctls) ? {} : { Sysctls: config.sysctls }),
     Runtime: config.runtime,
-    Isolation: '',
+    Isolation: config.isolation ?? '',
     ...resourcesToWire(config),
     ...(config.mounts.length === 0 ? {} : { Mounts: config.mounts.map(mountToWire) }),
     MaskedPaths: config.maskedPaths ?? null,
@@ -154,8 +149,8 @@ function resourcesFromWire(body: UpdateBody): Resources {
     cpuRealtimeRuntimeUs: body.CpuRealtimeRuntime ?? 0,
     cpusetCpus: body.CpusetCpus ?? '',
     cpusetMems: body.CpusetMems ?? '',
-    // 0 means unset, too.
-    pidsLimit: body.PidsLimit === 0 ? undefined : body.PidsLimit,
+    // 0 and -1 mean unset, too.
+    pidsLimit: body.PidsLimit !== undefined && body.PidsLimit > 0 ? body.PidsLimit : undefined,
     blkioWeight: body.BlkioWeight ?? 0,
     blkioWeightDevices: throttles(
       body.BlkioWeightDevice?.map(({ Path, Weight }) => ({ Path, Rate: Weight })),
@@ -241,11 +236,6 @@ function restartPolicyFromWire(policy: {
     throw new EngineError('invalid', `invalid restart policy '${name}'`);
   }
   return { name: name as RestartPolicyName, maximumRetryCount: policy.MaximumRetryCount ?? 0 };
-}
-
-/** Which words there are is the engine's to say. */
-function healthOnFailureFromWire(word: string | undefined): HealthFailureAction | undefined {
-  return (word || undefined) as HealthFailureAction | undefined;
 }
 
 /** @throws EngineError `invalid` for ports that are none */

@@ -30,7 +30,8 @@ export function mountFromWire(mount: MountBody): MountRequest {
     request.volume = {
       noCopy: volume.NoCopy,
       labels: volume.Labels,
-      driver: volume.DriverConfig?.Name || undefined,
+      // Given, but without a name: the default one.
+      driver: volume.DriverConfig === undefined ? undefined : (volume.DriverConfig.Name ?? ''),
       driverOptions: volume.DriverConfig?.Options,
       subpath: volume.Subpath || undefined,
     };
@@ -59,7 +60,7 @@ export function mountToWire(mount: MountRequest): WireMount {
     const driver =
       volume.driver === undefined && volume.driverOptions === undefined
         ? undefined
-        : defined({ Name: volume.driver, Options: volume.driverOptions });
+        : defined({ Name: volume.driver || undefined, Options: volume.driverOptions });
     wire.VolumeOptions = defined({
       NoCopy: volume.noCopy || undefined,
       Labels: volume.labels,
@@ -73,9 +74,14 @@ export function mountToWire(mount: MountRequest): WireMount {
   return wire;
 }
 
-/** A mount the container has (inspect's and ps's Mounts). `--tmpfs` mounts are not among them, as in Docker. */
+/** The mounts the container has (inspect's and ps's Mounts). */
 export function mountPoints(mounts: readonly ResolvedMount[]): MountPoint[] {
-  return mounts.filter(mount => mount.type !== 'tmpfs' || mount.fromMountFlag === true).map(mountPoint);
+  return mounts.filter(isShown).map(mountPoint);
+}
+
+/** `--tmpfs` mounts are not among those that Docker shows. */
+export function isShown(mount: ResolvedMount): boolean {
+  return mount.type !== 'tmpfs' || mount.fromMountFlag === true;
 }
 
 function mountPoint(mount: ResolvedMount): MountPoint {

@@ -92,7 +92,6 @@ export const hostConfig = object('HostConfig', {
   NetworkMode: string,
   PortBindings: nullableMap(portBindings, []),
   RestartPolicy: restartPolicy,
-  HealthOnFailure: string,
   AutoRemove: bool,
   VolumeDriver: string,
   VolumesFrom: list(string),
@@ -179,11 +178,7 @@ export const createRequest = object('CreateRequest', {
   NetworkingConfig: object('NetworkingConfig', { EndpointsConfig: nullableMap(endpointSettings, {}) }),
 });
 
-export const updateRequest = object('UpdateConfig', {
-  ...resourceFields,
-  RestartPolicy: restartPolicy,
-  HealthOnFailure: string,
-});
+export const updateRequest = object('UpdateConfig', { ...resourceFields, RestartPolicy: restartPolicy });
 
 export const editRequest = object('EditRequest', {
   Publish: nullableMap(portBindings, []),

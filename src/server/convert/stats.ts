@@ -63,20 +63,23 @@ function pidsStats({ pids }: ContainerStatsSample): ContainerStats['pids_stats']
   return { current: pids.current, ...(pids.limit > 0 ? { limit: pids.limit } : {}) };
 }
 
-function blkioStats({ running, blockIo }: ContainerStatsSample): ContainerStats['blkio_stats'] {
+function blkioStats(sample: ContainerStatsSample): ContainerStats['blkio_stats'] {
+  const { running, blockIo, cgroupVersion } = sample;
   const entries = (value: (entry: (typeof blockIo)[number]) => number): BlkioEntry[] | null =>
     running
       ? blockIo.map(entry => ({ major: entry.major, minor: entry.minor, op: entry.op, value: value(entry) }))
       : null;
+  // Counted by schedulers that are gone from the kernel: cgroup v1 has the lists still, v2 has none.
+  const gone = running && cgroupVersion === 1 ? [] : null;
   return {
     io_service_bytes_recursive: entries(entry => entry.bytes),
     io_serviced_recursive: entries(entry => entry.operations),
-    io_queue_recursive: null,
-    io_service_time_recursive: null,
-    io_wait_time_recursive: null,
-    io_merged_recursive: null,
-    io_time_recursive: null,
-    sectors_recursive: null,
+    io_queue_recursive: gone,
+    io_service_time_recursive: gone,
+    io_wait_time_recursive: gone,
+    io_merged_recursive: gone,
+    io_time_recursive: gone,
+    sectors_recursive: gone,
   };
 }
 

@@ -1,5 +1,5 @@
 import { asArchiveError } from '../../archive/compression.ts';
-import { EngineError, errnoOf, messageOf, within } from '../../stdx/errors.ts';
+import { EngineError, errnoOf, systemMessageOf, within } from '../../stdx/errors.ts';
 
 export function invalidEntry(what: string): EngineError {
   return new EngineError('invalid', what);
@@ -9,7 +9,7 @@ export function invalidEntry(what: string): EngineError {
 export function archiveError(doing: string, error: unknown): EngineError {
   const code = errnoOf(error);
   if (code !== undefined && archiveFaults.has(code)) {
-    return new EngineError('invalid', `${doing}: ${messageOf(error)}`, { cause: error });
+    return new EngineError('invalid', `${doing}: ${systemMessageOf(error)}`, { cause: error });
   }
   return diskError(doing, asArchiveError(error));
 }

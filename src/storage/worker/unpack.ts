@@ -6,7 +6,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeSync,
@@ -17,6 +16,7 @@ import type { TarSink } from '../../archive/tar-parser.ts';
 import { S_IFBLK, S_IFCHR } from '../../linux/constants.ts';
 import { mkfifo, mknod } from '../../linux/files.ts';
 import { EngineError, errnoOf } from '../../stdx/errors.ts';
+import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { applyMode, applyOwner, applyTimes, ifExists } from './attributes.ts';
 import { archiveError, invalidEntry } from './errors.ts';
 import type { ImpliedDirectories } from './implied-directories.ts';
@@ -291,7 +291,7 @@ export class Unpacker implements TarSink {
       this.#known.add('');
       if (deleted) this.#whiteouts.add(name);
     }
-    rmSync(path, { recursive: true, force: true });
+    removeRecursively(path);
     return false;
   }
 

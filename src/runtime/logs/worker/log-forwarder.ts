@@ -103,8 +103,7 @@ export class LogForwarder {
         if (this.#queue.length === 0) await this.#fill(ended);
         if (this.#queue.length === 0) {
           if (ended && this.#ended) return;
-          // A ring may have been heard while lines were gathered.
-          if (!this.#ended && !this.#stopping) await this.#alarm.rung();
+          if (!ended) await this.#alarm.rung();
           continue;
         }
         await this.#deliver(ended);
