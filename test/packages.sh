@@ -14,6 +14,7 @@ need iptables iptables
 need curl curl
 need ps procps
 need ip iproute2
+need nft nftables
 need script bsdutils
 need busybox busybox-static
 need openssl openssl

@@ -137,6 +137,8 @@ export interface HostConfig extends Resources {
   NetworkMode: string;
   PortBindings: PortMap | null;
   RestartPolicy: RestartPolicy;
+  /** Gantry's: `none`, `restart`, `stop` or `kill`; absent: none. */
+  HealthOnFailure?: string;
   AutoRemove: boolean;
   VolumeDriver: string;
   VolumesFrom: string[] | null;
@@ -347,7 +349,8 @@ export interface ContainerWaitResponse {
 }
 
 /** `POST /containers/{id}/update` */
-export type ContainerUpdateRequest = Partial<Resources> & { RestartPolicy?: RestartPolicy };
+export type ContainerUpdateRequest = Partial<Resources> &
+  Partial<Pick<HostConfig, 'RestartPolicy' | 'HealthOnFailure'>>;
 
 /** Gantry's own: `POST /gantry/containers/{id}/edit`. What is not mentioned stays as it is. */
 export interface ContainerEditRequest {

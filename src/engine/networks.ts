@@ -73,7 +73,8 @@ async function connect(
       `endpoint with name ${record.name} already exists in network ${network.name}`,
     );
   }
-  if (isUp(record)) {
+  // One that waits for its restart has no namespace to connect.
+  if (record.state.pid !== 0) {
     await connectEndpoint(context, record, network.name, request, namespacePathOf(record.state.pid));
     record.endpoints[network.name] = request;
     writeNetworkFiles(context, record);
@@ -118,7 +119,7 @@ function disconnect(context: EngineContext, record: ContainerRecord, network: Ne
   }
   delete record.endpoints[network.name];
   context.containers.save(record);
-  if (!isUp(record)) return;
+  if (record.state.pid === 0) return;
   for (const endpoint of context.network.endpointsOfContainer(record.id)) {
     if (endpoint.networkId !== network.id) continue;
     context.network.disconnect(endpoint, namespacePathOf(record.state.pid));

@@ -13,8 +13,10 @@ import { KeyedMutex } from '../stdx/mutex.ts';
 import { openStorage } from '../storage/storage.ts';
 import { BuildExecutor } from './build-executor.ts';
 import { AttachHub } from './containers/attach-hub.ts';
+import type { ContainerRecord } from './containers/container.ts';
 import { type ContainerExit, handleExit } from './containers/exit.ts';
 import { HealthMonitor } from './containers/health.ts';
+import { actOnFailedHealth } from './containers/health-failure.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
 import { ContainerStore } from './containers/store.ts';
 import { containerUseCases } from './containers/use-cases.ts';
@@ -83,7 +85,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     health: new HealthMonitor(),
     logSinks: new LogSinks(log),
   };
-  context.health.attachTo(context);
+  context.health.attachTo(context, record => void unhealthy(context, record));
   const executor = new BuildExecutor(context);
   const builder = await Builder.open({
     images,
@@ -128,6 +130,14 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       await storage.close();
     },
   };
+}
+
+async function unhealthy(context: EngineContext, record: ContainerRecord): Promise<void> {
+  try {
+    await actOnFailedHealth(context, record);
+  } catch (error) {
+    context.log.error({ container: record.id, err: error }, 'acting on failed health checks failed');
+  }
 }
 
 const firewallCheckMs = 5_000;

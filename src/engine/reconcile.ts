@@ -1,13 +1,14 @@
+import { startByPolicies } from './containers/boot.ts';
 import type { ContainerRecord } from './containers/container.ts';
 import { removeUnknownDirectories } from './containers/directory.ts';
-import { handleExit, restartByPolicy } from './containers/exit.ts';
+import { handleExit } from './containers/exit.ts';
 import { followLog } from './containers/log-follow.ts';
 import { hasOwnNetwork, namespacePathOf } from './containers/network.ts';
 import { releaseContainer } from './containers/release.ts';
 import { removeStopped } from './containers/remove.ts';
-import { startsWithDaemon } from './containers/restart-policy.ts';
 import type { EngineContext } from './context.ts';
 import { recoverEdits } from './edit/recover.ts';
+import { adoptExecs } from './execs/use-cases.ts';
 
 /**
  * Makes the engine's memory and the machine agree again after the daemon was away, however it went: adopts what
@@ -24,7 +25,8 @@ export async function reconcile(context: EngineContext): Promise<void> {
   removeUnknownDirectories(context);
   for (const record of records) await settle(context, record, alive.get(record.id));
   await recoverEdits(context);
-  for (const record of records) await startByPolicy(context, record);
+  for (const record of context.containers.list()) removeUnwantedEndpoints(context, record);
+  await startByPolicies(context);
 }
 
 /** @returns pids by container id. A process whose start was never written down is not taken on: it is undone. */
@@ -53,6 +55,16 @@ function adoptNetworks(context: EngineContext, records: ContainerRecord[], alive
   );
 }
 
+/** A connect or disconnect that was cut off between the kernel and the container's row has not happened, or has. */
+function removeUnwantedEndpoints(context: EngineContext, record: ContainerRecord): void {
+  if (record.state.pid === 0) return;
+  for (const endpoint of context.network.endpointsOfContainer(record.id)) {
+    if (endpoint.networkName in record.endpoints) continue;
+    context.network.disconnect(endpoint, namespacePathOf(record.state.pid));
+    context.network.releaseEndpoint(endpoint);
+  }
+}
+
 /** Running containers by the volumes they have mounted. */
 function volumeUsers(records: ContainerRecord[], alive: ReadonlyMap<string, number>): Map<string, string[]> {
   const users = new Map<string, string[]>();
@@ -79,49 +91,23 @@ async function settle(
     return;
   }
   if (pid !== undefined) {
-    adopt(context, record, pid);
+    await adopt(context, record, pid);
     return;
   }
   if (state.status === 'running' || state.status === 'paused') {
     // Its monitor has kept the exit code and the time; a machine that went down has kept neither.
     const exit = context.runtime.adopt(record.id);
-    if (exit !== undefined) await handleExit(context, record.id, exit);
+    if (exit !== undefined) await handleExit(context, record.id, exit, { whileAway: true });
     return;
   }
   // A start that was cut off before the process was let go leaves mounts and a created process.
   await releaseContainer(context, record);
 }
 
-function adopt(context: EngineContext, record: ContainerRecord, pid: number): void {
+async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {
   record.state.pid = pid;
   followLog(context, record, true);
-  context.health.start(record);
+  await adoptExecs(context, record);
+  if (record.state.status === 'running') context.health.resume(record);
   context.containers.save(record);
-}
-
-async function startByPolicy(context: EngineContext, record: ContainerRecord): Promise<void> {
-  const { state, hostConfig } = record;
-  if (
-    context.containers.find(record.id) === undefined ||
-    state.status === 'running' ||
-    state.status === 'paused'
-  )
-    return;
-  const wanted = startsWithDaemon(hostConfig.restartPolicy, {
-    wasRunning: state.status === 'restarting',
-    manuallyStopped: record.manuallyStopped,
-    exitCode: state.exitCode,
-    restartCount: record.restartCount,
-  });
-  // A container that was never started by anybody is not the policy's business.
-  if (!wanted || (state.startedAtMs === 0 && state.status === 'created')) {
-    if (state.status === 'restarting') {
-      state.status = 'exited';
-      context.containers.save(record);
-    }
-    return;
-  }
-  state.status = 'restarting';
-  context.containers.save(record);
-  await restartByPolicy(context, record.id);
 }

@@ -34,6 +34,14 @@ export function detectCgroups(): CgroupLayout {
   return { version: 1, controllers, unified };
 }
 
+/** Whether the controller has a v1 hierarchy, which this mount namespace does not see. */
+export function isMountedElsewhere(controller: string): boolean {
+  const { version, controllers } = detectCgroups();
+  if (version === 2 || controllers.has(controller)) return false;
+  const lines = readFileSync('/proc/self/cgroup', 'utf8').split('\n');
+  return lines.some(line => line.split(':')[1]?.split(',').includes(controller));
+}
+
 /** Mounts the hierarchy of one v1 controller where it belongs. */
 export function mountController(controller: string): void {
   const target = join(CGROUP_ROOT, controller);

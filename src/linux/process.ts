@@ -60,6 +60,12 @@ export function processExists(pid: number, startTime: bigint): boolean {
   return getProcessStartTime(pid) === startTime;
 }
 
+/** Pid of the leader of its session, who may have ended; undefined when there is no such process. */
+export function sessionOf(pid: number): number | undefined {
+  const fields = statFields(pid);
+  return fields === undefined ? undefined : Number(fields[3]);
+}
+
 export function parentOf(pid: number): number | undefined {
   const fields = statFields(pid);
   return fields === undefined ? undefined : Number(fields[1]);

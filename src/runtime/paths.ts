@@ -10,7 +10,8 @@ import { join } from 'node:path';
  *         state.json                 who runs and watches it: adopted by the next daemon
  *         attach                     socket of the monitor (SOCK_SEQPACKET)
  *         ctl, winsz                 fifos of the monitor
- *         e/<exec id>/               one running exec: process.json, pid, state.json, attach, exits/<container id>
+ *         e/<exec id>/               one running exec: process.json, note.json, pid, state.json, attach,
+ *                                    exits/<container id>
  *       exits/<container id>         exit code, written by the monitor when the container has ended
  *       runtime/<container id>/      state of the OCI runtime itself
  *

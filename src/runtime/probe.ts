@@ -1,6 +1,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CgroupLayout, detectCgroups, mountController, removeCgroup } from '../linux/cgroups.ts';
+import {
+  type CgroupLayout,
+  detectCgroups,
+  isMountedElsewhere,
+  mountController,
+  removeCgroup,
+} from '../linux/cgroups.ts';
 import { runProgram } from '../linux/spawn.ts';
 import { EngineError, messageOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
@@ -104,18 +110,21 @@ async function describe(name: string, path: string): Promise<RuntimeInfo> {
  * On hosts with cgroup v1 that leave hugetlb unmounted crun 1.8 fails. While nobody has mounted it, the controller
  * belongs to the unified hierarchy, which crun will not have beside v1: "cgroups in hybrid mode not supported, drop
  * all controllers from cgroupv2". When it is mounted, but in another mount namespace, crun wants to enter it, as it
- * does every controller of /proc/self/cgroup: "cgroup hugetlb not found". Mounting it helps in both cases; runc does
- * not mind.
+ * does every controller of /proc/self/cgroup: "cgroup hugetlb not found"; or, where the mount point was left behind,
+ * it makes mere directories there, which nobody removes. Mounting it helps in all cases; runc does not mind.
  * @returns why it does not work; undefined when it does.
  */
 async function tryOut(name: string, path: string, options: ProbeOptions): Promise<string | undefined> {
-  const failure = await runTrial(path, options.execRoot);
-  const mountHelps = failure !== undefined && /hugetlb|hybrid mode/.test(failure);
-  if (!mountHelps || detectCgroups().controllers.has('hugetlb')) return failure;
+  let failure: string | undefined;
+  if (!isMountedElsewhere('hugetlb')) {
+    failure = await runTrial(path, options.execRoot);
+    const mountHelps = failure !== undefined && /hugetlb|hybrid mode/.test(failure);
+    if (!mountHelps || detectCgroups().controllers.has('hugetlb')) return failure;
+  }
   try {
     mountController('hugetlb');
   } catch (error) {
-    return `${failure} (and mounting hugetlb: ${messageOf(error)})`;
+    return `${failure ?? 'no hugetlb hierarchy'} (and mounting hugetlb: ${messageOf(error)})`;
   }
   options.log.info({ runtime: name }, 'mounted the hugetlb cgroup hierarchy, which the OCI runtime needs');
   return runTrial(path, options.execRoot);

@@ -24,7 +24,7 @@ import {
   writeState,
 } from './container-state.ts';
 import { type DirectOptions, runToEnd } from './direct.ts';
-import { type ExecOptions, type ExecResult, Execs } from './execs.ts';
+import { type AdoptedExec, type ExecOptions, type ExecResult, Execs } from './execs.ts';
 import { type ExitListener, Exits } from './exits.ts';
 import { freeze, isFrozen, thaw } from './freezer.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -231,14 +231,14 @@ export class Runtime {
     return this.#execs.start(id, this.#stateOf(id), options);
   }
 
-  /** Sends a signal to the program of an exec; nothing happens when it has ended. */
-  killExec(id: string, execId: string, signal: number): void {
-    this.#execs.kill(id, execId, signal);
+  /** Kills the program of an exec with all it has started; nothing happens when it has ended. */
+  async killExec(id: string, execId: string): Promise<void> {
+    await this.#execs.kill(id, execId, this.#stateOf(id));
   }
 
-  /** Exit code of an exec that a former daemon started; undefined while it runs, or when it is unknown. */
-  readExecExit(id: string, execId: string): number | undefined {
-    return this.#execs.readExit(id, execId);
+  /** What a former daemon started in a running container with a note; what has none is killed. */
+  async adoptExecs(id: string): Promise<AdoptedExec[]> {
+    return this.#execs.adopt(id, this.#stateOf(id));
   }
 
   /**
@@ -304,7 +304,8 @@ export class Runtime {
    */
   adopt(id: string): ExitStatus | undefined {
     const state = readState(this.#bundle(id));
-    const lost: ExitStatus = { exitCode: 137, finishedAtMs: Date.now(), oomKilled: false, lost: true };
+    // Docker's code for an end that nobody has seen.
+    const lost: ExitStatus = { exitCode: 255, finishedAtMs: Date.now(), oomKilled: false, lost: true };
     if (state === undefined) return this.readExit(id) ?? lost;
     const exit = this.readExit(id);
     if (exit !== undefined) return exit;

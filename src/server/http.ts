@@ -38,6 +38,8 @@ export class ApiServer {
     const timeouts = {
       // Uploads (build contexts, images) and waits take as long as they take.
       requestTimeout: 0,
+      // As Go's servers: the arguments of a build are in its query.
+      maxHeaderSize: 1 << 20,
       keepAliveTimeout: 60_000,
       noDelay: true,
     };
@@ -167,7 +169,13 @@ function answerClientError(error: Error & { code?: string; rawPacket?: Buffer },
     socket.destroy();
     return;
   }
-  socket.end(
-    'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n400 Bad Request',
-  );
+  const status = clientErrorStatus[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${status}`);
 }
+
+/** What the parser complains of, by Node's names; everything else is a bad request. */
+const clientErrorStatus: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};

@@ -26,6 +26,19 @@ export function findCgroups(part: string): string[] {
   return found;
 }
 
+/** The names of all cgroups down to the depth where containers are. */
+export function cgroupNames(): Set<string> {
+  const names = new Set<string>();
+  const walk = (directory: string, depth: number): void => {
+    for (const name of subdirectories(directory)) {
+      names.add(name);
+      if (depth > 0) walk(join(directory, name), depth - 1);
+    }
+  };
+  for (const root of hierarchies()) walk(root, 3);
+  return names;
+}
+
 /** Removes an emptied cgroup and all below it, in every hierarchy. The kernel may lag behind the processes. */
 export async function removeCgroups(name: string): Promise<void> {
   for (const root of hierarchies()) {

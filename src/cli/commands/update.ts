@@ -25,6 +25,7 @@ export const command: Command = {
       --cpus decimal  Number of CPUs
       --cpuset-cpus string  CPUs in which to allow execution (0-3, 0,1)
       --cpuset-mems string  MEMs in which to allow execution (0-3, 0,1)
+      --health-on-failure string  Action when the container is unhealthy ("none"|"restart"|"stop"|"kill"), Gantry only
   -m, --memory bytes  Memory limit
       --memory-reservation bytes  Memory soft limit
       --memory-swap bytes  Swap limit equal to memory plus swap: -1 to enable unlimited swap
@@ -38,6 +39,7 @@ ${editFlags}`,
     const { containers, newCommand } = splitCommand(call);
     const limits: ContainerUpdateRequest = planLimits(flags);
     if (flags.changed('restart')) limits.RestartPolicy = parseRestartPolicy(flags.string('restart'));
+    if (flags.changed('health-on-failure')) limits.HealthOnFailure = flags.string('health-on-failure');
     const edit = planEdit(flags, newCommand, { env: session.env, workingDirectory });
     const options = { 'dry-run': flags.on('dry-run'), 'wait-healthy': flags.on('wait-healthy') };
     const onlyLimits = Object.keys(edit).length === 0;

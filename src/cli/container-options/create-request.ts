@@ -125,6 +125,7 @@ function planHost(
     NetworkMode,
     PortBindings,
     RestartPolicy,
+    HealthOnFailure: flags.given('health-on-failure'),
     AutoRemove: flags.on('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: flags.list('volumes-from'),

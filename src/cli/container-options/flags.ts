@@ -41,6 +41,7 @@ export const containerFlags = `
       --group-add list  Add additional groups to join
       --health-cmd string  Command to run to check health
       --health-interval duration  Time between running the check (ms|s|m|h) (default 0s)
+      --health-on-failure string  Action when the container is unhealthy ("none"|"restart"|"stop"|"kill"), Gantry only
       --health-retries int  Consecutive failures needed to report unhealthy
       --health-start-interval duration  Time between running the check during the start period (ms|s|m|h) (default 0s)
       --health-start-period duration  Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)

@@ -38,6 +38,9 @@ export interface ContainerConfig {
 
 export type RestartPolicyName = 'no' | 'always' | 'unless-stopped' | 'on-failure';
 
+/** What is done about a container that has become unhealthy. */
+export type HealthFailureAction = 'none' | 'restart' | 'stop' | 'kill';
+
 export interface PortBinding {
   /** '' means every address. */
   hostIp: string;
@@ -110,6 +113,8 @@ export interface HostConfig extends Resources {
   portBindings: Record<string, PortBinding[]>;
   publishAllPorts: boolean;
   restartPolicy: { name: RestartPolicyName; maximumRetryCount: number };
+  /** Absent: nothing. */
+  healthOnFailure?: HealthFailureAction;
   autoRemove: boolean;
   volumeDriver: string;
   capAdd: string[];

@@ -15,6 +15,8 @@ export interface ContainerState {
   startedAtMs: number;
   finishedAtMs: number;
   health?: HealthState;
+  /** It is being ended because it is unhealthy, and shall be started again afterwards. */
+  endsToRestart?: boolean;
 }
 
 export interface HealthState {
@@ -22,6 +24,8 @@ export interface HealthState {
   failingStreak: number;
   /** Newest last, five at most, as Docker keeps them. */
   log: { startMs: number; endMs: number; exitCode: number; output: string }[];
+  /** How long the last restart for bad health waited; absent when there was none since a check passed. */
+  restartDelayMs?: number;
 }
 
 /** A mount as resolved at creation: bind sources and volume names are settled, the order is the mounting order. */
@@ -68,8 +72,10 @@ export interface ContainerRecord {
   args: string[];
   state: ContainerState;
   restartCount: number;
-  /** The user stopped it: restart policies do not start it again until the user does. */
+  /** A user sent it a signal, whatever it was: `unless-stopped` does not start it again until a user does. */
   manuallyStopped: boolean;
+  /** A user meant to end it: no policy starts it again until the next start of the daemon. */
+  restartCancelled?: boolean;
   driver: string;
   /** Name of the OCI runtime that runs it, as /info lists them. */
   runtime: string;

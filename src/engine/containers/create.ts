@@ -10,6 +10,7 @@ import { publishContainerEvent } from './attributes.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists, containerDirectory, makeContainerDirectory } from './directory.ts';
+import { labelledHealthFailureAction, validateHealthFailureAction } from './health-failure.ts';
 import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
@@ -38,6 +39,8 @@ export async function createContainer(
   const hostConfig = settleHostConfig(context, request.hostConfig);
   const { networkMode, endpoints } = settleNetworks(context, request, hostConfig.networkMode);
   hostConfig.networkMode = networkMode;
+  hostConfig.healthOnFailure ??= labelledHealthFailureAction(config);
+  validateHealthFailureAction({ config, hostConfig });
   settleNames(context, id, config, hostConfig);
   hostConfig.links = hostConfig.links.map(link => settleLink(context, link));
   const planned = planMounts(config, hostConfig, ref => named(context, ref).mounts);

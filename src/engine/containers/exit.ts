@@ -2,6 +2,7 @@ import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
+import { restartForHealthDelayMs } from './health-plan.ts';
 import { endLog } from './log-follow.ts';
 import { releaseContainer } from './release.ts';
 import { removeStopped } from './remove.ts';
@@ -12,43 +13,50 @@ export interface ContainerExit {
   exitCode: number;
   finishedAtMs: number;
   oomKilled: boolean;
+  /** Nobody saw it end. */
+  lost?: boolean;
 }
 
 /**
  * A container's first process has ended: everything its run held is given back, the state says how it ended,
  * waiters hear of it, and the restart policy decides what comes next. Waiters hear last, so that whoever waited
  * finds ports and mounts free.
+ * @param options.whileAway it ended while no daemon ran: who is started again, and in which order, is decided when all
+ * such ends are known
  */
-export async function handleExit(context: EngineContext, id: string, exit: ContainerExit): Promise<void> {
+export async function handleExit(
+  context: EngineContext,
+  id: string,
+  exit: ContainerExit,
+  options: { whileAway?: boolean } = {},
+): Promise<void> {
   await context.locks.run(id, async () => {
     const record = context.containers.find(id);
     if (record === undefined || (record.state.status !== 'running' && record.state.status !== 'paused'))
       return;
-    context.health.stop(id);
+    context.health.stop(record);
     if (exit.oomKilled) publishContainerEvent(context, record, 'oom');
     await releaseContainer(context, record);
     await endLog(context, record);
-    await settleExit(context, record, exit);
+    const delayMs = await settleExit(context, record, exit);
+    if (delayMs === undefined || options.whileAway) return;
+    context.restarts.schedule(id, delayMs, () => void restartByPolicy(context, id));
   });
 }
 
+/** @returns milliseconds until it is to be started again; undefined when it is not */
 async function settleExit(
   context: EngineContext,
   record: ContainerRecord,
   exit: ContainerExit,
-): Promise<void> {
+): Promise<number | undefined> {
   const { state } = record;
   const ranForMs = exit.finishedAtMs - state.startedAtMs;
   // What comes after a process that is being replaced is decided there.
   const replaced = context.edits.replaces(record.id);
-  const policyDelayMs = restartDelayMs(record.hostConfig.restartPolicy, {
-    exitCode: exit.exitCode,
-    ranForMs,
-    restartCount: record.restartCount,
-    manuallyStopped: record.manuallyStopped,
-    previousDelayMs: context.restarts.previousDelayMs(record.id),
-  });
-  const delayMs = replaced ? undefined : policyDelayMs;
+  const delayMs = replaced
+    ? undefined
+    : delayUntilRestart(context, record, { exitCode: exit.exitCode, ranForMs });
   Object.assign(state, {
     status: delayMs === undefined ? 'exited' : 'restarting',
     pid: 0,
@@ -56,19 +64,37 @@ async function settleExit(
     oomKilled: exit.oomKilled,
     finishedAtMs: exit.finishedAtMs,
   });
-  // What is not checked any more is not healthy, as in Docker.
-  if (state.health !== undefined) state.health.status = 'unhealthy';
+  if (delayMs !== undefined && !exit.lost) record.restartCount++;
   context.containers.save(record);
   publishContainerEvent(context, record, 'die', {
     exitCode: String(exit.exitCode),
     execDuration: String(Math.max(0, Math.floor(ranForMs / 1000))),
   });
   context.waits.exited(record);
-  if (delayMs !== undefined) {
-    context.restarts.schedule(record.id, delayMs, () => void restartByPolicy(context, record.id));
-  } else if (record.hostConfig.autoRemove && !replaced) {
+  if (delayMs === undefined && record.hostConfig.autoRemove && !replaced) {
     await removeStopped(context, record, { volumes: true });
   }
+  return delayMs;
+}
+
+/** @returns undefined when it stays as it is */
+function delayUntilRestart(
+  context: EngineContext,
+  record: ContainerRecord,
+  exit: { exitCode: number; ranForMs: number },
+): number | undefined {
+  const { health, endsToRestart } = record.state;
+  if (endsToRestart && health !== undefined && !record.restartCancelled) {
+    health.restartDelayMs = restartForHealthDelayMs(health.restartDelayMs ?? 0);
+    return health.restartDelayMs;
+  }
+  return restartDelayMs(record.hostConfig.restartPolicy, {
+    ...exit,
+    restartCount: record.restartCount,
+    manuallyStopped: record.manuallyStopped,
+    cancelled: record.restartCancelled ?? false,
+    previousDelayMs: context.restarts.previousDelayMs(record.id),
+  });
 }
 
 /** Starts a container again because its policy says so; a start that fails counts as an exit. */
@@ -76,7 +102,6 @@ export async function restartByPolicy(context: EngineContext, id: string): Promi
   await context.locks.run(id, async () => {
     const record = context.containers.find(id);
     if (record === undefined || record.state.status !== 'restarting') return;
-    record.restartCount++;
     try {
       await startLocked(context, record);
     } catch (error) {

@@ -1,126 +1,112 @@
-import type { HealthcheckConfig } from '../../oci/image.ts';
 import { messageOf } from '../../stdx/errors.ts';
+import { formatGoDuration } from '../../stdx/go-duration.ts';
 import type { EngineContext } from '../context.ts';
 import { runProbe } from '../execs/probe.ts';
 import { publishContainerEvent } from './attributes.ts';
-import type { ContainerRecord, HealthState } from './container.ts';
+import type { ContainerRecord } from './container.ts';
+import {
+  type HealthPlan,
+  hasFailed,
+  healthAfter,
+  healthAtStart,
+  type ProbeResult,
+  planHealth,
+  probeDelayMs,
+} from './health-plan.ts';
 
-/** Docker's defaults (daemon/health.go). */
-const defaultIntervalMs = 30_000;
-const defaultTimeoutMs = 30_000;
-const defaultStartIntervalMs = 5_000;
-const defaultRetries = 3;
-/** Results and bytes of output that are kept. */
-const keptResults = 5;
 const keptOutputBytes = 4096;
 
-export interface HealthPlan {
-  /** argv of the probe. */
-  command: string[];
-  intervalMs: number;
-  timeoutMs: number;
-  startPeriodMs: number;
-  startIntervalMs: number;
-  retries: number;
+/** The checks of one run of a container. */
+interface Watch {
+  record: ContainerRecord;
+  plan: HealthPlan;
+  /** Aborted when nobody wants to know any more: a probe that runs is then killed. */
+  ending: AbortController;
+  timer?: NodeJS.Timeout;
 }
 
-/** @returns undefined when the container has no health check. */
-export function planHealth(
-  check: HealthcheckConfig | undefined,
-  shell: readonly string[],
-): HealthPlan | undefined {
-  const [kind, ...rest] = check?.Test ?? [];
-  if (check === undefined || kind === undefined || kind === 'NONE') return undefined;
-  const milliseconds = (ns: number | undefined, fallback: number) => (ns ? ns / 1e6 : fallback);
-  return {
-    command: kind === 'CMD-SHELL' ? [...shell, rest[0] ?? ''] : rest,
-    intervalMs: milliseconds(check.Interval, defaultIntervalMs),
-    timeoutMs: milliseconds(check.Timeout, defaultTimeoutMs),
-    startPeriodMs: milliseconds(check.StartPeriod, 0),
-    startIntervalMs: milliseconds(check.StartInterval, defaultStartIntervalMs),
-    retries: check.Retries || defaultRetries,
-  };
-}
-
-export interface ProbeResult {
-  startMs: number;
-  endMs: number;
-  /** 0 healthy, anything else not; -1 for a probe that took too long or could not be run. */
-  exitCode: number;
-  output: string;
-}
-
-/** The health after one more probe. Failures in the start period do not count, a success ends it. */
-export function healthAfter(
-  health: HealthState,
-  result: ProbeResult,
-  plan: HealthPlan,
-  startedAtMs: number,
-): HealthState {
-  const log = [...health.log, result].slice(-keptResults);
-  if (result.exitCode === 0) return { status: 'healthy', failingStreak: 0, log };
-  const starting = health.status === 'starting' && result.startMs - startedAtMs < plan.startPeriodMs;
-  if (starting) return { ...health, log };
-  const failingStreak = health.failingStreak + 1;
-  const status = failingStreak >= plan.retries ? 'unhealthy' : health.status;
-  return { status, failingStreak, log };
-}
+export type HealthFailureListener = (record: ContainerRecord) => void;
 
 /** Runs the health checks of all running containers, each on its own timer. */
 export class HealthMonitor {
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #watches = new Map<string, Watch>();
   #context: EngineContext | undefined;
+  #onFailure: HealthFailureListener = () => {};
 
-  attachTo(context: EngineContext): void {
+  /** @param onFailure told after each check that leaves a container unhealthy */
+  attachTo(context: EngineContext, onFailure: HealthFailureListener): void {
     this.#context = context;
+    this.#onFailure = onFailure;
   }
 
-  /** Begins anew for a container that has started, or goes on for one that was adopted with its health kept. */
+  /** Begins anew for a container that has started; the caller saves the record. */
   start(record: ContainerRecord): void {
-    const plan = planHealth(record.config.healthcheck, record.config.shell ?? ['/bin/sh', '-c']);
-    if (plan === undefined) return;
-    record.state.health ??= { status: 'starting', failingStreak: 0, log: [] };
-    this.#schedule(record, plan);
+    const plan = planOf(record);
+    record.state.health = plan && healthAtStart(record.state.health);
+    if (plan !== undefined) this.#watch(record, plan);
   }
 
-  stop(id: string): void {
-    clearTimeout(this.#timers.get(id));
-    this.#timers.delete(id);
+  /** Goes on for a container that was thawed, or that a former daemon has watched. */
+  resume(record: ContainerRecord): void {
+    const plan = planOf(record);
+    if (plan === undefined) return;
+    record.state.health ??= healthAtStart(undefined);
+    this.#watch(record, plan);
+    if (hasFailed(record.state.health, plan)) this.#onFailure(record);
+  }
+
+  /**
+   * Ends the checks of a container that has ended or is about to be frozen; the caller saves the record. What is not
+   * checked any more counts as unhealthy, as in Docker.
+   */
+  stop(record: ContainerRecord): void {
+    if (record.state.health !== undefined) record.state.health.status = 'unhealthy';
+    this.#end(record.id);
   }
 
   close(): void {
-    for (const id of [...this.#timers.keys()]) this.stop(id);
+    for (const id of [...this.#watches.keys()]) this.#end(id);
   }
 
-  #schedule(record: ContainerRecord, plan: HealthPlan): void {
-    const inStartPeriod =
-      record.state.health?.status === 'starting' &&
-      Date.now() - record.state.startedAtMs < plan.startPeriodMs;
-    const delayMs = inStartPeriod ? Math.min(plan.startIntervalMs, plan.intervalMs) : plan.intervalMs;
-    this.#timers.set(
-      record.id,
-      setTimeout(() => void this.#probe(record, plan), delayMs),
-    );
+  #watch(record: ContainerRecord, plan: HealthPlan): void {
+    this.#end(record.id);
+    const watch: Watch = { record, plan, ending: new AbortController() };
+    this.#watches.set(record.id, watch);
+    this.#schedule(watch);
   }
 
-  async #probe(record: ContainerRecord, plan: HealthPlan): Promise<void> {
-    const timer = this.#timers.get(record.id);
-    const result = record.state.status === 'paused' ? undefined : await this.#run(record, plan);
+  #end(id: string): void {
+    const watch = this.#watches.get(id);
+    clearTimeout(watch?.timer);
+    watch?.ending.abort();
+    this.#watches.delete(id);
+  }
+
+  #schedule(watch: Watch): void {
+    const { health, startedAtMs } = watch.record.state;
+    if (health === undefined) return;
+    const delayMs = probeDelayMs(watch.plan, health, Date.now() - startedAtMs);
+    watch.timer = setTimeout(() => void this.#probe(watch), delayMs);
+  }
+
+  async #probe(watch: Watch): Promise<void> {
+    const result = await this.#run(watch);
     // Stopped, or started anew, while the probe ran: its result belongs to nobody.
-    if (this.#timers.get(record.id) !== timer || timer === undefined) return;
-    if (result !== undefined && record.state.status === 'running') this.#settle(record, plan, result);
-    this.#schedule(record, plan);
+    if (watch.ending.signal.aborted) return;
+    this.#settle(watch, result);
+    this.#schedule(watch);
   }
 
-  async #run(record: ContainerRecord, plan: HealthPlan): Promise<ProbeResult> {
+  async #run({ record, plan, ending }: Watch): Promise<ProbeResult> {
     const startMs = Date.now();
     try {
       const { exitCode, output, timedOut } = await runProbe(this.#context!, record, plan.command, {
         timeoutMs: plan.timeoutMs,
         outputLimitBytes: keptOutputBytes,
+        signal: ending.signal,
       });
       if (!timedOut) return { startMs, endMs: Date.now(), exitCode, output };
-      const late = `Health check exceeded timeout (${plan.timeoutMs / 1000}s)`;
+      const late = `Health check exceeded timeout (${formatGoDuration(plan.timeoutMs * 1e6)})`;
       return {
         startMs,
         endMs: Date.now(),
@@ -132,13 +118,18 @@ export class HealthMonitor {
     }
   }
 
-  #settle(record: ContainerRecord, plan: HealthPlan, result: ProbeResult): void {
-    const before = record.state.health ?? { status: 'starting', failingStreak: 0, log: [] };
+  #settle({ record, plan }: Watch, result: ProbeResult): void {
+    const before = record.state.health ?? healthAtStart(undefined);
     const after = healthAfter(before, result, plan, record.state.startedAtMs);
     record.state.health = after;
     this.#context!.containers.save(record);
     if (after.status !== before.status) {
       publishContainerEvent(this.#context!, record, `health_status: ${after.status}`);
     }
+    if (hasFailed(after, plan)) this.#onFailure(record);
   }
+}
+
+function planOf(record: ContainerRecord): HealthPlan | undefined {
+  return planHealth(record.config.healthcheck, record.config.shell ?? ['/bin/sh', '-c']);
 }

@@ -24,17 +24,20 @@ export async function removeContainer(
   if (record.state.status === 'removing') {
     throw new EngineError('conflict', `removal of container ${ref} is already in progress`);
   }
-  if (isUp(record)) {
-    if (!options.force) throw refusal(record);
-    context.restarts.forget(record.id);
-    if (record.state.status === 'restarting') record.state.status = 'exited';
-    else await terminate(context, record, SIGKILL, 0);
+  for (let removed = false; !removed; ) {
+    if (isUp(record)) {
+      if (!options.force) throw refusal(record);
+      await terminate(context, record, SIGKILL, 0);
+    }
+    removed = await context.locks.run(record.id, async () => {
+      // With --rm the exit itself has removed it by now.
+      if (context.containers.find(record.id) === undefined) return true;
+      // A start was faster than we.
+      if (isUp(record)) return false;
+      await removeStopped(context, record, { volumes: options.volumes ?? false });
+      return true;
+    });
   }
-  await context.locks.run(record.id, async () => {
-    // With --rm the exit itself has removed it by now.
-    if (context.containers.find(record.id) === undefined) return;
-    await removeStopped(context, record, { volumes: options.volumes ?? false });
-  });
 }
 
 function refusal(record: ContainerRecord): EngineError {

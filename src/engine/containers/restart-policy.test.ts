@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { restartDelayMs, startsWithDaemon } from './restart-policy.ts';
 
-const facts = { exitCode: 1, ranForMs: 50, restartCount: 0, manuallyStopped: false, previousDelayMs: 0 };
+const facts = {
+  exitCode: 1,
+  ranForMs: 50,
+  restartCount: 0,
+  manuallyStopped: false,
+  cancelled: false,
+  previousDelayMs: 0,
+};
 const always = { name: 'always', maximumRetryCount: 0 } as const;
 
 test('the delay begins at 100 ms, doubles at quick exits, ends at a minute, and is reset by a long run', () => {
@@ -13,7 +20,13 @@ test('the delay begins at 100 ms, doubles at quick exits, ends at a minute, and 
 });
 
 test('no policy restarts what the user stopped', () => {
-  assert.equal(restartDelayMs(always, { ...facts, manuallyStopped: true }), undefined);
+  assert.equal(restartDelayMs(always, { ...facts, manuallyStopped: true, cancelled: true }), undefined);
+});
+
+test('a signal that was not meant to stop it matters to unless-stopped only', () => {
+  const signalled = { ...facts, manuallyStopped: true };
+  assert.equal(restartDelayMs(always, signalled), 100);
+  assert.equal(restartDelayMs({ ...always, name: 'unless-stopped' }, signalled), undefined);
 });
 
 test('on-failure: not after success, and not more often than asked', () => {

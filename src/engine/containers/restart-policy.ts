@@ -11,6 +11,7 @@ export interface ExitFacts {
   ranForMs: number;
   restartCount: number;
   manuallyStopped: boolean;
+  cancelled: boolean;
   /** The delay before the run that has just ended; 0 if it was started by hand. */
   previousDelayMs: number;
 }
@@ -23,11 +24,12 @@ export function restartDelayMs(policy: HostConfig['restartPolicy'], facts: ExitF
 }
 
 function wantsRestart(policy: HostConfig['restartPolicy'], facts: ExitFacts): boolean {
-  if (facts.manuallyStopped) return false;
+  if (facts.cancelled) return false;
   switch (policy.name) {
     case 'always':
-    case 'unless-stopped':
       return true;
+    case 'unless-stopped':
+      return !facts.manuallyStopped;
     case 'on-failure':
       return (
         facts.exitCode !== 0 &&
@@ -38,7 +40,10 @@ function wantsRestart(policy: HostConfig['restartPolicy'], facts: ExitFacts): bo
   }
 }
 
-/** Whether a container that is down is started with the daemon. */
+/**
+ * Whether a container that is down is started with the daemon. Unlike dockerd's, `on-failure` leaves alone what the
+ * user stopped: Docker's documentation says so, though the code 137 of a stopped one counts as a failure there.
+ */
 export function startsWithDaemon(
   policy: HostConfig['restartPolicy'],
   facts: { wasRunning: boolean; manuallyStopped: boolean; exitCode: number; restartCount: number },

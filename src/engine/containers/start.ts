@@ -1,4 +1,5 @@
 import type { IdMappings } from '../../oci/id-mappings.ts';
+import { requireSafeDevMount } from '../../runtime/dev-mounts.ts';
 import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
@@ -31,6 +32,7 @@ export async function startContainer(context: EngineContext, ref: string): Promi
     context.edits.requireNone(record);
     context.restarts.forget(record.id);
     record.restartCount = 0;
+    delete record.state.health?.restartDelayMs;
     await startLocked(context, record);
   });
 }
@@ -40,6 +42,7 @@ function requireStartable(record: ContainerRecord, ref: string): void {
     case 'paused':
       throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
     case 'running':
+    case 'restarting':
       throw new EngineError('notModified', `Container ${ref} is already running`);
     case 'removing':
     case 'dead':
@@ -56,6 +59,7 @@ function requireStartable(record: ContainerRecord, ref: string): void {
 export async function startLocked(context: EngineContext, record: ContainerRecord): Promise<void> {
   const undo = new Undo();
   record.manuallyStopped = false;
+  record.restartCancelled = false;
   try {
     const pid = await createProcess(context, record, undo);
     context.attachments.connect(record.id, stdin => context.runtime.attach(record.id, undefined, { stdin }));
@@ -92,12 +96,15 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     sharedMemory: sharedMemoryOf(context, record),
     userNamespace: userNamespaceOf(context, record, root.mappings),
   });
+  const runtimeName = root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime;
+  const runtime = context.runtime.runtimes.get(runtimeName);
+  if (runtime !== undefined) requireSafeDevMount(input, runtime);
   const spec = planSpec(input, context.runtime.host);
   undo.push('the process', () => context.runtime.delete(id));
   const { pid } = await context.runtime.create({
     id,
     spec,
-    runtimeName: root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime,
+    runtimeName,
     stdin: record.config.openStdin,
     stdinOnce: record.config.stdinOnce,
     logPath: record.hostConfig.logConfig.type === 'none' ? null : files.log,
@@ -116,7 +123,7 @@ function settleRunning(context: EngineContext, record: ContainerRecord, pid: num
     error: '',
     oomKilled: false,
     startedAtMs: Date.now(),
-    health: undefined,
+    endsToRestart: false,
   });
   context.health.start(record);
   context.containers.save(record);

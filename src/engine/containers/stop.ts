@@ -6,7 +6,7 @@ import type { ContainerRecord } from './container.ts';
 import { largestSignal, parseSignalOption } from './signals.ts';
 
 /** Seconds between the stop signal and SIGKILL when nobody says otherwise, as in Docker. */
-const defaultStopTimeoutS = 10;
+export const defaultStopTimeoutS = 10;
 /** How long a process may take to vanish after SIGKILL before we say so: an uninterruptible one can take for ever. */
 const killTimeoutMs = 30_000;
 
@@ -19,27 +19,28 @@ export async function stopContainer(
   const record = context.containers.get(ref);
   const signal = parseSignalOption(options.signal || record.config.stopSignal || 'SIGTERM');
   const timeoutS = options.timeoutS ?? record.config.stopTimeoutS ?? defaultStopTimeoutS;
-  if (cancelRestart(context, record)) return;
   if (!isUp(record)) throw new EngineError('notModified', `Container ${ref} is not running`);
   await terminate(context, record, signal, timeoutS);
   publishContainerEvent(context, record, 'stop');
 }
 
+/** @param options.byUser false: what comes next is not for restart policies to be quiet about; default true. */
 export async function terminate(
   context: EngineContext,
   record: ContainerRecord,
   signal: number,
   timeoutS: number,
+  { byUser = true }: { byUser?: boolean } = {},
 ): Promise<void> {
   const ended = context.waits.wait(record, 'not-running');
-  await signalContainer(context, record, signal, { final: true });
+  await signalContainer(context, record, signal, { final: true, byUser });
   if (timeoutS < 0) {
     await ended;
     return;
   }
   if (signal !== SIGKILL) {
     if (await settlesWithin(ended, timeoutS * 1000)) return;
-    await signalContainer(context, record, SIGKILL, { final: true });
+    await signalContainer(context, record, SIGKILL, { final: true, byUser });
   }
   if (await settlesWithin(ended, killTimeoutMs)) return;
   throw new EngineError(
@@ -49,21 +50,26 @@ export async function terminate(
 }
 
 /**
- * Sends a signal to the first process.
- * @param final it is meant to end the container: restart policies stay quiet, and a paused container is thawed,
- * as a frozen process takes no signal
+ * Sends a signal to the first process. A container that only waits for its next start is ended by not starting it.
+ * @param options.final it is meant to end the container: a paused one is thawed, as a frozen process takes no signal
+ * @param options.byUser of a final signal: restart policies stay quiet afterwards
  */
-export async function signalContainer(
+async function signalContainer(
   context: EngineContext,
   record: ContainerRecord,
   signal: number,
-  options: { final: boolean },
+  options: { final: boolean; byUser: boolean },
 ): Promise<void> {
   await context.locks.run(record.id, async () => {
-    if (!isUp(record) || record.state.status === 'restarting') return;
-    if (options.final) {
+    if (!isUp(record)) return;
+    if (options.byUser) {
       record.manuallyStopped = true;
+      if (options.final) record.restartCancelled = true;
       context.containers.save(record);
+    }
+    if (record.state.status === 'restarting') {
+      if (options.final && options.byUser) cancelRestart(context, record);
+      return;
     }
     publishContainerEvent(context, record, 'kill', { signal: String(signal) });
     if (!(await sendSignal(context, record, signal))) return;
@@ -90,11 +96,11 @@ async function sendSignal(context: EngineContext, record: ContainerRecord, signa
 export async function killContainer(context: EngineContext, ref: string, signalName?: string): Promise<void> {
   const record = requireKillable(context, ref, signalName);
   const signal = parseSignalOption(signalName || 'SIGKILL');
-  const stopSignal = parseSignalOption(record.config.stopSignal ?? 'SIGTERM');
-  const final = signal === SIGKILL || signal === stopSignal;
-  if (final && cancelRestart(context, record)) return;
+  const { stopSignal } = record.config;
+  // As in Docker: where nobody said which signal stops it, every one is meant to.
+  const final = signal === SIGKILL || !stopSignal || signal === parseSignalOption(stopSignal);
   const ended = signal === SIGKILL ? context.waits.wait(record, 'not-running') : undefined;
-  await signalContainer(context, record, signal, { final });
+  await signalContainer(context, record, signal, { final, byUser: true });
   if (ended !== undefined) await settlesWithin(ended, killTimeoutMs);
 }
 
@@ -133,6 +139,7 @@ export async function pauseContainer(context: EngineContext, ref: string): Promi
     if (record.state.status !== 'running') {
       throw new EngineError('conflict', `Container ${record.id} is not running`);
     }
+    context.health.stop(record);
     await context.runtime.pause(record.id);
     record.state.status = 'paused';
     // What is not checked any more is not healthy, as in Docker: the next check after the pause decides.
@@ -149,6 +156,7 @@ export async function unpauseContainer(context: EngineContext, ref: string): Pro
       throw new EngineError('conflict', `Container ${record.id} is not paused`);
     await context.runtime.resume(record.id);
     record.state.status = 'running';
+    context.health.resume(record);
     context.containers.save(record);
     publishContainerEvent(context, record, 'unpause');
   });
@@ -159,15 +167,12 @@ export function isUp(record: ContainerRecord): boolean {
   return ['running', 'paused', 'restarting'].includes(record.state.status);
 }
 
-/** A container that only waits for its next start is stopped by not starting it. */
-function cancelRestart(context: EngineContext, record: ContainerRecord): boolean {
-  if (record.state.status !== 'restarting') return false;
+/** The caller holds the lock of a container that is `restarting`. */
+function cancelRestart(context: EngineContext, record: ContainerRecord): void {
   context.restarts.cancel(record.id);
-  record.manuallyStopped = true;
   record.state.status = 'exited';
   context.containers.save(record);
   context.waits.exited(record);
-  return true;
 }
 
 async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {

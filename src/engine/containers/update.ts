@@ -3,6 +3,7 @@ import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { HostConfig, Resources } from './config.ts';
 import type { ContainerRecord } from './container.ts';
+import { validateHealthFailureAction } from './health-failure.ts';
 import { resourcesOf } from './spec-input.ts';
 import { isUp } from './stop.ts';
 import { validateHostConfig } from './validate.ts';
@@ -19,6 +20,7 @@ export async function updateContainer(
     refusePolicyOfAutoRemove(record, changes);
     const hostConfig = hostConfigAfter(record, changes);
     validateHostConfig({ ...hostConfig, ...cpuLimitsOf(changes) }, record.config);
+    validateHealthFailureAction({ config: record.config, hostConfig });
     refuseOtherCpuLimit(record, changes);
     if (isUp(record) && record.state.status !== 'restarting' && changesLimits(changes)) {
       try {
@@ -78,5 +80,5 @@ function refuseOtherCpuLimit({ id, hostConfig }: ContainerRecord, changes: Parti
 }
 
 export function changesLimits(changes: Partial<Resources & HostConfig>): boolean {
-  return Object.keys(changes).some(key => key !== 'restartPolicy');
+  return Object.keys(changes).some(key => key !== 'restartPolicy' && key !== 'healthOnFailure');
 }

@@ -4,7 +4,7 @@ import type { ExecRecord } from '../engine.ts';
 /** How long a finished one can still be asked for, as in dockerd (daemon/exec.go, execCommandGC). */
 const keptAfterEndMs = 5 * 60_000;
 
-/** Commands run inside containers. In memory only, as in Docker: a daemon that starts anew knows none. */
+/** Commands run inside containers. In memory; those that run are taken on by the next daemon. */
 export class ExecStore {
   readonly #byId = new Map<string, ExecRecord>();
 

@@ -4,12 +4,14 @@ import { StartError } from '../../runtime/start-error.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { pumpStream } from '../containers/attach.ts';
 import { publishContainerEvent } from '../containers/attributes.ts';
+import type { ContainerRecord } from '../containers/container.ts';
 import { parseDetachKeys } from '../containers/detach-keys.ts';
 import { linkEnvironmentOf } from '../containers/link-environment.ts';
 import { newId } from '../containers/names.ts';
 import { isUp } from '../containers/stop.ts';
 import type { EngineContext } from '../context.ts';
 import type { Attachment, ExecConfig, ExecRecord, ExecUseCases } from '../engine.ts';
+import { eventWords } from './event-words.ts';
 import { execProcess } from './process.ts';
 
 export function execUseCases(context: EngineContext): ExecUseCases {
@@ -68,6 +70,7 @@ async function startExec(
         context.runtime.host,
       ),
       stdin: config.attachStdin,
+      note: config,
       attached: options.detach
         ? undefined
         : opened => {
@@ -77,10 +80,7 @@ async function startExec(
           },
     });
     record.pid = exec.pid;
-    const ended = exec.exitCode.then(exitCode => {
-      context.execs.ended(record, exitCode);
-      publishContainerEvent(context, container, 'exec_die', { execID: id, exitCode: String(exitCode) });
-    });
+    const ended = settleAtEnd(context, container, record, exec.exitCode);
     const opened = stream;
     if (opened === undefined) return undefined;
     return {
@@ -103,9 +103,33 @@ async function startExec(
   }
 }
 
-/** The program, a space and its arguments: dockerd leaves the space when there are none. */
-function eventWords([program = '', ...args]: readonly string[]): string {
-  return `${program} ${args.join(' ')}`;
+/** Goes on with the commands that a former daemon started in a container that runs. */
+export async function adoptExecs(context: EngineContext, container: ContainerRecord): Promise<void> {
+  for (const { execId, note, pid, exitCode } of await context.runtime.adoptExecs(container.id)) {
+    const config = note as ExecConfig;
+    const record: ExecRecord = {
+      id: execId,
+      containerId: container.id,
+      config,
+      running: true,
+      exitCode: null,
+      pid,
+      openStdin: config.attachStdin,
+    };
+    context.execs.add(record);
+    void settleAtEnd(context, container, record, exitCode);
+  }
+}
+
+async function settleAtEnd(
+  context: EngineContext,
+  container: ContainerRecord,
+  record: ExecRecord,
+  ended: Promise<number>,
+): Promise<void> {
+  const exitCode = await ended;
+  context.execs.ended(record, exitCode);
+  publishContainerEvent(context, container, 'exec_die', { execID: record.id, exitCode: String(exitCode) });
 }
 
 function requireRunning(context: EngineContext, ref: string) {

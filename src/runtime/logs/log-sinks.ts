@@ -73,7 +73,7 @@ export class LogSinks {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerProgram, { name: 'logs' });
+    const worker = new Worker(workerProgram, { name: 'logs', trackUnmanagedFds: false });
     worker.unref();
     worker.on('message', (report: WorkerReport) => this.#onReport(report));
     worker.on('error', error => this.#log.error({ err: error }, 'the worker of the log drivers failed'));

@@ -11,42 +11,60 @@ import { splitPort } from './ports.ts';
 import { statusText } from './status-text.ts';
 import { unixSeconds } from './time.ts';
 
-/** What all lines of one answer have in common. */
-export interface Listing {
+/** What `docker ps` shows of a container needs, for all the containers of one answer. */
+export interface SummaryContext {
+  networkController: Engine['networkController'];
+  /** The id of the image that a name means now; undefined when it means none. */
+  imageIdOf(name: string): string | undefined;
+  /** Names that links give to containers, by id. */
+  namesByLinks: ReadonlyMap<string, string[]>;
   /** The API's. */
   version: string;
   nowMs: number;
-  /** Names that links give to containers, by id. */
-  namesByLinks: ReadonlyMap<string, string[]>;
+}
+
+/** Each name is looked up once, however many containers were made from it. */
+export function summaryContext(
+  engine: Pick<Engine, 'networkController' | 'imageStore' | 'containers'>,
+  version: string,
+): SummaryContext {
+  const ids = new Map<string, string | undefined>();
+  const imageIdOf = (name: string): string | undefined => {
+    if (!ids.has(name)) ids.set(name, engine.imageStore.find(name)?.id);
+    return ids.get(name);
+  };
+  return {
+    networkController: engine.networkController,
+    imageIdOf,
+    namesByLinks: engine.containers.namesByLinks(),
+    version,
+    nowMs: Date.now(),
+  };
 }
 
 /** One line of `docker ps`: from memory, without a look at disk or kernel, as there may be a thousand. */
-export function summaryToWire(
-  engine: Pick<Engine, 'networkController' | 'imageStore'>,
-  record: ContainerRecord,
-  { version, nowMs, namesByLinks }: Listing,
-): ContainerSummary {
+export function summaryToWire(context: SummaryContext, record: ContainerRecord): ContainerSummary {
   return {
     Id: record.id,
-    Names: [`/${record.name}`, ...(namesByLinks.get(record.id) ?? [])],
-    Image: shownImage(engine, record),
+    Names: [`/${record.name}`, ...(context.namesByLinks.get(record.id) ?? [])],
+    Image: shownImage(context, record),
     ImageID: record.imageId,
     Command: commandLine(record),
     Created: unixSeconds(record.createdAtMs),
-    Ports: portsOf(engine, record),
+    Ports: portsOf(context, record),
     Labels: record.config.labels,
     State: record.state.status,
-    Status: statusText(record.state, nowMs),
+    Status: statusText(record.state, context.nowMs),
     HostConfig: { NetworkMode: record.hostConfig.networkMode },
-    NetworkSettings: { Networks: networksOf(engine, record, version) },
+    NetworkSettings: { Networks: networksOf(context, record) },
     Mounts: mountPoints(record.mounts),
   };
 }
 
 /** The name it was made from, as long as that still means the same image. */
-function shownImage(engine: Pick<Engine, 'imageStore'>, record: ContainerRecord): string {
+function shownImage({ imageIdOf }: SummaryContext, record: ContainerRecord): string {
   const { image } = record.config;
-  return engine.imageStore.find(image)?.id === record.imageId ? image : record.imageId;
+  return imageIdOf(image) === record.imageId ? image : record.imageId;
 }
 
 function commandLine({ path, args }: ContainerRecord): string {
@@ -83,18 +101,15 @@ function publishedToWire(port: PublishedPort): PortSummary {
 }
 
 function networksOf(
-  engine: Pick<Engine, 'networkController'>,
+  { networkController, version }: SummaryContext,
   record: ContainerRecord,
-  version: string,
 ): Record<string, EndpointSettings> {
   const endpoints = new Map(
-    engine.networkController
-      .endpointsOfContainer(record.id)
-      .map(endpoint => [endpoint.networkName, endpoint]),
+    networkController.endpointsOfContainer(record.id).map(endpoint => [endpoint.networkName, endpoint]),
   );
   return Object.fromEntries(
     Object.entries(record.endpoints).map(([name, request]) => {
-      const networkId = engine.networkController.find(name)?.id ?? '';
+      const networkId = networkController.find(name)?.id ?? '';
       const summary = endpointSummary(endpoints.get(name), request, networkId);
       return [
         name,

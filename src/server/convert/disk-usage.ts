@@ -2,7 +2,7 @@ import { compareVersions } from '../../api/paths.ts';
 import type { DiskUsageResponse } from '../../api/system.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { DiskUsage } from '../../engine/system.ts';
-import { summaryToWire } from './container-summary.ts';
+import { summaryContext, summaryToWire } from './container-summary.ts';
 import { imageSummaryToWire } from './image.ts';
 import { goTime } from './time.ts';
 import { volumeToWire } from './volume.ts';
@@ -38,9 +38,9 @@ function imagesToWire(engine: Engine, usage: DiskUsage, version: string) {
 
 function containersToWire(engine: Engine, usage: DiskUsage, version: string) {
   const sizes = new Map(usage.containers.map(one => [one.id, one]));
-  const listing = { version, nowMs: Date.now(), namesByLinks: engine.containers.namesByLinks() };
+  const context = summaryContext(engine, version);
   return engine.containers.list().map(record => ({
-    ...summaryToWire(engine, record, listing),
+    ...summaryToWire(context, record),
     SizeRw: sizes.get(record.id)?.rwBytes ?? 0,
     SizeRootFs: sizes.get(record.id)?.rootBytes ?? 0,
   }));

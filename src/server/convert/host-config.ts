@@ -1,5 +1,10 @@
 import type { HostConfig as WireHostConfig } from '../../api/containers.ts';
-import type { HostConfig, Resources, RestartPolicyName } from '../../engine/containers/config.ts';
+import type {
+  HealthFailureAction,
+  HostConfig,
+  Resources,
+  RestartPolicyName,
+} from '../../engine/containers/config.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { mountFromWire, mountToWire } from './mounts.ts';
 import { portKey } from './ports.ts';
@@ -40,6 +45,7 @@ export function hostConfigFromWire(body: HostConfigBody): HostConfig {
     portBindings: portBindingsFromWire(body.PortBindings ?? {}),
     publishAllPorts: body.PublishAllPorts ?? false,
     restartPolicy: restartPolicyFromWire(body.RestartPolicy ?? {}),
+    healthOnFailure: healthOnFailureFromWire(body.HealthOnFailure),
     autoRemove: body.AutoRemove ?? false,
     volumeDriver: body.VolumeDriver ?? '',
     capAdd: body.CapAdd ?? [],
@@ -81,6 +87,7 @@ export function updateFromWire(body: UpdateBody): Partial<HostConfig> {
   // Both mean "no limit" here: at creation they mean that none was given.
   if (body.PidsLimit !== undefined && body.PidsLimit <= 0) changes.pidsLimit = 0;
   const { RestartPolicy } = body;
+  if (body.HealthOnFailure) changes.healthOnFailure = healthOnFailureFromWire(body.HealthOnFailure);
   if (RestartPolicy?.Name) changes.restartPolicy = restartPolicyFromWire(RestartPolicy);
   return changes;
 }
@@ -96,6 +103,7 @@ export function hostConfigToWire(config: HostConfig): WireHostConfig {
       Name: config.restartPolicy.name,
       MaximumRetryCount: config.restartPolicy.maximumRetryCount,
     },
+    ...(config.healthOnFailure === undefined ? {} : { HealthOnFailure: config.healthOnFailure }),
     AutoRemove: config.autoRemove,
     VolumeDriver: config.volumeDriver,
     VolumesFrom: orNull(config.volumesFrom),
@@ -236,6 +244,11 @@ function restartPolicyFromWire(policy: {
     throw new EngineError('invalid', `invalid restart policy '${name}'`);
   }
   return { name: name as RestartPolicyName, maximumRetryCount: policy.MaximumRetryCount ?? 0 };
+}
+
+/** Which words there are is the engine's to say. */
+function healthOnFailureFromWire(word: string | undefined): HealthFailureAction | undefined {
+  return (word || undefined) as HealthFailureAction | undefined;
 }
 
 /** @throws EngineError `invalid` for ports that are none */

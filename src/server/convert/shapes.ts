@@ -92,6 +92,7 @@ export const hostConfig = object('HostConfig', {
   NetworkMode: string,
   PortBindings: nullableMap(portBindings, []),
   RestartPolicy: restartPolicy,
+  HealthOnFailure: string,
   AutoRemove: bool,
   VolumeDriver: string,
   VolumesFrom: list(string),
@@ -178,7 +179,11 @@ export const createRequest = object('CreateRequest', {
   NetworkingConfig: object('NetworkingConfig', { EndpointsConfig: nullableMap(endpointSettings, {}) }),
 });
 
-export const updateRequest = object('UpdateConfig', { ...resourceFields, RestartPolicy: restartPolicy });
+export const updateRequest = object('UpdateConfig', {
+  ...resourceFields,
+  RestartPolicy: restartPolicy,
+  HealthOnFailure: string,
+});
 
 export const editRequest = object('EditRequest', {
   Publish: nullableMap(portBindings, []),

@@ -3,7 +3,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { selectContainers } from '../container-filters.ts';
 import { inspectToWire } from '../convert/container-inspect.ts';
-import { summaryToWire } from '../convert/container-summary.ts';
+import { summaryContext, summaryToWire } from '../convert/container-summary.ts';
 import { configFromWire, createRequestFromWire } from '../convert/create-request.ts';
 import { orNull, updateFromWire } from '../convert/host-config.ts';
 import { containerConfig, createRequest, updateRequest } from '../convert/shapes.ts';
@@ -42,11 +42,10 @@ async function create(call: Call): Promise<void> {
 }
 
 async function list(call: Call): Promise<void> {
-  const namesByLinks = call.engine.containers.namesByLinks();
-  const listing = { version: call.version, nowMs: Date.now(), namesByLinks };
+  const context = summaryContext(call.engine, call.version);
   const withSize = call.query.flag('size');
   const summaries = selectContainers(call).map(async (record): Promise<ContainerSummary> => {
-    const summary = summaryToWire(call.engine, record, listing);
+    const summary = summaryToWire(context, record);
     if (!withSize) return summary;
     const { rwBytes, rootBytes } = await call.engine.containers.size(record.id);
     // Go leaves out what is zero.

@@ -103,7 +103,8 @@ export class LogForwarder {
         if (this.#queue.length === 0) await this.#fill(ended);
         if (this.#queue.length === 0) {
           if (ended && this.#ended) return;
-          if (!ended) await this.#alarm.rung();
+          // A ring may have been heard while lines were gathered.
+          if (!this.#ended && !this.#stopping) await this.#alarm.rung();
           continue;
         }
         await this.#deliver(ended);
