@@ -18,13 +18,21 @@ const hubAddresses = new Set(['', 'docker.io', 'index.docker.io', 'registry-1.do
 
 /** All registries this daemon talks to: how each is reached, and the connections to them. */
 export class Registries {
-  readonly #endpoints: EndpointOptions;
+  #endpoints: EndpointOptions;
   readonly #transport: Transport;
 
   /** @throws EngineError `invalid` for bad mirrors and insecure registries. */
   constructor(options: RegistriesOptions = {}) {
     this.#endpoints = parseEndpointOptions(options.mirrors ?? [], options.insecureRegistries ?? []);
     this.#transport = new Transport({ userAgent: options.userAgent ?? 'gantry' });
+  }
+
+  /**
+   * Mirrors and insecure registries from now on; what is on its way goes on.
+   * @throws EngineError `invalid` for bad ones; then nothing has changed
+   */
+  configure({ mirrors = [], insecureRegistries = [] }: RegistriesOptions): void {
+    this.#endpoints = parseEndpointOptions(mirrors, insecureRegistries);
   }
 
   /** The places where a repository can be had, best first: mirrors, then the registry itself. At least one. */

@@ -29,7 +29,11 @@ export interface EngineSettings {
   debug: boolean;
   registryMirrors: string[];
   insecureRegistries: string[];
-  shutdownTimeoutS: number;
+  /** How long the daemon waits for requests at work when it stops. */
+  shutdownTimeoutMs: number;
+  maxConcurrentDownloads: number;
+  maxConcurrentUploads: number;
+  maxDownloadAttempts: number;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { EventLog } from './event-log.ts';
+
 /** Something that happened, in Docker's vocabulary (`docker events`). */
 export interface EngineEvent {
   type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'builder';
@@ -8,17 +10,24 @@ export interface EngineEvent {
   timeNs: bigint;
 }
 
-/** As many as dockerd keeps for `--since` (daemon/events, eventsLimit). */
-const keptEvents = 256;
+/** How many `--since` reaches back: four times as many as dockerd's. */
+export const keptEvents = 1024;
 
 /**
- * The bus of all events. Publishing never waits for a listener: listeners only queue. The last 256 are kept for
- * replay, and timestamps are strictly increasing, so that `since` with a seen time repeats nothing.
+ * The bus of all events. Publishing never waits for a listener: listeners only queue. The last 1024 are kept for
+ * replay, also past a restart when there is a log, and timestamps are strictly increasing, so that `since` with a seen time repeats nothing.
  */
 export class EventBus {
   readonly #listeners = new Set<(event: EngineEvent) => void>();
-  readonly #recent: EngineEvent[] = [];
-  #lastNs = 0n;
+  readonly #recent: EngineEvent[];
+  readonly #log: EventLog | undefined;
+  #lastNs: bigint;
+
+  constructor(log?: EventLog) {
+    this.#log = log;
+    this.#recent = log?.read() ?? [];
+    this.#lastNs = this.#recent.at(-1)?.timeNs ?? 0n;
+  }
 
   publish(
     type: EngineEvent['type'],
@@ -28,6 +37,7 @@ export class EventBus {
   ): EngineEvent {
     const event: EngineEvent = { type, action, actor: { id, attributes }, timeNs: this.#nextTime() };
     this.#recent.push(event);
+    this.#log?.append(event);
     if (this.#recent.length > keptEvents) this.#recent.shift();
     for (const listener of this.#listeners) listener(event);
     return event;

@@ -26,7 +26,8 @@ import { Waits } from './containers/waits.ts';
 import type { EngineContext, EngineSettings } from './context.ts';
 import { Edits } from './edit/edits.ts';
 import type { Engine } from './engine.ts';
-import { EventBus } from './events.ts';
+import { EventLog } from './event-log.ts';
+import { EventBus, keptEvents } from './events.ts';
 import { ExecStore } from './execs/store.ts';
 import { execUseCases } from './execs/use-cases.ts';
 import { imageUseCases } from './images.ts';
@@ -34,6 +35,7 @@ import { LogRotation } from './log-rotation.ts';
 import { networkUseCases } from './networks.ts';
 import { reconcile } from './reconcile.ts';
 import { credentialsFor } from './registry-credentials.ts';
+import { configureImages } from './reload.ts';
 import { systemUseCases } from './system.ts';
 import { volumeUseCases } from './volumes.ts';
 
@@ -63,9 +65,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const services = await openImageServices({
     storage,
     log,
-    registries: { mirrors: settings.registryMirrors, insecureRegistries: settings.insecureRegistries },
   });
+  configureImages(services, settings);
   const { images } = services;
+  const eventLog = new EventLog(storage.database, keptEvents);
   const context: EngineContext = {
     settings,
     log,
@@ -73,7 +76,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     runtime,
     network,
     images,
-    events: new EventBus(),
+    events: new EventBus(eventLog),
     containers: new ContainerStore(storage.database),
     edits: new Edits(storage.database),
     execs: new ExecStore(),
@@ -113,7 +116,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     images: imageUseCases(context, services),
     networks: networkUseCases(context),
     volumes: volumeUseCases(context),
-    system: systemUseCases(context, builder.cache, startedAtMs),
+    system: systemUseCases(context, builder.cache, services, startedAtMs),
     events: context.events,
     builder,
     imageStore: images,
@@ -127,6 +130,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       context.restarts.close();
       network.close();
       runtime.close();
+      eventLog.flush();
       await storage.close();
     },
   };

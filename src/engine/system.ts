@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, hostname, machine, release, totalmem } from 'node:os';
 import type { BuildCache, CacheRecord } from '../build/cache.ts';
+import type { ImageServices } from '../images/services.ts';
 import type { Digest } from '../oci/digest.ts';
 import { logDriverNames } from '../runtime/logs/log-drivers.ts';
 import { fileSystemName } from '../storage/file-system-name.ts';
 import { containerSize } from './containers/inspect.ts';
 import type { EngineContext } from './context.ts';
+import { type ReloadableSettings, reloadSettings } from './reload.ts';
 
 /** Facts for `info`, `version` and `system df`, domain side. */
 export interface SystemInfo {
@@ -61,6 +63,8 @@ export interface DiskUsage {
 }
 
 export interface SystemUseCases {
+  /** @returns what has changed @throws EngineError `invalid`; then nothing has */
+  reload(settings: ReloadableSettings): string[];
   info(): Promise<SystemInfo>;
   diskUsage(): Promise<DiskUsage>;
   pruneBuildCache(options: {
@@ -73,9 +77,11 @@ export interface SystemUseCases {
 export function systemUseCases(
   context: EngineContext,
   buildCache: BuildCache,
+  services: ImageServices,
   startedAtMs: number,
 ): SystemUseCases {
   return {
+    reload: settings => reloadSettings(context, services, settings),
     info: async () => readInfo(context, startedAtMs),
     diskUsage: () => diskUsage(context, buildCache),
     async pruneBuildCache(options) {
@@ -129,7 +135,8 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     labels: settings.labels,
     openFiles: readdirSync('/proc/self/fd').length,
     eventListeners: context.events.listenerCount,
-    registryMirrors: settings.registryMirrors,
+    // As dockerd shows them.
+    registryMirrors: settings.registryMirrors.map(mirror => mirror.replace(/\/?$/, '/')),
     insecureRegistries: settings.insecureRegistries,
     ipForwarding: readText('/proc/sys/net/ipv4/ip_forward').trim() === '1',
     startedAtMs,

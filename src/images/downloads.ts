@@ -31,7 +31,7 @@ export class LayerDownloads {
   readonly applying = new KeyedMutex();
   readonly #blobs: BlobStore;
   readonly #log: Log;
-  readonly #attempts: number;
+  #attempts: number;
   readonly #retryDelayMs: (attempt: number) => number;
   readonly #slots: Semaphore;
   readonly #running = new Map<Digest, Download>();
@@ -42,6 +42,12 @@ export class LayerDownloads {
     this.#attempts = options.attempts ?? 5;
     this.#retryDelayMs = options.retryDelayMs ?? (attempt => Math.min(2 ** (attempt - 1), 15) * 1000);
     this.#slots = new Semaphore(options.concurrent ?? 3);
+  }
+
+  /** For what begins from now on; downloads that run go on. */
+  configure({ concurrent, attempts }: { concurrent: number; attempts: number }): void {
+    this.#slots.resize(concurrent);
+    this.#attempts = attempts;
   }
 
   /**

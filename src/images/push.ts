@@ -20,9 +20,6 @@ export interface PushOptions {
   credentials?: Credentials;
 }
 
-/** Docker's `max-concurrent-uploads`. */
-const concurrentUploads = 5;
-
 /** How often a layer is offered anew when the connection breaks. */
 const uploadAttempts = 5;
 
@@ -128,9 +125,10 @@ class Push {
     // One failed upload ends the others.
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#signal, failed.signal]);
-    const slots = new Semaphore(concurrentUploads);
+    const { concurrent } = this.#services.uploads;
+    const slots = new Semaphore(concurrent);
     const uploads = downwards.map((layer, index) => {
-      if (index >= concurrentUploads) this.#progress({ id: shortId(layer.diffId), status: 'Waiting' });
+      if (index >= concurrent) this.#progress({ id: shortId(layer.diffId), status: 'Waiting' });
       return slots.run(() => this.#pushLayer(layer, pack, signal));
     });
     try {

@@ -14,6 +14,8 @@ export interface ImageServices {
   registries: Registries;
   /** Shared by all pulls, so that no layer is fetched twice at once. */
   downloads: LayerDownloads;
+  /** Layers sent at once by one push. */
+  uploads: { concurrent: number };
   /** One compression per layer at a time, by chain id. */
   packing: KeyedMutex;
   log: Log;
@@ -37,6 +39,7 @@ export async function openImageServices(options: ImageServicesOptions): Promise<
     storage,
     registries: new Registries(options.registries),
     downloads: new LayerDownloads({ ...options.downloads, blobs: storage.blobs, log }),
+    uploads: { concurrent: 5 },
     packing: new KeyedMutex(),
     log,
   };

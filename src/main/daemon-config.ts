@@ -207,7 +207,12 @@ function engineSettings(values: Values): EngineSettings {
     debug: isSet('debug'),
     registryMirrors: all('registry-mirror'),
     insecureRegistries: all('insecure-registry'),
-    shutdownTimeoutS: number('shutdown-timeout') ?? 15,
+    shutdownTimeoutMs: requireAtLeast(0, 'shutdown-timeout', number('shutdown-timeout') ?? 15) * 1000,
+    maxConcurrentDownloads:
+      requireAtLeast(0, 'max concurrent downloads', number('max-concurrent-downloads') ?? 3) || 3,
+    maxConcurrentUploads:
+      requireAtLeast(0, 'max concurrent uploads', number('max-concurrent-uploads') ?? 5) || 5,
+    maxDownloadAttempts: requireAtLeast(1, 'max download attempts', number('max-download-attempts') ?? 5),
   };
 }
 
@@ -277,6 +282,12 @@ function keyValues(texts: string[]): Record<string, string> {
       return [text.slice(0, equals), text.slice(equals + 1)];
     }),
   );
+}
+
+/** As dockerd words it. */
+function requireAtLeast(least: number, what: string, value: number): number {
+  if (value < least) throw invalid(`invalid ${what}: ${value}`);
+  return value;
 }
 
 function requireLabel(text: string): string {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { ClassicOutput } from '../build/classic-output.ts';
 import { openEngine } from '../engine/open.ts';
 import { BuildContexts } from '../server/build-contexts.ts';
@@ -15,7 +15,13 @@ import { hostAccounts, resolveRemap } from './userns-remap.ts';
 
 /** The parts of a running daemon, and how it ends. */
 export interface Daemon {
-  /** Stops answering and forgets; containers run on. */
+  log: Log;
+  /**
+   * Takes what may change while it runs: debug and log level, labels, mirrors, insecure registries, limits.
+   * @throws EngineError `invalid`; then nothing has changed
+   */
+  reload(config: DaemonConfig): void;
+  /** Lets requests at work end for the time of --shutdown-timeout, then stops answering; containers run on. */
   stop(): Promise<void>;
   /** As stop, but first kills all containers and takes the networks out of the kernel. */
   dismantle(): Promise<void>;
@@ -29,11 +35,12 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
   const log = createLog(config);
   for (const warning of config.warnings) log.warn({}, warning);
   takePidFile(config.pidFile);
+  const settings = { ...config.settings, initPath: config.settings.initPath ?? findInit() };
   const engine = await openEngine({
     dataRoot: config.dataRoot,
     execRoot: config.execRoot,
     log,
-    settings: { ...config.settings, initPath: config.settings.initPath ?? findInit() },
+    settings,
     network: config.network,
     runtime: config.defaultRuntime,
     remap: resolveRemap(config.usernsRemap, hostAccounts),
@@ -43,12 +50,11 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
   const servers: Server[] = [];
   for (const host of config.hosts) servers.push(await serve(api, host, config, log));
   log.info({ pid: process.pid, dataRoot: config.dataRoot }, 'Daemon has completed initialization');
-  // Builds end with their callers, and are given a moment to take down their mounts.
-  const disconnect = async () => {
-    for (const server of servers) {
-      server.close();
-      server.closeAllConnections();
-    }
+  // Work in flight may end; then builds end with their callers, and are given a moment to take down their mounts.
+  const disconnect = async (patienceMs: number) => {
+    for (const server of servers) server.close();
+    await Promise.race([api.idle(), sleep(patienceMs, undefined, { ref: false })]);
+    for (const server of servers) server.closeAllConnections();
     await Promise.race([engine.builder.settled(), sleep(buildsEndWithinMs, undefined, { ref: false })]);
   };
   const close = async () => {
@@ -56,13 +62,19 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
     rmSync(config.pidFile, { force: true });
   };
   return {
+    reload(fresh) {
+      const changed = engine.system.reload(fresh.settings);
+      log.level = fresh.logLevel;
+      log.info({ changed }, 'Reloaded configuration');
+    },
+    log,
     async stop() {
-      await disconnect();
+      await disconnect(settings.shutdownTimeoutMs);
       await close();
       log.info({}, 'Daemon has stopped; containers run on');
     },
     async dismantle() {
-      await disconnect();
+      await disconnect(0);
       for (const { id, state } of engine.containers.list()) {
         if (state.pid !== 0) await engine.containers.kill(id, 'SIGKILL');
       }
@@ -82,7 +94,7 @@ async function serve(api: ApiServer, host: Host, config: DaemonConfig, log: Log)
   return server;
 }
 
-function createLog(config: DaemonConfig): Log {
+function createLog(config: DaemonConfig): Logger {
   return pino(
     { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination(2),

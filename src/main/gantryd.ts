@@ -6,7 +6,7 @@ import { type DaemonInvocation, parseDaemonConfig } from './daemon-config.ts';
 import { daemonHelp } from './daemon-options.ts';
 
 /**
- * The daemon's executable. SIGTERM and SIGINT end it; containers run on. SIGUSR2 ends it and takes its bridges,
+ * The daemon's executable. SIGTERM and SIGINT end it; containers run on. SIGHUP reads the configuration again. SIGUSR2 ends it and takes its bridges,
  * rules and running containers along, for daemons that were made for a moment (`gantry demo`, tests).
  */
 const invocation = parse();
@@ -26,13 +26,28 @@ switch (invocation.action) {
 
 function parse(): DaemonInvocation {
   try {
-    return parseDaemonConfig({
-      argv: process.argv.slice(2),
-      env: process.env,
-      readFile: path => readFileSync(path, 'utf8'),
-    });
+    return readConfig();
   } catch (error) {
     return fail(error);
+  }
+}
+
+function readConfig(): DaemonInvocation {
+  return parseDaemonConfig({
+    argv: process.argv.slice(2),
+    env: process.env,
+    readFile: path => readFileSync(path, 'utf8'),
+  });
+}
+
+/** SIGHUP: a configuration that cannot be read changes nothing. */
+function reload(daemon: Daemon): void {
+  daemon.log.info({}, 'Got signal to reload configuration');
+  try {
+    const fresh = readConfig();
+    if (fresh.action === 'run') daemon.reload(fresh.config);
+  } catch (error) {
+    daemon.log.error({ err: error }, `reloading the configuration: ${messageOf(error)}`);
   }
 }
 
@@ -50,6 +65,7 @@ async function run({ config }: Extract<DaemonInvocation, { action: 'run' | 'vali
     ending = true;
     how(daemon).then(() => process.exit(0), fail);
   };
+  process.on('SIGHUP', () => reload(daemon));
   process.on('SIGTERM', () => end(running => running.stop()));
   process.on('SIGINT', () => end(running => running.stop()));
   process.on('SIGUSR2', () => end(running => running.dismantle()));

@@ -27,10 +27,18 @@ export interface TlsOptions extends SecureContextOptions {
 export class ApiServer {
   readonly #services: Services;
   readonly #router: Router;
+  /** Requests that change something and have not been answered. */
+  #working = 0;
+  #onIdle: (() => void)[] = [];
 
   constructor(services: Services) {
     this.#services = services;
     this.#router = new Router(allRoutes);
+  }
+
+  /** Settles when no request is at work; those that only watch (logs, attach, wait, events) do not count. */
+  idle(): Promise<void> {
+    return this.#working === 0 ? Promise.resolve() : new Promise(resolve => this.#onIdle.push(resolve));
   }
 
   /** A server for one listening socket. With `tls`, node:https is loaded. */
@@ -71,11 +79,15 @@ export class ApiServer {
     response.setHeader('Docker-Experimental', 'false');
     response.setHeader('Ostype', 'linux');
     response.setHeader('Server', `Gantry/${gantryVersion} (linux)`);
+    const works = isWork(request);
+    if (works) this.#working++;
     try {
       const call = this.#callFor(request, response, connection, upgradeHead);
       await call.handler(call.call);
     } catch (error) {
       this.#fail(request, response, error);
+    } finally {
+      if (works && --this.#working === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     }
   }
 
@@ -131,6 +143,12 @@ export class ApiServer {
       if (!request.complete) drain(request);
     });
   }
+}
+
+/** Whether a stopping daemon should let it end: it changes something, and does not follow a container's own time. */
+function isWork({ method = 'GET', url = '/' }: IncomingMessage): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  return !/\/(attach|wait|exec\/[^/?]+\/start)(\?|$)/.test(url);
 }
 
 /** It closed the connection in the middle of an answer. */

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { busyboxArchive } from '../support/base-images.ts';
+import { Daemon } from '../support/daemon.ts';
+import { DockerClient } from '../support/docker-client.ts';
+import { World } from '../support/world.ts';
+
+/** SIGHUP and SIGTERM: what the daemon takes anew, what it lets end, what it remembers. */
+describe('the daemon and its signals', { concurrency: false }, () => {
+  let world: World;
+  let daemon: Daemon;
+  let docker: DockerClient;
+  const configure = (config: object) => writeFileSync(world.path('daemon.json'), JSON.stringify(config));
+  before(async () => {
+    world = await World.start('signals');
+    configure({ labels: ['stage=one'] });
+    const archive = await busyboxArchive();
+    daemon = await Daemon.start(world, 'gantryd', [
+      '--config-file',
+      world.path('daemon.json'),
+      '--shutdown-timeout',
+      '300',
+    ]);
+    docker = new DockerClient(daemon);
+    await docker.must('load', '-i', archive);
+  });
+  after(() => world?.stop());
+
+  /** Everything of a kind that has happened so far; the client wants an end in whole seconds. */
+  const events = async (filter: string, format: string): Promise<string[]> => {
+    const until = String(Math.ceil(Date.now() / 1000));
+    const args = ['--since', '0', '--until', until, '--filter', filter, '--format', format];
+    return (await docker.must('events', ...args)).split('\n');
+  };
+  const until = async (what: string, holds: () => Promise<boolean> | boolean): Promise<void> => {
+    for (let attempt = 0; attempt < 600; attempt++) {
+      if (await holds()) return;
+      await sleep(100);
+    }
+    assert.fail(`${what}\n${daemon.logTail()}`);
+  };
+  const labels = () => docker.must('info', '--format', '{{json .Labels}}');
+
+  test('SIGHUP reads the configuration again and says so', async () => {
+    assert.equal(await labels(), '["stage=one"]');
+    configure({ labels: ['stage=two'], 'registry-mirrors': ['https://mirror.test'], debug: true });
+    process.kill(daemon.pid, 'SIGHUP');
+    await until('the labels do not change', async () => (await labels()) === '["stage=two"]');
+    assert.equal(
+      await docker.must('info', '--format', '{{.RegistryConfig.Mirrors}} {{.Debug}}'),
+      '[https://mirror.test/] true',
+    );
+    const told = await events('type=daemon', '{{.Action}} {{index .Actor.Attributes "labels"}}');
+    assert.deepEqual(told, ['reload ["stage=two"]']);
+  });
+
+  test('a configuration that cannot be read changes nothing', async () => {
+    configure({ labels: ['stage=three'], bridges: 'x' });
+    process.kill(daemon.pid, 'SIGHUP');
+    await until('nothing is said of it', () => /daemon\.json, line 1: .*bridges/.test(daemon.logTail()));
+    assert.equal(await labels(), '["stage=two"]');
+    configure({ labels: ['stage=two'] });
+  });
+
+  test('SIGTERM lets a build end; events from before are told afterwards', async () => {
+    await docker.must('volume', 'create', 'before');
+    const file = 'FROM busybox\nRUN echo began; sleep 3; echo ended';
+    const build = docker.shell(
+      `printf '%b' '${file.replaceAll('\n', '\\n')}' | docker build -t kept - 2>&1 | tee ${world.path('build')}`,
+      {
+        timeoutMs: 120_000,
+      },
+    );
+    await until(
+      'the build does not begin',
+      async () => (await docker.shell(`grep -q ^began ${world.path('build')}`)).code === 0,
+    );
+    await daemon.kill('SIGTERM');
+    const outcome = await build;
+    assert.match(outcome.stdout, /^ended$.*Successfully tagged kept:latest/ms);
+    await daemon.start();
+    assert.equal(await docker.must('run', '--rm', 'kept', 'echo', 'works'), 'works');
+    assert.deepEqual(await events('type=volume', '{{.Action}} {{.Actor.ID}}'), ['create before']);
+  });
+});
