@@ -1,4 +1,6 @@
 import { EngineError } from '../../stdx/errors.ts';
+import { GoRegexp } from '../../stdx/go-regexp/go-regexp.ts';
+import { PatternError } from '../../stdx/go-regexp/parse.ts';
 import { Template } from '../../stdx/template/template.ts';
 import { TemplateError } from '../../stdx/template/template-error.ts';
 import { goType, type TemplateStruct } from '../../stdx/template/values.ts';
@@ -46,7 +48,7 @@ export function extraAttributes(
     const listed = names === undefined || names === '' ? [] : names.split(',');
     const pattern = expression === undefined || expression === '' ? undefined : parseExpression(expression);
     for (const [name, value] of Object.entries(values)) {
-      if (listed.includes(name) || pattern?.test(name) === true) found[rename(name)] = value;
+      if (listed.includes(name) || pattern?.fits(name) === true) found[rename(name)] = value;
     }
   }
   return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
@@ -57,15 +59,15 @@ function splitVariable(text: string): [string, string] {
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** @throws EngineError `invalid`, in Go's words for the mistakes that are mistakes there too */
-export function parseExpression(expression: string): RegExp {
+/** @throws EngineError `invalid`, in Go's words */
+export function parseExpression(expression: string): GoRegexp {
   try {
-    return new RegExp(expression);
-  } catch {
-    const open =
-      (expression.match(/(?<!\\)\(/g) ?? []).length - (expression.match(/(?<!\\)\)/g) ?? []).length;
-    const reason = open > 0 ? 'missing closing )' : open < 0 ? 'unexpected )' : 'invalid expression';
-    throw new EngineError('invalid', `error parsing regexp: ${reason}: \`${expression}\``);
+    return new GoRegexp(expression);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    throw new EngineError('invalid', `error parsing regexp: ${error.message}: \`${expression}\``, {
+      cause: error,
+    });
   }
 }
 

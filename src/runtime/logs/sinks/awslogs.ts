@@ -1,4 +1,5 @@
 import { EngineError } from '../../../stdx/errors.ts';
+import type { GoRegexp } from '../../../stdx/go-regexp/go-regexp.ts';
 import { type LogMessage, timeNsOf } from '../log-message.ts';
 import { invalidOption, parseBool, parseInteger } from '../log-option-values.ts';
 import type { LogSink } from '../log-sink.ts';
@@ -85,7 +86,8 @@ function eventStartOf(options: LogOptions): string | undefined {
   const pattern = options['awslogs-multiline-pattern'];
   if (pattern === undefined) return undefined;
   try {
-    return parseExpression(pattern).source;
+    parseExpression(pattern);
+    return pattern;
   } catch (error) {
     throw invalidOption(
       `awslogs could not parse multiline pattern key "${pattern}": ${(error as Error).message}`,
@@ -142,7 +144,7 @@ interface AwsEvent {
 }
 
 /** Lines put together to events; `eventStart` says which line begins one. */
-export function eventsOf(messages: readonly LogMessage[], eventStart: RegExp | undefined): AwsEvent[] {
+export function eventsOf(messages: readonly LogMessage[], eventStart: GoRegexp | undefined): AwsEvent[] {
   const events: AwsEvent[] = [];
   let parts: Buffer[] = [];
   for (const message of messages) {
@@ -152,7 +154,7 @@ export function eventsOf(messages: readonly LogMessage[], eventStart: RegExp | u
       eventStart !== undefined &&
       last !== undefined &&
       last.sizeBytes + line.length <= awsEventBytes &&
-      !eventStart.test(message.line.toString());
+      !eventStart.fits(message.line.toString());
     if (goesOn) {
       parts.push(line);
       last.sizeBytes += line.length;
@@ -172,12 +174,12 @@ export function eventsOf(messages: readonly LogMessage[], eventStart: RegExp | u
 export class AwsLogsSink implements LogSink {
   readonly #config: AwsLogsConfig;
   readonly #credentials: AwsCredentials;
-  readonly #eventStart: RegExp | undefined;
+  readonly #eventStart: GoRegexp | undefined;
   #isReady = false;
 
   constructor(config: AwsLogsConfig, env: Readonly<Record<string, string | undefined>>) {
     this.#config = config;
-    this.#eventStart = config.eventStart === undefined ? undefined : new RegExp(config.eventStart);
+    this.#eventStart = config.eventStart === undefined ? undefined : parseExpression(config.eventStart);
     this.#credentials = {
       accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '',
       secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
