@@ -115,6 +115,14 @@ export const POSIX_SPAWN_SETSIGMASK = 8;
 export const POSIX_SPAWN_SETSID = 0x80;
 export const WNOHANG = 1;
 export const F_SETFL = 4;
+export const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
+export const SEALED = 15;
+
+/** memfd_create(2), linux/memfd.h */
+export const MFD_CLOEXEC = 1;
+export const MFD_ALLOW_SEALING = 2;
+export const MFD_EXEC = 16;
 export const O_NONBLOCK = 0o4000;
 export const SYS_pidfd_getfd = 438;
 

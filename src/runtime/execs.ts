@@ -7,6 +7,7 @@ import type { RuntimeProcess } from '../oci/runtime-spec.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { removeRecursively } from '../stdx/remove-recursively.ts';
 import { type AttachStream, onProcessEnd, openAttachStream } from './attach.ts';
+import { startAttachedExec } from './attached-exec.ts';
 import {
   type ContainerState,
   identify,
@@ -47,7 +48,11 @@ export interface AdoptedExec extends ExecResult {
   note: unknown;
 }
 
-/** Further programs in running containers, each with a monitor and a bundle of its own. */
+/**
+ * Further programs in running containers, each with a bundle of its own. A monitor holds those that have a terminal,
+ * no client, or a note for the next daemon; where the runtime is crun, the daemon holds the others itself
+ * (attached-exec.ts).
+ */
 export class Execs {
   readonly #launcher: Launcher;
   readonly #paths: RuntimePaths;
@@ -90,13 +95,27 @@ export class Execs {
       logPath: null,
     };
     try {
+      const isOwn = attached !== undefined && !tty && note === undefined && mappings === undefined;
+      if (isOwn && container.runtimeName === 'crun') {
+        const { pid, exitCode } = await startAttachedExec({
+          crun: this.#launcher.runtimeNamed('crun').program,
+          runtimeRoot: this.#paths.runtimeRoot,
+          containerId: id,
+          bundle,
+          processPath,
+          input: stdin ? 'open' : emptyInput ? 'empty' : 'none',
+          attached,
+        });
+        noteState(bundle, { ...state, process: identify(pid) });
+        return { pid, exitCode: this.#cleared(exitCode, id, execId) };
+      }
       const answer = await this.#launcher.monitor(id, bundle, state, {
         processPath,
         beforeStart,
         streamOwner: mappings && hostOwnerOf(process.user, mappings),
       });
       pid = answer.pid;
-      writeState(bundle, { ...state, process: identify(pid), monitor: identifyMonitor(pid) });
+      noteState(bundle, { ...state, process: identify(pid), monitor: identifyMonitor(pid) });
       return { pid, exitCode: this.#exitCode(answer, id, execId) };
     } catch (error) {
       stream?.close();
@@ -183,9 +202,19 @@ export class Execs {
   async #exitCode(answer: MonitorAnswer, id: string, execId: string): Promise<number> {
     const exitCode = await answer.exitCode;
     if (exitCode === undefined || exitCode < 0) return this.#readExit(id, execId) ?? 137;
-    // Later attaches and resizes find nothing, as they should.
-    removeRecursively(this.bundle(id, execId));
+    this.#clear(id, execId);
     return exitCode;
+  }
+
+  async #cleared(ended: Promise<number>, id: string, execId: string): Promise<number> {
+    const exitCode = await ended;
+    this.#clear(id, execId);
+    return exitCode;
+  }
+
+  /** Later attaches and resizes find nothing, as they should. */
+  #clear(id: string, execId: string): void {
+    removeRecursively(this.bundle(id, execId));
   }
 }
 
@@ -215,5 +244,14 @@ function readNote(bundle: string): unknown {
     // Cut off while it was written: then the program had not started either.
     if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;
+  }
+}
+
+/** The container may have ended, and its folder with it, while the program was started: then nobody will ask. */
+function noteState(bundle: string, state: ContainerState): void {
+  try {
+    writeState(bundle, state);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }

@@ -39,7 +39,7 @@ export class Launcher {
     const runtime = this.runtimeNamed(state.runtimeName);
     return startMonitor({
       conmon: this.programs.conmon,
-      runtime: { path: runtime.path, args: ['--root', this.#paths.runtimeRoot] },
+      runtime: { path: runtime.program, args: ['--root', this.#paths.runtimeRoot] },
       id,
       bundle,
       pidFile: join(bundle, 'pid'),
@@ -62,7 +62,11 @@ export class Launcher {
   /** Runs the container's OCI runtime. @throws EngineError internal, with what it wrote. */
   async command(state: ContainerState, args: string[]): Promise<void> {
     const runtime = this.runtimeNamed(state.runtimeName);
-    const { exitCode, output } = await runProgram(runtime.path, ['--root', this.#paths.runtimeRoot, ...args]);
+    const { exitCode, output } = await runProgram(runtime.program, [
+      '--root',
+      this.#paths.runtimeRoot,
+      ...args,
+    ]);
     if (exitCode !== 0)
       throw new EngineError('internal', `${runtime.name} ${args[0]}: ${lastMessage(output)}`);
   }

@@ -7,6 +7,7 @@ import {
   mountController,
   removeCgroup,
 } from '../linux/cgroups.ts';
+import { type SealedProgram, sealProgram } from '../linux/sealed-program.ts';
 import { runProgram } from '../linux/spawn.ts';
 import { EngineError, messageOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
@@ -18,8 +19,10 @@ import { planSpec } from './spec.ts';
 export interface RuntimeInfo {
   /** `crun`, `runc`, or a name from the daemon's configuration. */
   name: string;
-  /** Absolute path of the program. */
+  /** Absolute path of the program, as users know it. */
   path: string;
+  /** What is run: the same, or a sealed copy of it. */
+  program: string;
   version: string;
   cgroupVersion: 1 | 2;
   cgroupDriver: 'cgroupfs';
@@ -41,6 +44,8 @@ export interface Programs {
   runtimes: Map<string, RuntimeInfo>;
   cgroups: CgroupLayout;
   host: HostFacts;
+  /** Gives up the sealed copies. */
+  close(): void;
 }
 
 /** Finds the programs, once: nothing is looked up later. @throws EngineError `internal` naming what is missing. */
@@ -49,11 +54,12 @@ export async function probePrograms(options: ProbeOptions): Promise<Programs> {
   const candidates = runtimeCandidates(options);
   const failures: string[] = [];
   const runtimes = new Map<string, RuntimeInfo>();
+  const copies: SealedProgram[] = [];
   for (const [name, path] of candidates) {
     // Only the default one is tried out; another may never be used.
     const failure = runtimes.size === 0 ? await tryOut(name, path, options) : undefined;
     if (failure !== undefined) failures.push(`${name}: ${failure}`);
-    else runtimes.set(name, { ...(await describe(name, path)) });
+    else runtimes.set(name, await describe(name, path, copies));
   }
   if (runtimes.size === 0) {
     throw new EngineError(
@@ -65,7 +71,10 @@ export async function probePrograms(options: ProbeOptions): Promise<Programs> {
   const cgroups = detectCgroups();
   const conmonVersion =
     /version (\S+)/.exec((await runProgram(conmon, ['--version'])).output)?.[1] ?? 'unknown';
-  return { conmon, conmonVersion, runtimes, cgroups, host: readHostFacts(cgroups.version) };
+  const close = () => {
+    for (const copy of copies.splice(0)) copy.close();
+  };
+  return { conmon, conmonVersion, runtimes, cgroups, host: readHostFacts(cgroups.version), close };
 }
 
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -100,10 +109,38 @@ function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [name: s
   return [...found].sort(([a], [b]) => rank(a) - rank(b));
 }
 
-async function describe(name: string, path: string): Promise<RuntimeInfo> {
+async function describe(name: string, path: string, copies: SealedProgram[]): Promise<RuntimeInfo> {
+  const version = await versionOf(path);
+  const copy = name === 'crun' ? await sealedCopy(path, version) : undefined;
+  if (copy !== undefined) copies.push(copy);
+  const program = copy?.path ?? path;
+  return { name, path, program, version, cgroupVersion: detectCgroups().version, cgroupDriver: 'cgroupfs' };
+}
+
+async function versionOf(path: string): Promise<string> {
   const { output } = await runProgram(path, ['--version']);
-  const version = /version (\S+)/.exec(output)?.[1] ?? 'unknown';
-  return { name, path, version, cgroupVersion: detectCgroups().version, cgroupDriver: 'cgroupfs' };
+  return /version (\S+)/.exec(output)?.[1] ?? 'unknown';
+}
+
+/**
+ * crun copies itself into a sealed file in memory each time and runs that (its protection against CVE-2019-5736),
+ * unless that is what it was run from: a copy made once saves 2.5 ms for every container and exec.
+ * @returns undefined where that does not work
+ */
+async function sealedCopy(path: string, version: string): Promise<SealedProgram | undefined> {
+  let copy: SealedProgram;
+  try {
+    copy = sealProgram(path, 'crun');
+  } catch {
+    return undefined;
+  }
+  try {
+    if ((await versionOf(copy.path)) === version) return copy;
+  } catch {
+    // It may not be run from there.
+  }
+  copy.close();
+  return undefined;
 }
 
 /**

@@ -327,6 +327,7 @@ export class Runtime {
   /** Stops watching; containers run on. */
   close(): void {
     this.#exits.close();
+    this.#launcher.programs.close();
   }
 
   #bundle(id: string): string {
