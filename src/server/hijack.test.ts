@@ -87,13 +87,13 @@ describe('hijacked connections', () => {
     await line.ended;
   });
 
-  test('what cannot be attached to is an ordinary error, also to an upgrade', async () => {
+  test('what cannot be attached to is said by status and plain text', async () => {
     for (const headers of [upgrade, 'Connection: close\r\n']) {
       const line = api.connect();
       line.send(request('/containers/nobody/attach?stream=1', headers));
       await line.ended;
       assert.match(line.received.toString(), /^HTTP\/1\.1 404 Not Found\r\n/);
-      assert.equal(line.body.toString(), '{"message":"No such container: nobody"}\n');
+      assert.equal(line.body.toString(), 'No such container: nobody\r\n');
     }
   });
 

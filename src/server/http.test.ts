@@ -64,7 +64,7 @@ describe('the API over HTTP', () => {
     const same = await api.request('POST', '/containers/up/start');
     assert.equal(same.status, 304);
     assert.equal(same.body, '');
-    assert.equal((await api.request('GET', '/containers/up/attach/ws')).status, 501);
+    assert.equal((await api.request('POST', '/containers/up/start?checkpoint=x')).status, 501);
     const swarm = await api.request('GET', '/nodes');
     assert.equal(swarm.status, 503);
     assert.match(swarm.json().message, /^This node is not a swarm manager\./);

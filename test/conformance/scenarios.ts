@@ -4,6 +4,7 @@ import { buildScenarios } from './scenarios/build.ts';
 import { changingScenarios } from './scenarios/changing.ts';
 import { execScenarios } from './scenarios/exec.ts';
 import { filesScenarios } from './scenarios/files.ts';
+import { flagsScenarios } from './scenarios/flags.ts';
 import { imagesScenarios } from './scenarios/images.ts';
 import { inspectScenarios } from './scenarios/inspect.ts';
 import { lifecycleScenarios } from './scenarios/lifecycle.ts';
@@ -14,6 +15,8 @@ import { observeScenarios } from './scenarios/observe.ts';
 import { registryScenarios } from './scenarios/registry.ts';
 import { runScenarios } from './scenarios/run.ts';
 import { securityScenarios } from './scenarios/security.ts';
+import { statesScenarios } from './scenarios/states.ts';
+import { streamsScenarios } from './scenarios/streams.ts';
 import { systemScenarios } from './scenarios/system.ts';
 import { volumesScenarios } from './scenarios/volumes.ts';
 
@@ -26,6 +29,9 @@ export const groups: Record<string, readonly Scenario[]> = {
   inspect: inspectScenarios,
   looking: lookingScenarios,
   changing: changingScenarios,
+  states: statesScenarios,
+  streams: streamsScenarios,
+  flags: flagsScenarios,
   observe: observeScenarios,
   files: filesScenarios,
   images: imagesScenarios,

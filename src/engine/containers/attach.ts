@@ -14,15 +14,15 @@ export async function attachContainer(
   ref: string,
   options: AttachOptions,
 ): Promise<Attachment> {
+  const detachKeys = parseDetachKeys(options.detachKeys);
   const record = context.containers.get(ref);
   if (record.state.status === 'paused') {
-    throw new EngineError('conflict', `Container ${ref} is paused, unpause the container before attach`);
+    throw new EngineError('conflict', `container ${ref} is paused, unpause the container before attach`);
   }
   if (record.state.status === 'restarting') {
-    throw new EngineError('conflict', `Container ${ref} is restarting, wait until the container is running`);
+    throw new EngineError('conflict', `container ${ref} is restarting, wait until the container is running`);
   }
   const { tty, openStdin, stdinOnce } = record.config;
-  const detachKeys = parseDetachKeys(options.detachKeys);
   publishContainerEvent(context, record, 'attach');
   const gone = new AbortController();
   // Asked for now, not when the client's streams are pumped: the start may come before that.

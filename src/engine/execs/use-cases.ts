@@ -32,7 +32,7 @@ function createExec(context: EngineContext, containerRef: string, config: ExecCo
   requireRunning(context, containerRef);
   context.runtime.anticipateStart();
   if (config.cmd.length === 0) throw new EngineError('invalid', 'No exec command specified');
-  parseDetachKeys(config.detachKeys);
+  requireDetachKeys(config.detachKeys);
   const record: ExecRecord = {
     id: newId(),
     containerId: container.id,
@@ -132,6 +132,15 @@ async function settleAtEnd(
   publishContainerEvent(context, container, 'exec_die', { execID: record.id, exitCode: String(exitCode) });
 }
 
+/** Docker calls them escape keys here, and finds no other words than for a mistake of its own. */
+function requireDetachKeys(keys: string | undefined): void {
+  try {
+    parseDetachKeys(keys);
+  } catch (error) {
+    throw new EngineError('internal', `Invalid escape keys (${keys}) provided`, { cause: error });
+  }
+}
+
 function requireRunning(context: EngineContext, ref: string) {
   const container = context.containers.get(ref);
   if (!isUp(container)) throw new EngineError('conflict', `Container ${container.id} is not running`);
@@ -139,7 +148,10 @@ function requireRunning(context: EngineContext, ref: string) {
     throw new EngineError('conflict', `Container ${ref} is paused, unpause the container before exec`);
   }
   if (container.state.status === 'restarting') {
-    throw new EngineError('conflict', `Container ${ref} is restarting, wait until the container is running`);
+    throw new EngineError(
+      'conflict',
+      `Container ${container.id} is restarting, wait until the container is running`,
+    );
   }
   return container;
 }

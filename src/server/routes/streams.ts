@@ -1,13 +1,15 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { multiplexedStreamType, rawStreamType } from '../../api/paths.ts';
-import type { ContainerStatsSample } from '../../engine/engine.ts';
+import type { Attachment, AttachOptions, ContainerStatsSample } from '../../engine/engine.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { statsToWire } from '../convert/stats.ts';
 import { fixedTime } from '../convert/time.ts';
-import { expectEarlyData, hijack } from '../hijack.ts';
+import { expectEarlyData, type Hijacked, hijack } from '../hijack.ts';
 import { encodeLogs, type LogEncoding } from '../log-frames.ts';
+import { statusOf } from '../status.ts';
+import { requireWebSocketRequest, upgradeToWebSocket } from '../websocket.ts';
 
 /** What flows out of containers while they run: attach, logs, stats. */
 export const streamRoutes: readonly Route[] = [
@@ -19,16 +21,35 @@ export const streamRoutes: readonly Route[] = [
 
 async function attach(call: Call): Promise<void> {
   expectEarlyData(call);
-  const { query } = call;
-  const attachment = await call.engine.containers.attach(call.param('id'), {
+  let attachment: Attachment;
+  try {
+    attachment = await call.engine.containers.attach(call.param('id'), attachOptions(call));
+  } catch (error) {
+    refuseAttach(call, error);
+    return;
+  }
+  await pump(call, attachment, hijack(call, attachment.tty));
+}
+
+/** As websockets cannot be half closed, the end of the input is that of the connection. */
+async function attachWebSocket(call: Call): Promise<void> {
+  requireWebSocketRequest(call);
+  const attachment = await call.engine.containers.attach(call.param('id'), attachOptions(call));
+  await pump(call, attachment, upgradeToWebSocket(call));
+}
+
+function attachOptions({ query }: Call): AttachOptions {
+  return {
     stdin: query.flag('stdin'),
     stdout: query.flag('stdout'),
     stderr: query.flag('stderr'),
     logs: query.flag('logs'),
     stream: query.flag('stream'),
     detachKeys: query.optional('detachKeys'),
-  });
-  const connection = hijack(call, attachment.tty);
+  };
+}
+
+async function pump(call: Call, attachment: Attachment, connection: Hijacked): Promise<void> {
   try {
     await attachment.pump(connection);
   } catch (error) {
@@ -40,8 +61,16 @@ async function attach(call: Call): Promise<void> {
   }
 }
 
-function attachWebSocket(): void {
-  throw new EngineError('notImplemented', 'attaching by websocket is not supported yet');
+/** dockerd has hijacked the connection by then, and says it as plain text (moby, postContainersAttach). */
+function refuseAttach({ response, services }: Call, error: unknown): void {
+  services.log.debug({ err: error }, 'attach refused');
+  const body = Buffer.from(`${messageOf(error)}\r\n`);
+  response.writeHead(statusOf(error), {
+    'Content-Type': rawStreamType,
+    'Content-Length': body.length,
+    Connection: 'close',
+  });
+  response.end(body);
 }
 
 async function logs(call: Call): Promise<void> {

@@ -1,0 +1,342 @@
+import type { Scenario } from '../scenario.ts';
+
+const running = { run: 'docker run -d --name $N busybox sleep 300 >/dev/null', setup: true };
+/** Ends the wait for something that is there in a moment: `until 'test -s file'`. */
+const until = (condition: string) => `for i in $(seq 100); do ${condition} && break; sleep 0.1; done`;
+const attached = (query: string, decode = 'od -An -c') =>
+  `api POST "/v1.41/containers/$N/attach?${query}" | ${decode}`;
+
+export const streamsScenarios: readonly Scenario[] = [
+  {
+    name: 'attach: what cannot be attached to',
+    steps: [
+      'docker create --name $N busybox true >/dev/null; docker attach $N',
+      running.run.replace('$N', '$N-2'),
+      'docker pause $N-2 >/dev/null',
+      'api POST "/v1.41/containers/$N-2/attach?stream=1&stdout=1"',
+      'api POST "/v1.41/containers/$N-2/attach?stream=1&stdout=1&detachKeys=ctrl-foo"',
+      'docker unpause $N-2 >/dev/null',
+      'api POST "/v1.41/containers/$N-2/attach?stream=1&stdout=1&detachKeys=ctrl-foo"',
+      'api POST "/v1.41/containers/nosuch/attach?stream=1&stdout=1"',
+      'docker attach --detach-keys nonsense $N-2',
+      'docker attach',
+      'docker attach $N-2 $N',
+    ],
+  },
+  {
+    name: 'attach: past output, with logs=1',
+    steps: [
+      {
+        run: `docker run -d --name $N busybox sh -c 'echo out; sleep 0.2; echo err >&2; sleep 300' >/dev/null; ${until('docker logs $N 2>&1 | grep -q err')}`,
+        setup: true,
+      },
+      attached('logs=1&stdout=1&stderr=1'),
+      attached('logs=1&stdout=1'),
+      attached('logs=1&stderr=1'),
+      attached('stdout=1&stderr=1'),
+      attached('logs=1'),
+    ],
+  },
+  {
+    name: 'attach: past output and what comes, of one that ends',
+    steps: [
+      {
+        run: `docker run -d --name $N busybox sh -c 'echo before; until [ -f /go ]; do sleep 0.1; done; echo after; echo late >&2' >/dev/null; ${until('docker logs $N | grep -q before')}`,
+        setup: true,
+      },
+      `(sleep 1; docker exec $N touch /go) & ${attached('logs=1&stream=1&stdout=1&stderr=1')}`,
+      attached('logs=1&stdout=1&stderr=1'),
+    ],
+  },
+  {
+    name: 'attach: past output of a terminal is raw',
+    steps: [
+      { run: `docker run -t --name $N busybox echo words >/dev/null`, setup: true },
+      attached('logs=1&stdout=1&stderr=1'),
+    ],
+  },
+  {
+    name: 'attach: several clients see all that comes, and the exit code',
+    steps: [
+      {
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do sleep 0.1; done; seq 200; exit 5' >/dev/null",
+        setup: true,
+      },
+      '(sleep 2; docker exec $N touch /go) & docker attach $N > a1 & p1=$!; docker attach $N > a2 & p2=$!; docker attach --no-stdin $N > a3; echo $?; wait $p1; echo $?; wait $p2; echo $?; cat a1 a2 a3 | cksum',
+    ],
+  },
+  {
+    name: 'attach: the input of several clients',
+    steps: [
+      {
+        run: "docker run -d -i --name $N busybox sh -c 'read a; echo got $a; read b; echo got $b' >/dev/null",
+        setup: true,
+      },
+      `(echo one; sleep 20) | timeout 20 docker attach $N >/dev/null & ${until('docker logs $N | grep -q one')}; (echo two; sleep 20) | timeout 20 docker attach $N >/dev/null & docker wait $N; docker logs $N`,
+    ],
+  },
+  {
+    name: 'attach: a client that leaves ends the input it was the first of, and no other',
+    steps: [
+      "docker create -i --name $N busybox cat >/dev/null; docker inspect --format '{{.Config.StdinOnce}} {{.Config.OpenStdin}} {{.Config.AttachStdin}}' $N",
+      'echo x | docker start -i $N; docker wait $N',
+      "docker run -d -i --name $N-2 busybox cat >/dev/null; docker inspect --format '{{.Config.StdinOnce}} {{.Config.OpenStdin}} {{.Config.AttachStdin}}' $N-2",
+      `echo one | timeout 20 docker attach $N-2 >/dev/null; ${until('docker logs $N-2 | grep -q one')}; docker inspect --format '{{.State.Running}}' $N-2`,
+      `(echo two; sleep 1) | timeout 20 docker attach $N-2 >/dev/null; ${until('docker logs $N-2 | grep -q two')}; docker logs $N-2`,
+    ],
+  },
+  {
+    name: 'attach: signals are passed on, or not',
+    steps: [
+      {
+        run: `docker run -d --name $N busybox sh -c 'trap "echo int; exit 3" INT; trap "echo hup; exit 4" HUP; echo ready; while :; do sleep 0.1; done' >/dev/null; ${until('docker logs $N | grep -q ready')}`,
+        setup: true,
+      },
+      "(sleep 1.5; kill -HUP $(cat pid)) & sh -c 'echo $$ > pid; exec docker attach $0' $N; echo code $?",
+      {
+        run: `docker start $N >/dev/null; ${until('[ $(docker logs $N | grep -c ready) = 2 ]')}`,
+        setup: true,
+      },
+      "(sleep 1.5; kill -TERM $(cat pid)) & sh -c 'echo $$ > pid; exec docker attach --sig-proxy=false $0' $N; echo code $?; docker inspect --format '{{.State.Running}}' $N",
+    ],
+  },
+  {
+    name: 'attach: a client that is killed does not disturb',
+    steps: [
+      {
+        run: "docker run -d -i --name $N busybox sh -c 'while read x; do echo got $x; done' >/dev/null",
+        setup: true,
+      },
+      `(echo one; sleep 30) | docker attach $N >/dev/null & ${until('docker logs $N | grep -q one')}; kill -9 $!; docker inspect --format '{{.State.Running}}' $N`,
+      `(echo two; sleep 1) | timeout 20 docker attach $N >/dev/null; ${until('docker logs $N | grep -q two')}; docker logs $N`,
+    ],
+  },
+  {
+    name: 'attach: a slow client gets everything',
+    steps: [
+      {
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do sleep 0.1; done; seq 300000' >/dev/null",
+        setup: true,
+      },
+      '(sleep 1; docker exec $N touch /go) & docker attach --no-stdin $N | (sleep 3; cksum); docker wait $N; docker logs $N | cksum',
+    ],
+  },
+  {
+    name: 'run: attached to its input only',
+    steps: [
+      "echo words | docker run -i -a stdin --name $N busybox sh -c 'cat; echo end' > id; wc -c < id; docker wait $N; docker logs $N",
+      'docker run --rm -a nosuchstream busybox true',
+      'docker run -d -a stdout busybox true',
+      "docker run --rm -t -a stdout busybox sh -c 'echo x; echo y >&2'",
+    ],
+  },
+  {
+    name: 'run: fifty megabytes in and out',
+    steps: [
+      { run: 'head -c 50000000 /dev/zero | docker run --rm -i busybox wc -c', timeoutMs: 60_000 },
+      {
+        run: 'head -c 50000000 /dev/zero | docker run --rm -i --log-driver none busybox cat | cksum',
+        timeoutMs: 60_000,
+      },
+    ],
+  },
+  {
+    name: 'run: input that nobody reads',
+    steps: [
+      'head -c 5000000 /dev/zero | docker run --rm -i busybox sleep 1; echo code $?',
+      'head -c 5000000 /dev/zero | docker run --rm -i busybox true; echo code $?',
+      "echo x | docker run --rm -i busybox sh -c 'exec <&-; sleep 0.5; echo done'",
+    ],
+  },
+  {
+    name: 'run: the input ends while output goes on',
+    steps: [
+      "(echo a; sleep 0.5; echo b) | docker run --rm -i busybox sh -c 'cat; sleep 0.5; echo eof seen; echo err >&2; exit 6'",
+      "printf 'no newline' | docker run --rm -i busybox cat",
+      'docker run --rm -i busybox cat < /dev/null',
+    ],
+  },
+  {
+    name: 'run: without --sig-proxy the container stays',
+    steps: [
+      `(${until('docker logs $N 2>/dev/null | grep -q ready')}; kill -TERM $(cat pid)) & sh -c 'echo $$ > pid; exec docker run --sig-proxy=false --name $0 busybox sh -c "echo ready; exec sleep 300"' $N; echo code $?; docker inspect --format '{{.State.Running}}' $N`,
+    ],
+  },
+  {
+    name: 'run: the client is killed',
+    steps: [
+      `sh -c 'exec docker run -i --name $0 busybox sh -c "cat; echo end"' $N < /dev/zero >/dev/null & p=$!; ${until('docker inspect --format "{{.State.Running}}" $N 2>/dev/null | grep -q true')}; kill -9 $p; docker wait $N; docker logs $N | tail -c 5 | tr -d '\\0'`,
+    ],
+  },
+  {
+    name: 'run: detach keys that are none',
+    steps: [
+      'docker run --rm --detach-keys nonsense busybox true',
+      'docker create --name $N busybox true >/dev/null; docker start -a --detach-keys ctrl-1 $N',
+    ],
+  },
+  {
+    name: 'start: several, and attached',
+    steps: [
+      'docker create --name $N busybox true >/dev/null; docker create -i --name $N-2 busybox cat >/dev/null',
+      'docker start -a $N $N-2',
+      'docker start -i $N $N-2',
+      'docker start $N $N-2; docker wait $N',
+      'docker start -a nosuchcontainer',
+      'docker start',
+      "docker create --name $N-3 busybox nosuchprogram >/dev/null; docker start -a $N-3; docker inspect --format '{{.State.ExitCode}}' $N-3",
+      'docker create --name $N-4 busybox /etc/passwd >/dev/null; docker start -a $N-4',
+    ],
+  },
+  {
+    name: 'start: signals reach it with -a',
+    steps: [
+      'docker create --name $N busybox sh -c \'trap "echo term; exit 7" TERM; echo ready; while :; do sleep 0.1; done\' >/dev/null',
+      `(${until('docker logs $N | grep -q ready')}; kill -TERM $(cat pid)) & sh -c 'echo $$ > pid; exec docker start -a $0' $N; echo code $?`,
+    ],
+  },
+  {
+    name: 'resize: before, during and after',
+    steps: [
+      {
+        run: 'docker create -t --name $N busybox sh -c "sleep 1.5; stty size; sleep 300" >/dev/null',
+        setup: true,
+      },
+      'api POST "/v1.41/containers/$N/resize?h=10&w=20"',
+      'docker start $N >/dev/null; api POST "/v1.41/containers/$N/resize?h=31&w=77"',
+      `${until('docker logs $N | grep -q 77')}; docker logs $N`,
+      'api POST "/v1.41/containers/$N/resize?h=x&w=77"',
+      'api POST "/v1.41/containers/$N/resize"',
+      'api POST "/v1.41/containers/nosuch/resize?h=1&w=1"',
+      'docker kill $N >/dev/null; api POST "/v1.41/containers/$N/resize?h=10&w=20"',
+    ],
+  },
+  {
+    name: 'exec: half-closed, large and ignored input',
+    steps: [
+      running,
+      '(echo a; sleep 0.5; echo b) | docker exec -i $N sh -c "cat; sleep 0.3; echo eof; exit 3"; echo code $?',
+      { run: 'head -c 50000000 /dev/zero | docker exec -i $N wc -c', timeoutMs: 60_000 },
+      { run: 'head -c 20000000 /dev/zero | docker exec -i $N cat | cksum', timeoutMs: 60_000 },
+      'head -c 5000000 /dev/zero | docker exec -i $N sleep 0.5; echo code $?',
+      'echo x | docker exec -i $N sh -c "exec <&-; sleep 0.3; echo done"',
+      'docker exec $N sh -c "seq 100000; seq 1000 >&2" 2>err | cksum; cksum < err',
+      'docker exec $N seq 300000 | (sleep 2; cksum)',
+    ],
+  },
+  {
+    name: 'exec: input it was not given is empty',
+    steps: [
+      running,
+      'echo x | docker exec $N cat; docker exec -u app $N cat; docker exec $N sh -c "read x; echo $?"',
+    ],
+  },
+  {
+    name: 'exec: closed outputs, and children left behind',
+    steps: [
+      running,
+      'docker exec $N sh -c "exec >&- 2>&-; sleep 0.5; exit 3"; echo code $?',
+      'docker exec $N sh -c "sleep 300 & echo hi; exit 4"; echo code $?',
+      'docker exec $N sh -c "head -c 60000 /dev/zero; sleep 300 & exit 0" | wc -c',
+      "docker exec $N sh -c 'kill -9 $$'; echo $?; docker exec $N sh -c 'kill -TERM $$'; echo $?; docker exec $N sh -c 'kill -INT $$'; echo $?",
+    ],
+  },
+  {
+    name: 'exec: a client that is killed leaves it running',
+    steps: [
+      running,
+      `sh -c 'exec docker exec $0 sh -c "sleep 1; echo x; echo x > /mark; exec sleep 301"' $N & p=$!; ${until('docker top $N | grep -q "sleep 1"')}; kill -9 $p; ${until('docker exec $N test -s /mark')}; docker top $N -o args | grep 301`,
+    ],
+  },
+  {
+    name: 'exec: --env-file, -e without a value, and their errors',
+    files: { env: 'A=from file\n# comment\nB\n\nC=\n', bad: 'with space=1\n' },
+    steps: [
+      running,
+      'B=client docker exec --env-file env -e D=1 -e E $N sh -c \'echo "$A|$B|${C-unset}|$D|${E-unset}"\'',
+      'E=client docker exec -e E $N sh -c \'echo "$E"\'',
+      'docker exec --env-file bad $N true',
+      'docker exec --env-file nosuchfile $N true',
+    ],
+  },
+  {
+    name: 'exec: --privileged inside and out',
+    steps: [
+      running,
+      'docker exec $N mount -t tmpfs x /mnt; docker exec --privileged $N sh -c "mount -t tmpfs x /tmp && echo mounted"',
+      'docker exec --privileged -u app $N id -u',
+    ],
+  },
+  {
+    name: 'exec: -d, and what does not go with it',
+    steps: [
+      running,
+      'docker exec -d $N sh -c "sleep 0.5; echo done > /mark"; echo $?',
+      `${until('docker exec $N test -s /mark')}; docker exec $N cat /mark`,
+      'docker exec -d -it $N true; echo $?',
+      'docker exec -d nosuchcontainer true',
+      'docker exec $N',
+      'docker exec -d -w /no/such $N true',
+      'docker exec -d -u nosuchuser $N true',
+    ],
+  },
+  {
+    name: 'exec: keys to detach that are none',
+    steps: [
+      running,
+      'docker exec --detach-keys nonsense $N true',
+      'docker exec --detach-keys nonsense -t $N true',
+    ],
+  },
+  {
+    name: 'exec: states through the API',
+    steps: [
+      running,
+      {
+        run:
+          'post() { curl -s --unix-socket $SOCK -H "Content-Type: application/json" "$@"; echo; }; ' +
+          'id=$(post -d \'{"Cmd":["sh","-c","exit 6"],"AttachStdout":true,"User":"app","DetachKeys":"ctrl-a","Env":["A=1"]}\' http://d/v1.41/containers/$N/exec | cut -d\'"\' -f4); echo $id > id; post http://d/v1.41/exec/$id/json',
+        json: true,
+      },
+      'api POST /v1.41/exec/$(cat id)/resize?h=1\\&w=1',
+      'api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d \'{"Detach":true}\'',
+      {
+        run: `${until('curl -s --unix-socket $SOCK http://d/v1.41/exec/$(cat id)/json | grep -q \'"ExitCode":6\'')}; curl -s --unix-socket $SOCK http://d/v1.41/exec/$(cat id)/json`,
+        json: true,
+        ignore: ['Pid'],
+      },
+      'api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d \'{"Detach":true}\'',
+      'api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d \'{}\'',
+      'api POST /v1.41/exec/$(cat id)/resize?h=1\\&w=1',
+    ],
+  },
+  {
+    name: 'exec: one that was made, of a container that was stopped or paused since',
+    steps: [
+      running,
+      'for i in 1 2; do curl -s --unix-socket $SOCK -H "Content-Type: application/json" -d \'{"Cmd":["true"]}\' http://d/v1.41/containers/$N/exec | cut -d\'"\' -f4 > id$i; done',
+      'docker pause $N >/dev/null; api POST /v1.41/exec/$(cat id1)/start -H "Content-Type: application/json" -d \'{"Detach":true}\'; docker unpause $N >/dev/null',
+      'docker kill $N >/dev/null; api POST /v1.41/exec/$(cat id2)/start -H "Content-Type: application/json" -d \'{"Detach":true}\'',
+      "docker inspect --format '{{json .ExecIDs}}' $N",
+      'docker rm $N >/dev/null; api GET /v1.41/exec/$(cat id2)/json',
+    ],
+  },
+  {
+    name: 'exec: the container dies or is paused meanwhile',
+    steps: [
+      running,
+      '(sleep 1; docker pause $N >/dev/null; sleep 1; docker unpause $N >/dev/null) & docker exec $N sh -c "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.2; done" | wc -l',
+      '(sleep 1; docker stop -t 0 $N >/dev/null) & docker exec -t $N sleep 100 </dev/null; echo code $?',
+    ],
+  },
+  {
+    name: 'exec: events say what was run and how it ended',
+    steps: [
+      { run: 'date +%s > since; docker run -d --name $N busybox sleep 300 >/dev/null', setup: true },
+      "docker exec $N sh -c 'exit 3'; docker exec $N nosuchprogram; docker exec -d $N true; sleep 1",
+      {
+        run: "docker events --since $(cat since) --until $(date +%s) --filter container=$N --format '{{.Action}} {{.Actor.Attributes.exitCode}}' | grep exec_ | sort | uniq -c",
+      },
+    ],
+  },
+];
