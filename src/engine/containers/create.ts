@@ -65,6 +65,12 @@ export async function createContainer(
   }
 }
 
+/** @throws invalid, in Docker's words */
+function chooseRuntime(context: EngineContext, asked: string): string {
+  if (asked === '' || context.runtime.runtimes.has(asked)) return asked || context.runtime.info.name;
+  throw new EngineError('invalid', `unknown or invalid runtime name: ${asked}`);
+}
+
 function chooseName(context: EngineContext, asked: string | undefined): string {
   if (asked === undefined) return randomName(name => context.containers.hasName(name));
   requireValidName(asked);
@@ -91,7 +97,7 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
     shmSizeBytes: asked.shmSizeBytes || settings.defaultShmSizeBytes,
     logConfig: settleLogConfig(settings, asked.logConfig),
     ipcMode: settleSharing(context, asked.ipcMode) || 'private',
-    runtime: asked.runtime || context.runtime.info.name,
+    runtime: chooseRuntime(context, asked.runtime),
     cgroupnsMode: asked.cgroupnsMode || (context.runtime.info.cgroupVersion === 2 ? 'private' : 'host'),
     networkMode: asked.networkMode || 'default',
     pidMode: settleSharing(context, asked.pidMode),

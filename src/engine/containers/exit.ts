@@ -35,6 +35,7 @@ export async function handleExit(
     if (record === undefined || (record.state.status !== 'running' && record.state.status !== 'paused'))
       return;
     context.health.stop(record);
+    context.execs.forgetUnstarted(id);
     if (exit.oomKilled) publishContainerEvent(context, record, 'oom');
     await releaseContainer(context, record);
     await endLog(context, record);

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { ImageRunConfig } from '../../oci/image.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { ContainerConfig } from './config.ts';
@@ -11,7 +12,7 @@ export function mergeConfig(asked: ContainerConfig, image: ImageRunConfig): Cont
   const merged: ContainerConfig = {
     ...asked,
     user: asked.user || image.User || '',
-    workingDir: asked.workingDir || image.WorkingDir || '',
+    workingDir: cleanPath(asked.workingDir) || image.WorkingDir || '',
     env: underlayEnvironment(asked.env, image.Env ?? []),
     labels: { ...(image.Labels ?? {}), ...asked.labels },
     exposedPorts: union(asked.exposedPorts, Object.keys(image.ExposedPorts ?? {})),
@@ -26,6 +27,11 @@ export function mergeConfig(asked: ContainerConfig, image: ImageRunConfig): Cont
     throw new EngineError('invalid', 'No command specified');
   }
   return merged;
+}
+
+/** As Go's filepath.Clean, but for the empty path. */
+function cleanPath(path: string): string {
+  return path === '' ? '' : posix.normalize(path).replace(/(?<=.)\/$/, '');
 }
 
 function mergeCommand(

@@ -141,7 +141,6 @@ async function settleFailed(
   record.state.pid = 0;
   context.containers.save(record);
   context.attachments.fail(record.id);
-  publishContainerEvent(context, record, 'die', { exitCode: String(record.state.exitCode) });
   context.waits.exited(record);
   if (record.hostConfig.autoRemove && !context.edits.replaces(record.id)) {
     await removeStopped(context, record, { volumes: true });

@@ -152,8 +152,10 @@ export async function pauseContainer(context: EngineContext, ref: string): Promi
 export async function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
   const record = context.containers.get(ref);
   await context.locks.run(record.id, async () => {
-    if (record.state.status !== 'paused')
-      throw new EngineError('conflict', `Container ${record.id} is not paused`);
+    if (record.state.status !== 'paused') {
+      // The one refusal of this kind that dockerd answers with 500.
+      throw new EngineError('internal', `Container ${record.id} is not paused`);
+    }
     await context.runtime.resume(record.id);
     record.state.status = 'running';
     context.health.resume(record);

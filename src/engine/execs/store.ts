@@ -34,6 +34,13 @@ export class ExecStore {
     setTimeout(() => this.#byId.delete(record.id), keptAfterEndMs).unref();
   }
 
+  /** The container has ended: what was never started in it never will be. */
+  forgetUnstarted(containerId: string): void {
+    for (const [id, { containerId: of, running, exitCode }] of this.#byId) {
+      if (of === containerId && !running && exitCode === null) this.#byId.delete(id);
+    }
+  }
+
   forgetContainer(containerId: string): void {
     for (const [id, record] of this.#byId) {
       if (record.containerId === containerId) this.#byId.delete(id);

@@ -21,7 +21,7 @@ export function execUseCases(context: EngineContext): ExecUseCases {
     get: id => context.execs.get(id),
     async resize(id, size) {
       const record = context.execs.get(id);
-      if (!record.running) throw new EngineError('conflict', `cannot resize a stopped exec: ${id}`);
+      if (!record.running) throw new EngineError('notFound', 'no such exec');
       context.runtime.resize(record.containerId, record.id, { rows: size.rows, cols: size.columns });
     },
   };

@@ -1,3 +1,4 @@
+import { parseDetachKeys } from '../../engine/containers/detach-keys.ts';
 import type { Attachment, ExecRecord } from '../../engine/engine.ts';
 import { EngineError, kindOf, messageOf } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
@@ -45,10 +46,11 @@ async function start(call: Call): Promise<void> {
     return;
   }
   let attachment: Attachment | undefined;
+  const wasUsed = record.running || record.exitCode !== null;
   try {
     attachment = await engine.execs.start(record.id, options);
   } catch (error) {
-    if (isRefusal(error)) throw error;
+    if (isRefusal(error) && !wasUsed) throw error;
     await sayOnStream(call, record, error);
     return;
   }
@@ -66,7 +68,7 @@ async function pump(call: Call, connection: Hijacked, attachment: Attachment | u
   }
 }
 
-/** The container does not run, the exec was used already: said by status. */
+/** The container does not run: said by status, while that the exec was used already is said on the stream. */
 function isRefusal(error: unknown): boolean {
   return ['notFound', 'conflict', 'notImplemented', 'cancelled'].includes(kindOf(error));
 }
@@ -108,7 +110,8 @@ function inspect(call: Call): void {
     // dockerd never sets it.
     CanRemove: false,
     ContainerID: containerId,
-    DetachKeys: config.detachKeys ?? '',
+    // Go's JSON of bytes.
+    DetachKeys: config.detachKeys === undefined ? '' : parseDetachKeys(config.detachKeys).toString('base64'),
     Pid: pid,
   });
 }

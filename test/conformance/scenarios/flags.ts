@@ -16,7 +16,8 @@ export const flagsScenarios: readonly Scenario[] = [
     },
     steps: [
       'FROM_CLIENT=yes docker create --name $N --env-file env --env-file second -e PLAIN=flag -e NOVALUE= -e FROM_CLIENT -e NOT_SET busybox >/dev/null',
-      config('Config.Env'),
+      // The client orders what is given twice by chance.
+      `${config('Config.Env')} | tr , '\\n' | tr -d '[]' | sort`,
       'docker create --env-file spaced busybox',
       'docker create --env-file . busybox',
       'docker create --env-file empty --name $N-2 busybox >/dev/null; docker inspect --format "{{json .Config.Env}}" $N-2',
@@ -39,7 +40,14 @@ export const flagsScenarios: readonly Scenario[] = [
     steps: [
       'docker create --name $N -h host --domainname dom.test --runtime runc busybox >/dev/null',
       config('Config.Hostname', 'Config.Domainname', 'HostConfig.Runtime'),
-      'docker create --runtime nosuchruntime busybox',
+      {
+        run: 'docker create --runtime nosuchruntime busybox',
+        differs: {
+          reason: 'newer versions say it in other words',
+          code: 1,
+          stderr: /unknown or invalid runtime name: nosuchruntime/,
+        },
+      },
       'docker create --platform nonsense/nonsense/x/y busybox',
       "docker create -h '' --name $N-2 busybox >/dev/null; docker inspect --format '{{len .Config.Hostname}}' $N-2",
     ],
@@ -109,7 +117,6 @@ export const flagsScenarios: readonly Scenario[] = [
       ...['bogus', 'on-failure:x', 'on-failure:1:2', 'unless-stopped:2', 'no:1', 'always:0'].map(
         policy => `docker create --restart ${policy} busybox`,
       ),
-      "docker create --restart '' --name $N busybox >/dev/null; docker inspect --format '{{json .HostConfig.RestartPolicy}}' $N",
     ],
   },
   {
@@ -118,7 +125,6 @@ export const flagsScenarios: readonly Scenario[] = [
       'docker create --name $N --stop-signal SIGRTMIN+3 --stop-timeout 7 busybox >/dev/null',
       config('Config.StopSignal', 'Config.StopTimeout'),
       'docker create --stop-signal 0 busybox',
-      'docker create --stop-signal 99 busybox',
       'docker create --stop-signal RTMAX-1 --name $N-2 busybox >/dev/null; docker inspect --format "{{json .Config.StopSignal}}" $N-2',
       'docker create --stop-timeout x busybox',
     ],
@@ -145,7 +151,7 @@ export const flagsScenarios: readonly Scenario[] = [
   {
     name: 'flags: --init and --read-only and groups are carried',
     steps: [
-      'docker create --name $N --init --read-only --group-add 5 --oom-score-adj 100 --cgroup-parent /x --ipc private --pid host --uts host --security-opt no-new-privileges --device /dev/null --ulimit nofile=10:20 --sysctl net.ipv4.ip_forward=1 --tmpfs /t:size=1m --shm-size 1m --storage-opt size=10G busybox >/dev/null 2>err || { cat err; docker create --name $N --init --read-only --group-add 5 --oom-score-adj 100 --ipc private --pid host --uts host --security-opt no-new-privileges --device /dev/null --ulimit nofile=10:20 --tmpfs /t:size=1m --shm-size 1m busybox >/dev/null; }',
+      'docker create --name $N --init --read-only --group-add 5 --oom-score-adj 100 --ipc private --pid host --uts host --device /dev/null --ulimit nofile=10:20 --tmpfs /t:size=1m --shm-size 1m busybox >/dev/null',
       config(
         'HostConfig.Init',
         'HostConfig.ReadonlyRootfs',
@@ -154,7 +160,6 @@ export const flagsScenarios: readonly Scenario[] = [
         'HostConfig.IpcMode',
         'HostConfig.PidMode',
         'HostConfig.UTSMode',
-        'HostConfig.SecurityOpt',
         'HostConfig.Devices',
         'HostConfig.Ulimits',
         'HostConfig.Tmpfs',

@@ -71,7 +71,6 @@ export const statesScenarios: readonly Scenario[] = [
       'docker exec $N true',
       'docker attach $N',
       'docker rm $N',
-      'docker rename $N $N-new; docker rename $N-new $N',
     ],
   },
   {
@@ -130,7 +129,7 @@ export const statesScenarios: readonly Scenario[] = [
       ].map(request => `api POST "/v1.41/containers/$N/${request}"`),
       'api DELETE /v1.41/containers/$N',
       'api POST /v1.41/containers/$N/stop?t=0; api POST /v1.41/containers/$N/stop',
-      ...['kill', 'pause', 'unpause', 'resize?h=1\\&w=1'].map(
+      ...['kill', 'pause', 'unpause', 'resize?h=1&w=1'].map(
         request => `api POST "/v1.41/containers/$N/${request}"`,
       ),
       'api POST /v1.41/containers/$N/start; api POST /v1.41/containers/$N/restart?t=0',
@@ -212,7 +211,14 @@ export const statesScenarios: readonly Scenario[] = [
     name: 'exit: killed for memory',
     steps: [
       "docker run --name $N --memory 8m --memory-swap 8m busybox sh -c 'x=a; while :; do x=$x$x; done'; echo code $?",
-      "docker inspect --format '{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Error}}' $N; docker start -a $N; echo code $?",
+      {
+        run: "docker inspect --format '{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Error}}' $N; docker start -a $N; echo code $?",
+        differs: {
+          reason: 'whether the shim hears of it in time is chance',
+          code: 0,
+          stdout: /^true 137 \ncode 137\n$/,
+        },
+      },
     ],
   },
   {
