@@ -44,7 +44,7 @@ export const streamsScenarios: readonly Scenario[] = [
         run: `docker run -d --name $N busybox sh -c 'echo before; until [ -f /go ]; do sleep 0.1; done; echo after; sleep 0.5; echo late >&2' >/dev/null; ${until('docker logs $N | grep -q before')}`,
         setup: true,
       },
-      `(sleep 1; docker exec $N touch /go) & ${attached('logs=1&stream=1&stdout=1&stderr=1')}`,
+      `api POST "/v1.41/containers/$N/attach?logs=1&stream=1&stdout=1&stderr=1" -N > out & ${until('grep -q before out')}; docker exec $N touch /go; wait; od -An -c out`,
       attached('logs=1&stdout=1&stderr=1'),
     ],
   },
@@ -59,10 +59,10 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'attach: several clients see all that comes, and the exit code',
     steps: [
       {
-        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do sleep 0.1; done; seq 200; exit 5' >/dev/null",
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; seq 200; exit 5' >/dev/null",
         setup: true,
       },
-      '(sleep 2; docker exec $N touch /go) & docker attach $N > a1 & p1=$!; docker attach $N > a2 & p2=$!; docker attach --no-stdin $N > a3; echo $?; wait $p1; echo $?; wait $p2; echo $?; cat a1 a2 a3 | cksum',
+      `for i in 1 2 3; do (docker attach --no-stdin $N > a$i; echo code $? >> a$i) & done; ${until('[ -s a1 -a -s a2 -a -s a3 ]')}; docker exec $N touch /go; wait; for i in 1 2 3; do grep -v waiting a$i | cksum; tail -n 1 a$i; done`,
     ],
   },
   {
@@ -72,7 +72,7 @@ export const streamsScenarios: readonly Scenario[] = [
         run: "docker run -d -i --name $N busybox sh -c 'read a; echo got $a; read b; echo got $b' >/dev/null",
         setup: true,
       },
-      `(echo one; sleep 20) | timeout 20 docker attach $N >/dev/null & ${until('docker logs $N | grep -q one')}; (echo two; sleep 20) | timeout 20 docker attach $N >/dev/null & docker wait $N; docker logs $N`,
+      `(echo one; sleep 5) 2>/dev/null | docker attach $N >/dev/null & ${until('docker logs $N | grep -q one')}; (echo two; sleep 5) 2>/dev/null | docker attach $N >/dev/null & docker wait $N; docker logs $N`,
     ],
   },
   {
@@ -81,23 +81,21 @@ export const streamsScenarios: readonly Scenario[] = [
       "docker create -i --name $N busybox cat >/dev/null; docker inspect --format '{{.Config.StdinOnce}} {{.Config.OpenStdin}} {{.Config.AttachStdin}}' $N",
       'echo x | docker start -i $N; docker wait $N',
       "docker run -d -i --name $N-2 busybox cat >/dev/null; docker inspect --format '{{.Config.StdinOnce}} {{.Config.OpenStdin}} {{.Config.AttachStdin}}' $N-2",
-      `echo one | timeout 20 docker attach $N-2 >/dev/null; ${until('docker logs $N-2 | grep -q one')}; docker inspect --format '{{.State.Running}}' $N-2`,
-      `(echo two; sleep 1) | timeout 20 docker attach $N-2 >/dev/null; ${until('docker logs $N-2 | grep -q two')}; docker logs $N-2`,
+      ...['one', 'two'].map(
+        word =>
+          `echo ${word} | docker attach $N-2 >/dev/null 2>&1 & ${until(`docker logs $N-2 | grep -q ${word}`)}; kill -9 $!; docker inspect --format '{{.State.Running}}' $N-2; docker logs $N-2`,
+      ),
     ],
   },
   {
     name: 'attach: signals are passed on, or not',
     steps: [
       {
-        run: `docker run -d --name $N busybox sh -c 'trap "echo int; exit 3" INT; trap "echo hup; exit 4" HUP; echo ready; while :; do sleep 0.1; done' >/dev/null; ${until('docker logs $N | grep -q ready')}`,
+        run: 'docker run -d --name $N busybox sh -c \'trap "exit 4" HUP; while :; do echo tick; sleep 0.1; done\' >/dev/null',
         setup: true,
       },
-      "(sleep 1.5; kill -HUP $(cat pid)) & sh -c 'echo $$ > pid; exec docker attach $0' $N; echo code $?",
-      {
-        run: `docker start $N >/dev/null; ${until('[ $(docker logs $N | grep -c ready) = 2 ]')}`,
-        setup: true,
-      },
-      "(sleep 1.5; kill -TERM $(cat pid)) & sh -c 'echo $$ > pid; exec docker attach --sig-proxy=false $0' $N; echo code $?; docker inspect --format '{{.State.Running}}' $N",
+      `docker attach --sig-proxy=false $N > out & ${until('[ -s out ]')}; kill -HUP $!; wait $!; echo code $?; docker inspect --format '{{.State.Running}}' $N`,
+      `docker attach $N > out2 & ${until('[ -s out2 ]')}; kill -HUP $!; wait $!; echo code $?; docker inspect --format '{{.State.Running}}' $N`,
     ],
   },
   {
@@ -107,18 +105,20 @@ export const streamsScenarios: readonly Scenario[] = [
         run: "docker run -d -i --name $N busybox sh -c 'while read x; do echo got $x; done' >/dev/null",
         setup: true,
       },
-      `(echo one; sleep 30) | docker attach $N >/dev/null & ${until('docker logs $N | grep -q one')}; kill -9 $!; docker inspect --format '{{.State.Running}}' $N`,
-      `(echo two; sleep 1) | timeout 20 docker attach $N >/dev/null; ${until('docker logs $N | grep -q two')}; docker logs $N`,
+      ...['one', 'two'].map(
+        word =>
+          `(echo ${word}; sleep 5) 2>/dev/null | docker attach $N >/dev/null 2>&1 & ${until(`docker logs $N | grep -q ${word}`)}; kill -9 $!; docker logs $N; docker inspect --format '{{.State.Running}}' $N`,
+      ),
     ],
   },
   {
     name: 'attach: a slow client gets everything',
     steps: [
       {
-        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do sleep 0.1; done; seq 300000' >/dev/null",
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; seq 300000' >/dev/null",
         setup: true,
       },
-      '(sleep 1; docker exec $N touch /go) & docker attach --no-stdin $N | (sleep 3; cksum); docker wait $N; docker logs $N | cksum',
+      'docker attach --no-stdin $N | { read first; docker exec $N touch /go; sleep 2; grep -v waiting | cksum; }; docker wait $N; docker logs $N | grep -v waiting | cksum',
     ],
   },
   {
@@ -159,7 +159,7 @@ export const streamsScenarios: readonly Scenario[] = [
   {
     name: 'run: without --sig-proxy the container stays',
     steps: [
-      `(${until('docker logs $N 2>/dev/null | grep -q ready')}; kill -TERM $(cat pid)) & sh -c 'echo $$ > pid; exec docker run --sig-proxy=false --name $0 busybox sh -c "echo ready; exec sleep 300"' $N; echo code $?; docker inspect --format '{{.State.Running}}' $N`,
+      `docker run --sig-proxy=false --name $N busybox sh -c 'echo ready; exec sleep 300' > out & ${until('[ -s out ]')}; kill -HUP $!; wait $!; echo code $?; docker inspect --format '{{.State.Running}}' $N`,
     ],
   },
   {
@@ -192,19 +192,19 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'start: signals reach it with -a',
     steps: [
       'docker create --name $N busybox sh -c \'trap "echo term; exit 7" TERM; echo ready; while :; do sleep 0.1; done\' >/dev/null',
-      `(${until('docker logs $N | grep -q ready')}; kill -TERM $(cat pid)) & sh -c 'echo $$ > pid; exec docker start -a $0' $N; echo code $?`,
+      `docker start -a $N > out & ${until('[ -s out ]')}; kill -TERM $!; wait $!; echo code $?; cat out`,
     ],
   },
   {
     name: 'resize: before, during and after',
     steps: [
       {
-        run: 'docker create -t --name $N busybox sh -c "sleep 1.5; stty size; sleep 300" >/dev/null',
+        run: 'docker create -t --name $N busybox sh -c "while :; do stty size; sleep 0.2; done" >/dev/null',
         setup: true,
       },
       'api POST "/v1.41/containers/$N/resize?h=10&w=20"',
       'docker start $N >/dev/null; api POST "/v1.41/containers/$N/resize?h=31&w=77"',
-      `${until('docker logs $N | grep -q 77')}; docker logs $N`,
+      `${until("docker logs $N | grep -q '31 77'")}; docker logs $N | tail -n 1`,
       'api POST "/v1.41/containers/$N/resize?h=x&w=77"',
       'api POST "/v1.41/containers/nosuch/resize?h=1&w=1"',
       'docker kill $N >/dev/null; api POST "/v1.41/containers/$N/resize?h=10&w=20"',
@@ -244,7 +244,7 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'exec: a client that is killed leaves it running',
     steps: [
       running,
-      `sh -c 'exec docker exec $0 sh -c "sleep 1; echo x; echo x > /mark; exec sleep 301"' $N & p=$!; ${until('docker top $N | grep -q "sleep 1"')}; kill -9 $p; ${until('docker exec $N test -s /mark')}; docker top $N -o args | grep 301`,
+      `docker exec $N sh -c 'echo begun; until [ -f /go ]; do sleep 0.1; done; echo x; echo y >&2; echo x > /mark; exec sleep 301' > out & ${until('[ -s out ]')}; kill -9 $!; docker exec $N touch /go; ${until('docker exec $N test -s /mark')}; ${until('docker top $N -o args | grep -q 301')}; docker top $N -o args | grep 301`,
     ],
   },
   {
@@ -315,15 +315,15 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'exec: the container dies or is paused meanwhile',
     steps: [
       running,
-      '(sleep 1; docker pause $N >/dev/null; sleep 1; docker unpause $N >/dev/null) & docker exec $N sh -c "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.2; done" | wc -l',
-      '(sleep 1; docker stop -t 0 $N >/dev/null) & docker exec -t $N sleep 100 </dev/null; echo code $?',
+      `docker exec $N sh -c 'for i in 1 2 3 4 5; do echo $i; sleep 0.2; done' > out & ${until('[ -s out ]')}; docker pause $N; docker unpause $N; wait $!; echo code $?; cat out`,
+      `docker exec $N sh -c 'echo begun; sleep 100' > out2 & ${until('[ -s out2 ]')}; docker stop -t 0 $N; wait $!; echo code $?`,
     ],
   },
   {
     name: 'exec: events say what was run and how it ended',
     steps: [
       { run: 'date +%s > since; docker run -d --name $N busybox sleep 300 >/dev/null', setup: true },
-      "docker exec $N sh -c 'exit 3'; docker exec $N nosuchprogram; docker exec -d $N true; sleep 1",
+      "docker exec $N sh -c 'exit 3'; docker exec $N nosuchprogram; sleep 1",
       {
         run: "docker events --since $(cat since) --until $(date +%s) --filter container=$N --format '{{.Action}} {{.Actor.Attributes.exitCode}}' | grep exec_ | sort | uniq -c",
       },
