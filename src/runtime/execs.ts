@@ -49,9 +49,9 @@ export interface AdoptedExec extends ExecResult {
 }
 
 /**
- * Further programs in running containers, each with a bundle of its own. A monitor holds those that have a terminal,
- * no client, or a note for the next daemon; where the runtime is crun, the daemon holds the others itself
- * (attached-exec.ts).
+ * Further programs in running containers, each with a bundle of its own. A monitor holds those that have a terminal or
+ * no client; where the runtime is crun, the daemon holds the others itself (attached-exec.ts), and the next daemon
+ * sees their end but not their exit code.
  */
 export class Execs {
   readonly #launcher: Launcher;
@@ -95,8 +95,9 @@ export class Execs {
       logPath: null,
     };
     try {
-      const isOwn = attached !== undefined && !tty && note === undefined && mappings === undefined;
-      if (isOwn && container.runtimeName === 'crun') {
+      const isDirect =
+        attached !== undefined && !tty && mappings === undefined && container.runtimeName === 'crun';
+      if (isDirect) {
         const { pid, exitCode } = await startAttachedExec({
           crun: this.#launcher.runtimeNamed('crun').program,
           runtimeRoot: this.#paths.runtimeRoot,
@@ -188,8 +189,10 @@ export class Execs {
     return state;
   }
 
-  async #adoptedExitCode(id: string, execId: string, { monitor }: ContainerState): Promise<number> {
-    if (isAlive(monitor)) await new Promise<void>(resolve => onProcessEnd(monitor!.pid, resolve));
+  async #adoptedExitCode(id: string, execId: string, state: ContainerState): Promise<number> {
+    // One that the former daemon held itself has no monitor, and its exit code is lost.
+    const watched = state.monitor ?? state.process;
+    if (isAlive(watched)) await new Promise<void>(resolve => onProcessEnd(watched!.pid, resolve));
     const exitCode = this.#readExit(id, execId) ?? 137;
     removeRecursively(this.bundle(id, execId));
     return exitCode;
