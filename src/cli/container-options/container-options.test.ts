@@ -63,11 +63,33 @@ test('networks, plain and with options', () => {
 
 test('what cannot be is refused', () => {
   assert.throws(() => plan('--rm', '--restart', 'always', 'img'), /cannot specify both --restart and --rm/);
-  assert.throws(() => plan('--gpus', 'all', 'img'), {
-    kind: 'notImplemented',
-    message: '--gpus is not supported',
-  });
+  assert.throws(() => plan('--gpus', 'x=y', 'img'), /"--gpus" flag: unexpected key 'x' in 'x=y'/);
+  assert.throws(() => plan('--device', 'a:b:c:d', 'img'), /^EngineError: bad format for path: a:b:c:d$/);
+  assert.throws(() => plan('--device', '/dev/null:/x:rx', 'img'), /bad mode specified: rx/);
+  assert.throws(() => plan('--device', '/dev/null:rrr', 'img'), /rrr is not an absolute path/);
+  assert.throws(
+    () => plan('--device-cgroup-rule', 'd 1:1 r', 'img'),
+    /invalid device cgroup format 'd 1:1 r'/,
+  );
+  for (const option of ['', 'seccomp', 'seccomp=', 'label', 'systempaths', 'apparmor:']) {
+    assert.throws(() => plan('--security-opt', option, 'img'), /Invalid --security-opt/);
+  }
   assert.throws(() => plan('--network', 'host', '--network', 'x', 'img'), /conflicting options/);
+});
+
+test('device requests', () => {
+  const requested = (gpus: string) => plan('--gpus', gpus, 'img').request.HostConfig?.DeviceRequests?.[0];
+  const plain = { Driver: '', DeviceIDs: null, Capabilities: [['gpu']], Options: {} };
+  assert.deepEqual(requested('all'), { ...plain, Count: -1 });
+  assert.deepEqual(requested('2'), { ...plain, Count: 2 });
+  assert.deepEqual(requested('"device=0,1"'), { ...plain, Count: 0, DeviceIDs: ['0', '1'] });
+  assert.deepEqual(requested('driver=x,capabilities=compute,count=all,options=a=b'), {
+    Driver: 'x',
+    Count: -1,
+    DeviceIDs: null,
+    Capabilities: [['compute', 'gpu']],
+    Options: { a: 'b' },
+  });
 });
 
 test('ports', () => {

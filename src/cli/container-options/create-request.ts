@@ -166,14 +166,7 @@ function planHost(
 
 /** What this platform does not have is refused, never left out. */
 function refuse(flags: FlagValues): void {
-  for (const name of [
-    'gpus',
-    'use-api-socket',
-    'cpu-count',
-    'cpu-percent',
-    'io-maxbandwidth',
-    'io-maxiops',
-  ]) {
+  for (const name of ['use-api-socket', 'cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']) {
     if (flags.changed(name)) throw new EngineError('notImplemented', `--${name} is not supported`);
   }
   if (flags.changed('disable-content-trust') && !flags.on('disable-content-trust')) {
@@ -267,10 +260,10 @@ function planSecurity(
       ? [option.slice(0, option.indexOf('=')), option.slice(option.indexOf('=') + 1)]
       : option.split(':', 2);
     if (key === 'systempaths' && value === 'unconfined') paths = { MaskedPaths: [], ReadonlyPaths: [] };
-    else if (key === 'seccomp' && value !== 'unconfined' && value !== 'builtin')
-      SecurityOpt.push(`seccomp=${readProfile(value ?? '', workingDirectory)}`);
-    else if (value === undefined && key !== 'no-new-privileges')
-      throw new EngineError('invalid', `invalid --security-opt: ${JSON.stringify(option)}`);
+    else if (!value && option !== 'no-new-privileges')
+      throw new EngineError('invalid', `Invalid --security-opt: ${JSON.stringify(option)}`);
+    else if (key === 'seccomp' && value && value !== 'unconfined' && value !== 'builtin')
+      SecurityOpt.push(`seccomp=${readProfile(value, workingDirectory)}`);
     else SecurityOpt.push(option);
   }
   return { SecurityOpt, ...paths };

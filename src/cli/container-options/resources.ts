@@ -3,6 +3,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import type { FlagValues } from '../flags.ts';
 import { parseBytes } from '../output/units.ts';
 import { argument } from './argument.ts';
+import { parseGpus } from './gpus.ts';
 
 /** The limits `run`, `create` and `update` know; only those that were given. */
 export function planLimits(flags: FlagValues): Partial<Resources> {
@@ -42,7 +43,12 @@ export function planFixedResources(flags: FlagValues): Partial<Resources> {
     BlkioDeviceWriteIOps: flags.list('device-write-iops').map(text => throttle(text, false)),
     BlkioWeightDevice: flags.list('blkio-weight-device').map(weight),
     CgroupParent: flags.string('cgroup-parent'),
-    DeviceCgroupRules: flags.list('device-cgroup-rule').map(cgroupRule),
+    DeviceCgroupRules: flags
+      .list('device-cgroup-rule')
+      .map(text => argument('--device-cgroup-rule', text, () => cgroupRule(text))),
+    DeviceRequests: flags.changed('gpus')
+      ? [argument('--gpus', flags.string('gpus'), () => parseGpus(flags.string('gpus')))]
+      : undefined,
     Devices: flags.list('device').map(device),
     MemorySwappiness: swappiness,
     OomKillDisable: flags.on('oom-kill-disable'),
@@ -98,14 +104,24 @@ function weight(text: string): WeightDevice {
   return { Path, Weight };
 }
 
-/** `/dev/on/host[:/dev/inside[:rwm]]` */
+/** `/dev/on/host[:/dev/inside[:rwm]]`; the second part alone may be the permissions. */
 function device(text: string): DeviceMapping {
-  const [PathOnHost = '', second, third] = text.split(':');
-  const isMode = (part: string | undefined) => part !== undefined && /^[rwm]{1,3}$/.test(part);
-  if (third === undefined && isMode(second))
-    return { PathOnHost, PathInContainer: PathOnHost, CgroupPermissions: second! };
-  if (third !== undefined && !isMode(third)) throw new EngineError('invalid', `bad mode specified: ${third}`);
-  return { PathOnHost, PathInContainer: second || PathOnHost, CgroupPermissions: third ?? 'rwm' };
+  const [PathOnHost = '', second, third, ...more] = text.split(':');
+  if (more.length > 0 || PathOnHost === '') throw new EngineError('invalid', `bad format for path: ${text}`);
+  if (third !== undefined && !isDeviceMode(third)) {
+    throw new EngineError('invalid', `bad mode specified: ${third}`);
+  }
+  const onlyMode = third === undefined && second !== undefined && isDeviceMode(second);
+  const PathInContainer = second === undefined || onlyMode ? PathOnHost : second;
+  if (!PathInContainer.startsWith('/')) {
+    throw new EngineError('invalid', `${PathInContainer} is not an absolute path`);
+  }
+  return { PathOnHost, PathInContainer, CgroupPermissions: onlyMode ? second : (third ?? 'rwm') };
+}
+
+/** Each of `r`, `w` and `m` at most once. */
+function isDeviceMode(text: string): boolean {
+  return /^[rwm]+$/.test(text) && new Set(text).size === text.length;
 }
 
 function cgroupRule(text: string): string {

@@ -4,13 +4,15 @@ import { EngineError } from '../../stdx/errors.ts';
 export interface SecurityOptions {
   seccomp: 'default' | 'unconfined' | SeccompProfile;
   noNewPrivileges: boolean;
+  /** undefined: as `--privileged` says. */
+  writableCgroups?: boolean;
   apparmorProfile?: string;
   selinuxLabel?: string;
 }
 
 /**
  * `--security-opt` values: `seccomp=unconfined`, `seccomp=<profile JSON>` (clients send the file's content),
- * `no-new-privileges[:true]`, `apparmor=<profile>`, `label=...`.
+ * `no-new-privileges[:true]`, `writable-cgroups=true`, `apparmor=<profile>`, `label=...`.
  * @throws invalid for unknown ones
  */
 export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
@@ -20,6 +22,9 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     switch (name) {
       case 'no-new-privileges':
         parsed.noNewPrivileges = parseBoolean(value, option);
+        break;
+      case 'writable-cgroups':
+        parsed.writableCgroups = parseBoolean(value, option);
         break;
       case 'seccomp':
         parsed.seccomp = parseSeccomp(value ?? '');

@@ -79,6 +79,7 @@ export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInp
       seccomp: security.seccomp,
       maskedPaths: hostConfig.maskedPaths,
       readonlyPaths: hostConfig.readonlyPaths,
+      writableCgroups: security.writableCgroups,
     },
     privileged: hostConfig.privileged,
     rootfsPropagation: rootfsPropagationOf(record.mounts),

@@ -188,4 +188,132 @@ export const securityScenarios: readonly Scenario[] = [
       'docker run --rm --cgroup-parent relative/x busybox true; echo',
     ].slice(0, 4),
   },
+  {
+    name: 'namespaces: what cannot be joined',
+    steps: [
+      {
+        run: 'docker create --name $N-stopped busybox >/dev/null; docker run -d --name $N-runs busybox sleep 300 >/dev/null',
+        setup: true,
+      },
+      'docker run --rm --pid container:$N-stopped busybox true',
+      'docker run --rm --ipc container:$N-stopped busybox true',
+      'docker run --rm --network container:$N-stopped busybox true',
+      'docker run --rm --ipc container:$N-runs busybox true',
+      'docker run --rm --network container:$N-nosuch busybox true',
+      'docker run --rm --network container: busybox true',
+      'docker run --rm --network container:$N-runs -h other busybox true',
+      'docker run --rm --network container:$N-runs -p 80:80 busybox true',
+      'docker run --rm --network container:$N-runs --expose 80 busybox true',
+      'docker run --rm --network container:$N-runs --dns 1.1.1.1 busybox true',
+      'docker run --rm --network container:$N-runs --add-host a:1.1.1.1 busybox true',
+      'docker run --rm --network container:$N-runs --link $N-runs busybox true',
+      'docker run --rm --network host --link $N-runs busybox true',
+      'docker run --rm --uts container:$N-runs busybox true',
+      'docker run --rm --userns private busybox true',
+      'docker run --rm --cgroupns bogus busybox true',
+    ],
+  },
+  {
+    name: 'namespaces: seen from inside',
+    steps: [
+      { run: 'docker run -d --name $N --ipc shareable -h first busybox sleep 300 >/dev/null', setup: true },
+      {
+        run: 'for kind in net pid ipc; do a=$(docker exec $N readlink /proc/self/ns/$kind); flag=$(echo $kind | sed s/net/network/); b=$(docker run --rm --$flag container:$N busybox readlink /proc/self/ns/$kind); test "$a" = "$b" && echo $kind shared; done',
+        timeoutMs: 60_000,
+      },
+      {
+        run: 'for kind in uts mnt; do a=$(docker exec $N readlink /proc/self/ns/$kind); b=$(docker run --rm --network container:$N busybox readlink /proc/self/ns/$kind); test "$a" = "$b" || echo $kind its own; done',
+        timeoutMs: 60_000,
+      },
+      'docker run --rm --network container:$N busybox hostname',
+      'docker run --rm --ipc container:$N busybox sh -c "echo x > /dev/shm/x"; docker exec $N cat /dev/shm/x',
+      'docker run --rm --ipc none busybox ls /dev/shm',
+      {
+        run: 'for flag in pid uts network ipc; do a=$(daemon readlink /proc/self/ns/$(echo $flag | sed s/network/net/)); b=$(docker run --rm --$flag host busybox readlink /proc/self/ns/$(echo $flag | sed s/network/net/)); test "$a" = "$b" && echo $flag of the host; done',
+        timeoutMs: 60_000,
+      },
+      {
+        run: 'a=$(daemon readlink /proc/self/ns/cgroup); b=$(docker run --rm --cgroupns private busybox readlink /proc/self/ns/cgroup); test "$a" = "$b" || echo cgroup its own; b=$(docker run --rm --cgroupns host busybox readlink /proc/self/ns/cgroup); test "$a" = "$b" && echo cgroup of the host',
+        timeoutMs: 60_000,
+      },
+      'docker run --rm --userns host busybox cat /proc/self/uid_map',
+    ],
+  },
+  {
+    name: 'security: profiles from files',
+    files: {
+      'nomkdir.json':
+        '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}',
+      'conditions.json':
+        '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","excludes":{"caps":["CAP_NET_ADMIN"]}},{"names":["rmdir"],"action":"SCMP_ACT_ERRNO","includes":{"caps":["CAP_NET_ADMIN"]}},{"names":["unlink"],"action":"SCMP_ACT_ERRNO","includes":{"minKernel":"99.0"}}]}',
+      'both.json':
+        '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"name":"mkdir","action":"SCMP_ACT_ERRNO"}]}',
+      'archs.json':
+        '{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"archMap":[{"architecture":"SCMP_ARCH_X86_64"}],"syscalls":[]}',
+      'empty.json': '{}',
+      'half.json': '{',
+    },
+    steps: [
+      'docker run --rm --security-opt seccomp=nomkdir.json busybox mkdir /x',
+      'docker run --rm --security-opt seccomp=conditions.json busybox sh -c "mkdir /x; rmdir /tmp; touch /f; rm /f"',
+      'docker run --rm --cap-add NET_ADMIN --security-opt seccomp=conditions.json busybox sh -c "mkdir /x; rmdir /x"',
+      'docker run --rm --security-opt seccomp=both.json busybox true',
+      'docker run --rm --security-opt seccomp=archs.json busybox true',
+      'docker run --rm --security-opt seccomp=empty.json busybox grep Seccomp: /proc/self/status',
+      'docker run --rm --security-opt seccomp=half.json busybox true',
+      'docker run --rm --security-opt seccomp= busybox true',
+      'docker run --rm --security-opt seccomp:unconfined busybox grep Seccomp: /proc/self/status',
+    ],
+  },
+  {
+    name: 'security: settings by --security-opt',
+    steps: [
+      {
+        run: 'for o in no-new-privileges no-new-privileges=true no-new-privileges:true no-new-privileges=false no-new-privileges=maybe; do docker run --rm --security-opt $o busybox grep NoNewPrivs /proc/self/status; done',
+        timeoutMs: 60_000,
+      },
+      {
+        run: 'for o in apparmor=unconfined label=disable label=type:svirt_t label=level:s0:c1,c2 label:disable; do docker run --rm --security-opt $o busybox echo $o; done',
+        timeoutMs: 60_000,
+      },
+      'docker run --rm --security-opt systempaths=unconfined busybox sh -c "grep -c /proc/ /proc/mounts; (: >> /proc/sys/kernel/domainname) && echo writable"',
+      {
+        run: 'for o in bogus bogus=1 systempaths=x label apparmor; do docker run --rm --security-opt $o busybox true; done',
+        timeoutMs: 60_000,
+      },
+      'docker run --rm --gpus all busybox true',
+      'docker run --rm --gpus driver=x,capabilities=compute busybox true',
+    ],
+  },
+  {
+    name: 'security: permissions of devices',
+    steps: [
+      'docker run --rm --device /dev/zero:/z:r --cap-drop MKNOD busybox sh -c "head -c 1 /z | wc -c"',
+      'docker run --rm --device /dev/full:/f:m busybox sh -c "ls -l /f | cut -c1-10"',
+      'docker run --rm --device /dev/null:rw busybox sh -c "ls -l /dev/null | cut -c1-10"',
+      'docker run --rm --device /dev/net busybox ls /dev/net',
+      'docker run --rm --device /etc/passwd busybox true',
+      'docker run --rm --device /dev/null:x busybox true',
+      "docker run --rm --device-cgroup-rule 'c 1:11 r' busybox sh -c 'mknod /k c 1 11; head -c 0 /k && echo opened; (: > /k)'",
+      'docker run --rm --device-cgroup-rule bogus busybox true',
+    ],
+  },
+  {
+    name: 'security: users and groups',
+    steps: [
+      'docker run --rm -u app busybox id',
+      'docker run --rm -u 1000 busybox id',
+      'docker run --rm -u app:staff busybox id',
+      'docker run --rm -u :50 busybox id',
+      'docker run --rm -u 4242:staff busybox id',
+      'docker run --rm --group-add staff --group-add 1234 busybox id',
+      'docker run --rm -u app --group-add 7 busybox id -G',
+      {
+        run: 'for u in nosuch 0:nosuch 4294967296 2147483648 -1 1:4294967296 1:-1; do docker run --rm -u $u busybox id; done',
+        timeoutMs: 60_000,
+      },
+      'docker run --rm -u 2147483647 busybox id -u',
+      'docker run --rm --group-add nosuch busybox id',
+    ],
+  },
 ];
