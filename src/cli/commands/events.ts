@@ -1,11 +1,14 @@
 import type { EventMessage } from '../../api/events.ts';
 import { encodeFilters, follow } from '../../client/operation.ts';
 import { systemOperations } from '../../client/operations.ts';
-import { toJson } from '../../stdx/template/values.ts';
+import { messageOf } from '../../stdx/errors.ts';
+import { toJson } from '../../stdx/template/json.ts';
+import { Template } from '../../stdx/template/template.ts';
 import { type Command, noArguments } from '../command.ts';
+import { ExitError } from '../errors.ts';
 import { parseFilters } from '../filters.ts';
+import { dockerTypes } from '../output/docker-types.ts';
 import { inspectFormatFlag } from '../output/inspection.ts';
-import { readTemplate, runTemplate } from '../output/list.ts';
 import { apiTimestamp } from '../timestamps.ts';
 
 export const command: Command = {
@@ -21,10 +24,10 @@ ${inspectFormatFlag.replace('-f, ', '    ')}
   takes: noArguments,
   async run({ session, flags }) {
     const format = flags.string('format');
-    const template = format === '' || format === 'json' ? undefined : readTemplate(format);
+    const template = format === '' || format === 'json' ? undefined : readEventTemplate(format);
     const show =
       template !== undefined
-        ? (event: EventMessage) => runTemplate(template, event)
+        ? (event: EventMessage) => template.run(dockerTypes.decode('*events.Message', event))
         : format === 'json'
           ? (event: EventMessage) => toJson(event)
           : describe;
@@ -38,6 +41,17 @@ ${inspectFormatFlag.replace('-f, ', '    ')}
     );
   },
 };
+
+/** What an empty event cannot be shown with is refused before anything is asked. */
+function readEventTemplate(format: string): Template {
+  try {
+    const template = new Template(format);
+    template.run(dockerTypes.decode('*events.Message', {}));
+    return template;
+  } catch (error) {
+    throw new ExitError(64, `Error parsing format: ${messageOf(error)}`);
+  }
+}
 
 function describe(event: EventMessage): string {
   const attributes = Object.entries(event.Actor.Attributes ?? {})

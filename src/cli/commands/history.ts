@@ -55,7 +55,11 @@ function historyLayout({
           : item.Id,
       CreatedAt: () => new Date(item.Created * 1000).toISOString().replace('.000Z', 'Z'),
       CreatedSince: () =>
-        item.Created <= 0 ? 'N/A' : `${humanDuration(Date.now() - item.Created * 1000)} ago`,
+        !human
+          ? new Date(item.Created * 1000).toISOString().replace('.000Z', 'Z')
+          : item.Created <= 0
+            ? 'N/A'
+            : `${humanDuration(Date.now() - item.Created * 1000)} ago`,
       CreatedBy: () => {
         const by = item.CreatedBy.replaceAll('\t', ' ');
         return truncate ? ellipsis(by, 45) : by;

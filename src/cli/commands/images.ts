@@ -95,6 +95,14 @@ export function imageLayout({
     },
     columns: ['Repository', 'Tag', ...(digests ? ['Digest'] : []), 'ID', 'CreatedSince', 'Size'],
     quietField: 'ID',
+    raw: [
+      ['repository', 'Repository'],
+      ['tag', 'Tag'],
+      ...(digests ? [['digest', 'Digest'] as const] : []),
+      ['image_id', 'ID'],
+      ['created_at', 'CreatedAt'],
+      ['virtual_size', 'Size'],
+    ],
     row: ({ image, repository, tag, digest }) => ({
       ID: () => (truncate ? image.Id.replace(/^sha256:/, '').slice(0, 12) : image.Id),
       Repository: repository,

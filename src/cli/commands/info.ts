@@ -1,12 +1,12 @@
 import type { SystemInfo } from '../../api/system.ts';
 import { perform } from '../../client/operation.ts';
 import { systemOperations } from '../../client/operations.ts';
-import { EngineError, messageOf } from '../../stdx/errors.ts';
-import { Template } from '../../stdx/template/template.ts';
-import { toJson } from '../../stdx/template/values.ts';
+import { messageOf } from '../../stdx/errors.ts';
+import { toJson } from '../../stdx/template/json.ts';
 import { type Command, noArguments } from '../command.ts';
 import { ExitError } from '../errors.ts';
-import { inspectFormatFlag } from '../output/inspection.ts';
+import { dockerTypes } from '../output/docker-types.ts';
+import { inspectFormatFlag, printTemplate, readInspectTemplate } from '../output/inspection.ts';
 import { binarySize } from '../output/units.ts';
 
 export const command: Command = {
@@ -19,6 +19,8 @@ ${inspectFormatFlag}
   takes: noArguments,
   async run({ session, flags }) {
     const { version } = session.surroundings.build;
+    const format = flags.string('format');
+    const template = format === '' || format === 'json' ? undefined : readInspectTemplate(format);
     const clientInfo = {
       Debug: false,
       Version: version,
@@ -33,15 +35,15 @@ ${inspectFormatFlag}
     } catch (error) {
       fault = messageOf(error);
     }
-    const format = flags.string('format');
     const shown = {
       ...server,
       ServerErrors: server === undefined ? [fault] : undefined,
       ClientInfo: clientInfo,
     };
     if (format === 'json') session.out.line(toJson(shown));
-    else if (format !== '') session.out.line(byTemplate(format, shown));
-    else {
+    else if (template !== undefined) {
+      printTemplate(session, template, dockerTypes.decode('system.dockerInfo', shown));
+    } else {
       session.out.write(
         `Client:\n Version:    ${version}\n Context:    ${clientInfo.Context}\n Debug Mode: false\n\nServer:\n`,
       );
@@ -56,14 +58,6 @@ ${inspectFormatFlag}
     if (server === undefined) throw new ExitError(1, fault);
   },
 };
-
-function byTemplate(format: string, value: unknown): string {
-  try {
-    return new Template(format, { missingKey: 'error' }).run(value);
-  } catch (error) {
-    throw new EngineError('invalid', `template parsing error: ${messageOf(error)}`, { cause: error });
-  }
-}
 
 function describe(info: SystemInfo): string[] {
   return [

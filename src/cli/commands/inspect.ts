@@ -8,7 +8,7 @@ import {
 } from '../../client/operations.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
 import { atLeast, type Command } from '../command.ts';
-import { inspectAll, inspectFormatFlag } from '../output/inspection.ts';
+import { type Inspected, inspectAll, inspectFormatFlag } from '../output/inspection.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
@@ -40,15 +40,26 @@ ${inspectFormatFlag}
   },
 };
 
-type Inspector = (client: Client, name: string, size: boolean) => Promise<unknown>;
+type Inspector = (client: Client, name: string, size: boolean) => Promise<Inspected>;
 
 /** In the order a name is tried. */
 const inspectors: Record<string, Inspector> = {
-  container: (client, id, size) =>
-    perform(client, containerOperations.inspect, { path: { id }, query: { size } }),
-  image: (client, name) => perform(client, imageOperations.inspect, { path: { name } }),
-  network: (client, id) => perform(client, networkOperations.inspect, { path: { id } }),
-  volume: (client, name) => perform(client, volumeOperations.inspect, { path: { name } }),
+  container: async (client, id, size) => ({
+    type: 'container.InspectResponse',
+    json: await perform(client, containerOperations.inspect, { path: { id }, query: { size } }),
+  }),
+  image: async (client, name) => ({
+    type: 'image.InspectResponse',
+    json: await perform(client, imageOperations.inspect, { path: { name } }),
+  }),
+  network: async (client, id) => ({
+    type: 'network.Inspect',
+    json: await perform(client, networkOperations.inspect, { path: { id } }),
+  }),
+  volume: async (client, name) => ({
+    type: 'volume.Volume',
+    json: await perform(client, volumeOperations.inspect, { path: { name } }),
+  }),
 };
 
 const inspectAny: Inspector = async (client, name, size) => {

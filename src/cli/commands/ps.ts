@@ -1,10 +1,13 @@
 import type { ContainerSummary } from '../../api/containers.ts';
 import { encodeFilters, perform } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { humanDuration } from '../../stdx/human-duration.ts';
+import { Template } from '../../stdx/template/template.ts';
+import { Typed } from '../../stdx/template/values.ts';
 import { type Command, noArguments } from '../command.ts';
 import { parseFilters } from '../filters.ts';
-import { joinLabels, type ListLayout, listFormatFlag, printList } from '../output/list.ts';
+import { joinLabels, type ListLayout, listFormatFlag, printList, rowOf } from '../output/list.ts';
 import { describePorts } from '../output/ports.ts';
 import { ellipsis } from '../output/table.ts';
 import { goLocalTime, humanSize } from '../output/units.ts';
@@ -25,7 +28,13 @@ ${listFormatFlag}
 `,
   takes: noArguments,
   async run({ session, flags }) {
-    const format = flags.string('format') || (flags.on('quiet') ? '' : (session.config().psFormat ?? ''));
+    const quiet = flags.on('quiet');
+    const given = flags.string('format');
+    if (given !== '') checkFormat(given);
+    if (given !== '' && quiet) {
+      session.err.line('WARNING: Ignoring custom format, because both --format and --quiet are set.');
+    }
+    const format = quiet ? '' : given || (session.config().psFormat ?? '');
     const last = flags.on('latest') && !flags.changed('last') ? 1 : flags.integer('last');
     const withSize = flags.on('size') || /\.Size\b|json \.\W/.test(format);
     const query = {
@@ -36,9 +45,39 @@ ${listFormatFlag}
     };
     const containers = await perform(await session.client(), containerOperations.list, { query });
     const layout = containerLayout({ truncate: !flags.on('no-trunc'), size: flags.on('size') });
-    printList(session.out, layout, containers, { format, quiet: flags.on('quiet') });
+    printList(session.out, layout, containers, { format, quiet });
   },
 };
+
+/** As docker does it before it asks the daemon: a template must be able to show a container of which nothing is known. */
+function checkFormat(format: string): void {
+  const nothing: ContainerSummary = {
+    Id: '',
+    Names: [],
+    Image: '',
+    ImageID: '',
+    Command: '',
+    Created: 0,
+    Ports: [],
+    Labels: {},
+    State: 'created',
+    Status: '',
+    Mounts: [],
+    HostConfig: {},
+    NetworkSettings: { Networks: {} },
+  };
+  let template: Template;
+  try {
+    template = new Template(format);
+  } catch (error) {
+    throw new EngineError('invalid', `failed to parse template: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    template.run(rowOf(containerLayout({ truncate: false, size: false }), nothing));
+  } catch (error) {
+    throw new EngineError('invalid', `failed to execute template: ${messageOf(error)}`, { cause: error });
+  }
+}
 
 export function containerLayout({
   truncate,
@@ -69,6 +108,18 @@ export function containerLayout({
     },
     columns: size ? [...columns, 'Size'] : columns,
     quietField: 'ID',
+    raw: [
+      ['container_id', 'ID'],
+      ['image', 'Image'],
+      ['command', 'Command'],
+      ['created_at', 'CreatedAt'],
+      ['state', 'State'],
+      ['status', 'Status'],
+      ['names', 'Names'],
+      ['labels', 'Labels'],
+      ['ports', 'Ports'],
+      ...(size ? [['size', 'Size'] as const] : []),
+    ],
     row: container => containerRow(container, truncate),
   };
 }
@@ -93,9 +144,12 @@ function containerRow(container: ContainerSummary, truncate: boolean): Record<st
       ).join(','),
     LocalVolumes: () => String(container.Mounts.filter(mount => mount.Driver === 'local').length),
     Networks: () => Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
-    Platform: null,
+    Platform: noPlatform,
   };
 }
+
+/** Docker's list has no platforms: a nil pointer, which JSON shows as null. */
+const noPlatform = new Typed({ name: '*v1.Platform', kind: 'pointer' }, null);
 
 /** Links add names such as `/other/alias`: with truncation only the container's own are shown. */
 function names(container: ContainerSummary, truncate: boolean): string {

@@ -2,12 +2,12 @@ import { compareVersions, newestApiVersion } from '../../api/paths.ts';
 import type { VersionResponse } from '../../api/system.ts';
 import { perform } from '../../client/operation.ts';
 import { systemOperations } from '../../client/operations.ts';
-import { EngineError, messageOf } from '../../stdx/errors.ts';
-import { Template } from '../../stdx/template/template.ts';
-import { toJson } from '../../stdx/template/values.ts';
+import { messageOf } from '../../stdx/errors.ts';
+import { toJson } from '../../stdx/template/json.ts';
 import { type Command, noArguments } from '../command.ts';
 import { ExitError } from '../errors.ts';
-import { addGoNames, inspectFormatFlag } from '../output/inspection.ts';
+import { dockerTypes } from '../output/docker-types.ts';
+import { inspectFormatFlag, printTemplate, readInspectTemplate } from '../output/inspection.ts';
 import type { Session } from '../session.ts';
 
 export const command: Command = {
@@ -19,15 +19,15 @@ ${inspectFormatFlag}
   takes: noArguments,
   async run({ session, flags }) {
     const format = flags.string('format');
-    const template = format === '' || format === 'json' ? undefined : readTemplate(format);
+    const template = format === '' || format === 'json' ? undefined : readInspectTemplate(format, 'version');
     const { server, fault } = await askServer(
       session,
       template === undefined || /\.Server|json \.(\s|\})/.test(format) || /ApiVersion/i.test(format),
     );
     const client = await clientVersion(session, server);
-    const shown = { Client: addGoNames(client), Server: server === undefined ? null : addGoNames(server) };
+    const shown = dockerTypes.decode('system.versionInfo', { Client: client, Server: server ?? null });
     if (format === 'json') session.out.line(toJson(shown));
-    else if (template !== undefined) session.out.line(template.run(shown));
+    else if (template !== undefined) printTemplate(session, template, shown);
     else session.out.write(describe(client, server));
     if (fault !== undefined) throw new ExitError(1, fault);
   },
@@ -43,14 +43,6 @@ interface ClientVersion {
   Arch: string;
   BuildTime: string;
   Context: string;
-}
-
-function readTemplate(format: string): Template {
-  try {
-    return new Template(format, { missingKey: 'error' });
-  } catch (error) {
-    throw new EngineError('invalid', `template parsing error: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 /** A daemon that does not answer is told at the end; the client's half is shown all the same. */

@@ -1,9 +1,12 @@
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { decodeRaw } from '../../stdx/template/go-types.ts';
+import { escapeHtmlInJson, toJson } from '../../stdx/template/json.ts';
 import { Template } from '../../stdx/template/template.ts';
-import { toJson } from '../../stdx/template/values.ts';
+import { TemplateError } from '../../stdx/template/template-error.ts';
 import { told } from '../cli.ts';
 import { ExitError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { dockerTypes } from './docker-types.ts';
 
 /** The `--format` flag of commands that inspect. */
 export const inspectFormatFlag = `
@@ -12,6 +15,14 @@ export const inspectFormatFlag = `
                         |'TEMPLATE':         Print output using the given Go template.
                         |Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates
 `;
+
+/** A thing to show, and the type templates see it as (docker-types.ts). */
+export interface Inspected {
+  type: string;
+  json: unknown;
+  /** It is the client's own: there is nothing behind the type, and JSON is made of it. */
+  own?: boolean;
+}
 
 /**
  * Fetches every named thing and prints all that were found: as a JSON list, or each by a template. What was not found is
@@ -22,10 +33,10 @@ export async function inspectAll(
   session: Session,
   names: readonly string[],
   format: string,
-  fetch: (name: string) => Promise<unknown>,
+  fetch: (name: string) => Promise<Inspected>,
 ): Promise<void> {
-  const template = format === '' || format === 'json' ? undefined : readTemplate(format);
-  const found: unknown[] = [];
+  const template = format === '' || format === 'json' ? undefined : readInspectTemplate(format);
+  const found: Inspected[] = [];
   const faults: string[] = [];
   for (const name of names) {
     try {
@@ -40,91 +51,47 @@ export async function inspectAll(
   if (faults.length > 0) throw new ExitError(1, faults.join('\n'));
 }
 
-function readTemplate(format: string): Template {
+/** Docker ends with 64 when it cannot read the template. */
+export function readInspectTemplate(format: string, name = ''): Template {
   try {
-    // A template that asks for more than one object has is wrong, not empty: docker says so too.
-    return new Template(format, { missingKey: 'error' });
+    return new Template(format, name);
   } catch (error) {
     throw new ExitError(64, `template parsing error: ${messageOf(error)}`);
   }
 }
 
-function printJson(session: Session, found: readonly unknown[], format: string): void {
-  if (format === 'json') session.out.write(`${toJson(found)}\n`);
-  else session.out.write(found.length === 0 ? '[]\n' : `${toJson(found, '    ')}\n`);
+/** What was printed before a fault stays, as docker has it for `version` and `info`. */
+export function printTemplate(session: Session, template: Template, value: unknown): void {
+  try {
+    session.out.line(template.run(value));
+  } catch (error) {
+    if (error instanceof TemplateError) session.out.line(error.output);
+    throw error;
+  }
 }
 
-function printByTemplate(session: Session, template: Template, item: unknown): void {
-  const structs = new WeakSet<object>();
+function printJson(session: Session, found: readonly Inspected[], format: string): void {
+  const items = found.map(({ type, json, own }) => (own ? dockerTypes.decode(type, json) : json));
+  const text =
+    found.length === 0 && format !== 'json' ? '[]' : toJson(items, format === 'json' ? undefined : '    ');
+  session.out.line(found[0]?.own ? escapeHtmlInJson(text) : text);
+}
+
+function printByTemplate(session: Session, template: Template, item: Inspected): void {
   try {
-    session.out.write(`${template.withStructs(structs).run(asGoHasIt(item, '', structs))}\n`);
+    session.out.line(runOnInspected(template, item));
   } catch (error) {
     session.out.write('\n');
     throw new EngineError('invalid', `template parsing error: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** Fields that are maps in Docker's types; every other object is a struct. Go prints the two differently. */
-const maps = new Set(
-  'AuxiliaryAddresses Annotations Attributes BuildArgs Config.Options Containers Data Details DriverOpts ExposedPorts Labels Metadata Networks Options PortBindings Ports Runtimes Spec Status Storage StorageOpt Sysctls Tmpfs Volumes'.split(
-    ' ',
-  ),
-);
-/** Fields whose null is an empty slice or map in Go, and prints so. */
-const slices = new Set(
-  'Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeightDevice CapAdd CapDrop Cmd DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch Entrypoint Env ExecIDs ExtraHosts GroupAdd Links Aliases DNSNames MaskedPaths Mounts OnBuild ReadonlyPaths RepoDigests RepoTags SecondaryIPAddresses SecondaryIPv6Addresses SecurityOpt Shell Ulimits VolumesFrom'.split(
-    ' ',
-  ),
-);
-
-/**
- * What Docker's types have where the JSON has nothing, by the field an object is the value of (`[]`: an element). A
- * template that asks for it gets the zero value, not an error.
- */
-const zeroes: Record<string, Record<string, unknown>> = {
-  State: { Health: null },
-  'Mounts[]': { Type: '', Name: '', Source: '', Driver: '' },
-  Config: { Healthcheck: null, Shell: null, StopSignal: '', StopTimeout: null },
-};
-
-/** A copy of JSON for templates to print: which objects are structs is noted, typed nulls print as Go's. */
-function asGoHasIt(value: unknown, key: string, structs: WeakSet<object>): unknown {
-  if (value === null)
-    return slices.has(key) ? nullThatPrintsAs([]) : maps.has(key) ? nullThatPrintsAs({}) : null;
-  if (typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.map(item => asGoHasIt(item, `${key}[]`, structs));
-  // A log configuration's Config is a map, a container's is not.
-  const isMap =
-    maps.has(key) || (key === 'Config' && Object.values(value).every(item => typeof item === 'string'));
-  const entries = Object.entries(value);
-  // Go prints maps in the order of their keys.
-  if (isMap) entries.sort(([left], [right]) => (left < right ? -1 : 1));
-  const copy: Record<string, unknown> = {};
-  for (const [name, item] of entries) copy[name] = asGoHasIt(item, isMap ? `${key}{}` : name, structs);
-  if (isMap) return copy;
-  for (const [name, zero] of Object.entries(zeroes[key] ?? {})) {
-    // Printed as JSON it stays away, as Go's `omitempty` has it.
-    if (!(name in copy)) Object.defineProperty(copy, name, { value: asGoHasIt(zero, name, structs) });
+/** By Docker's types first; where those fail, on the JSON as it came, whose keys must then be there. */
+function runOnInspected(template: Template, { type, json, own }: Inspected): string {
+  try {
+    return template.run(dockerTypes.decode(type, json));
+  } catch (error) {
+    if (own || !(error instanceof TemplateError)) throw error;
+    return template.run(decodeRaw(json), { missingKey: 'error' });
   }
-  addGoNames(copy);
-  if (key === 'Networks{}')
-    Object.assign(copy, { GwPriority: copy['GwPriority'] ?? 0, DNSNames: copy['DNSNames'] ?? null });
-  structs.add(copy);
-  return copy;
-}
-
-/** Go's names of fields that JSON spells otherwise; templates may use either. */
-export function addGoNames<T extends object>(fields: T): T {
-  for (const [name, spelt] of [
-    ['ID', 'Id'],
-    ['APIVersion', 'ApiVersion'],
-  ] as const) {
-    if (spelt in fields && !(name in fields))
-      Object.defineProperty(fields, name, { value: (fields as Record<string, unknown>)[spelt] });
-  }
-  return fields;
-}
-
-function nullThatPrintsAs<T extends object>(empty: T): T {
-  return Object.defineProperty(empty, 'toJSON', { value: () => null });
 }

@@ -1,6 +1,8 @@
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { headerFunctions } from '../../stdx/template/functions.ts';
 import { Template } from '../../stdx/template/template.ts';
-import { goType, type TemplateStruct } from '../../stdx/template/values.ts';
+import { TemplateError } from '../../stdx/template/template-error.ts';
+import { type GoType, goType, type TemplateStruct, Typed } from '../../stdx/template/values.ts';
 import type { Output } from './output.ts';
 import { alignColumns } from './table.ts';
 
@@ -24,6 +26,8 @@ export interface ListLayout<T> {
   columns: readonly string[];
   /** The field `--quiet` shows. */
   quietField?: string;
+  /** What the format `raw` shows: words and fields. */
+  raw?: readonly (readonly [string, string])[];
   /** Fields by name; functions with a parameter are methods such as `.Label "x"`. */
   row(item: T): Record<string, unknown>;
 }
@@ -43,12 +47,14 @@ export function renderList<T>(
   items: readonly T[],
   { format = '', quiet = false }: { format?: string; quiet?: boolean },
 ): string {
-  const rows = items.map(item => ({ [goType]: layout.typeName, ...layout.row(item) }) as TemplateStruct);
+  const rows = items.map(item => rowOf(layout, item));
   if (quiet && (format === '' || format === 'table'))
     return rows.map(row => `${plain(row, layout.quietField!)}\n`).join('');
   if (format === '' || format === 'table') return usualTable(layout, rows);
   if (format === 'json') format = '{{json .}}';
-  const isTable = /^table(\s|$)/.test(format);
+  if (format === 'raw' && layout.raw !== undefined)
+    return rows.map(row => rawText(layout.raw!, row)).join('');
+  const isTable = format.startsWith('table');
   // The shell leaves \t and \n in single quotes as they are: they are meant as characters.
   const source = (isTable ? format.slice(5).replace(/^ +| +$/g, '') : format)
     .replaceAll('\\t', '\t')
@@ -56,7 +62,7 @@ export function renderList<T>(
   const template = readTemplate(source);
   const lines = rows.map(row => runTemplate(template, row));
   if (!isTable) return lines.map(line => `${line}\n`).join('');
-  const heading = runTemplate(readTemplate(headingTemplate(source)), headingRow(layout));
+  const heading = headingOf(template, layout);
   return alignColumns(
     [heading, ...lines]
       .join('\n')
@@ -65,10 +71,20 @@ export function renderList<T>(
   );
 }
 
+/** An item as templates see it. */
+export function rowOf<T>(layout: ListLayout<T>, item: T): TemplateStruct {
+  return { [goType]: layout.typeName, ...layout.row(item) };
+}
+
 /** The usual table needs no template: most lists are this, and every millisecond of a list counts. */
 function usualTable<T>(layout: ListLayout<T>, rows: readonly TemplateStruct[]): string {
   const cells = rows.map(row => layout.columns.map(column => plain(row, column)));
   return alignColumns([layout.columns.map(column => layout.headers[column]!), ...cells]);
+}
+
+function rawText(raw: NonNullable<ListLayout<unknown>['raw']>, row: TemplateStruct): string {
+  const lines = raw.map(([word, field]) => `${word}: ${plain(row, field)}`.trimEnd());
+  return `${lines.join('\n')}\n\n`;
 }
 
 function plain(row: TemplateStruct, field: string): string {
@@ -80,7 +96,7 @@ export function readTemplate(source: string): Template {
   try {
     return new Template(source);
   } catch (error) {
-    throw new EngineError('invalid', `failed to parse template: ${messageOf(error)}`, { cause: error });
+    throw new EngineError('invalid', `template parsing error: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -88,22 +104,27 @@ export function runTemplate(template: Template, value: unknown): string {
   try {
     return template.run(value);
   } catch (error) {
-    throw new EngineError('invalid', `failed to execute template: ${messageOf(error)}`, { cause: error });
+    throw new EngineError('invalid', `template parsing error: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** Functions that would change a header (`upper`, `json`, `truncate` ...) leave it alone in Docker; so they do here. */
-function headingTemplate(source: string): string {
-  return source
-    .replace(/\{\{(-?\s*)(?:json|lower|upper|title|split|join|len)\s+(\.[\w.]+)\s*/g, '{{$1$2 ')
-    .replace(/\s*\|\s*(?:json|lower|upper|title)\b/g, '')
-    .replace(/\{\{(-?\s*)(?:truncate|pad)\s+(\.[\w.]+)[^}|]*/g, '{{$1$2 ');
+/** The template run on the headers; where it fails there, docker shows what it had so far: nothing, mostly. */
+function headingOf<T>(template: Template, layout: ListLayout<T>): string {
+  const headers = new Typed(headersType, new Map(Object.entries(layout.headers)));
+  try {
+    return template.run(headers, { functions: headerFunctions });
+  } catch (error) {
+    if (error instanceof TemplateError) return error.output;
+    throw error;
+  }
 }
 
-function headingRow<T>(layout: ListLayout<T>): TemplateStruct {
-  const label = (name: string) => name.split('.').at(-1)!.replace(/[-_]/g, ' ');
-  return { [goType]: layout.typeName, ...layout.headers, Label: label } as TemplateStruct;
-}
+const headersType: GoType = {
+  name: 'formatter.SubHeaderContext',
+  kind: 'map',
+  element: { name: 'string', kind: 'string' },
+  methods: { Label: (_headers: unknown, name: string) => name.split('.').at(-1)!.replace(/[-_]/g, ' ') },
+};
 
 /** Labels as lists show them: `a=1,b=2`, sorted. */
 export function joinLabels(labels: Record<string, string> | null | undefined): string {

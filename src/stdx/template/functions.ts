@@ -1,224 +1,238 @@
-import { byBytes, format, isMap, isStruct, isTrue, toJson } from './values.ts';
+import { compare, equal, FunctionError } from './compare.ts';
+import { toJson } from './json.ts';
+import { format, sprint, sprintf, sprintln } from './print.ts';
+import { quote } from './quoting.ts';
+import { bare, byteOf, entryOf, isNil, isTrue, itemsOf, kindOf, Typed, typeName, zeroOf } from './values.ts';
 
-/** Thrown by functions; the executor adds where. */
-export class FunctionError extends Error {}
+/** What a parameter takes; the executor checks it. `raw` is any value, an invalid one too. */
+export type Parameter = 'string' | 'int' | '[]string' | 'any' | 'raw';
 
-type TemplateFunction = (...args: unknown[]) => unknown;
+export interface TemplateFunction {
+  parameters: readonly Parameter[];
+  /** The last parameter may be missing or given many times. */
+  variadic?: boolean;
+  /** @throws FunctionError */
+  call(...args: never[]): unknown;
+}
+
+const text = (call: (value: string) => unknown): TemplateFunction => ({ parameters: ['string'], call });
+const anyNumber = (call: (...values: unknown[]) => unknown): TemplateFunction => ({
+  parameters: ['any'],
+  variadic: true,
+  call,
+});
+const comparison = (call: (left: unknown, right: unknown) => boolean): TemplateFunction => ({
+  parameters: ['raw', 'raw'],
+  call,
+});
 
 /** Go's predeclared functions and Docker's own. `and` and `or` are the executor's: they need not evaluate all. */
-export function templateFunctions(structs?: WeakSet<object>): Record<string, TemplateFunction> {
-  const text = (value: unknown) => (typeof value === 'string' ? value : format(value, structs));
-  return {
-    print: (...args) => print(args, text),
-    println: (...args) => `${args.map(text).join(' ')}\n`,
-    printf: (pattern, ...args) => printf(string(pattern, 'printf'), args, structs),
-    html: (...args) => escapeHtml(args.map(text).join('')),
-    js: (...args) => JSON.stringify(args.map(text).join('')).slice(1, -1).replaceAll("'", "\\'"),
-    urlquery: (...args) => encodeURIComponent(args.map(text).join('')).replaceAll('%20', '+'),
-    len: length,
-    index,
-    slice: (item, ...range) => slice(item, ...(range as number[])),
-    not: value => !isTrue(value),
-    eq: (first, ...others) => equal(first, others),
-    ne: (left, right) => compare(left, right) !== 0,
-    lt: (left, right) => compare(left, right, true) < 0,
-    le: (left, right) => compare(left, right, true) <= 0,
-    gt: (left, right) => compare(left, right, true) > 0,
-    ge: (left, right) => compare(left, right, true) >= 0,
-    json: value => toJson(value),
-    split: (value, separator) => string(value, 'split').split(string(separator, 'split')),
-    join: (list, separator) => items(list, 'join').map(text).join(string(separator, 'join')),
-    title: value =>
-      string(value, 'title').replace(
-        /(^|[^\p{L}\p{N}_'])(\p{Ll})/gu,
-        (_, before, letter) => before + letter.toUpperCase(),
-      ),
-    lower: value => string(value, 'lower').toLowerCase(),
-    upper: value => string(value, 'upper').toUpperCase(),
-    pad: (value, before, after) =>
-      value === '' ? '' : ' '.repeat(Number(before)) + string(value, 'pad') + ' '.repeat(Number(after)),
-    truncate: (value, width) => [...string(value, 'truncate')].slice(0, Number(width)).join(''),
-  };
+export const templateFunctions: Readonly<Record<string, TemplateFunction>> = {
+  and: { parameters: ['raw', 'raw'], variadic: true, call: () => undefined },
+  or: { parameters: ['raw', 'raw'], variadic: true, call: () => undefined },
+  not: { parameters: ['raw'], call: value => !isTrue(value) },
+  print: anyNumber((...values) => sprint(values)),
+  println: anyNumber((...values) => sprintln(values)),
+  printf: {
+    parameters: ['string', 'any'],
+    variadic: true,
+    call: (pattern: string, ...values: unknown[]) => sprintf(pattern, values),
+  },
+  html: anyNumber((...values) => escapeHtml(joined(values))),
+  js: anyNumber((...values) => escapeScript(joined(values))),
+  urlquery: anyNumber((...values) => escapeQuery(joined(values))),
+  len: { parameters: ['raw'], call: length },
+  index: { parameters: ['raw', 'raw'], variadic: true, call: index },
+  slice: { parameters: ['raw', 'raw'], variadic: true, call: slice },
+  call: { parameters: ['raw', 'raw'], variadic: true, call: refuseCall },
+  eq: {
+    parameters: ['raw', 'raw'],
+    variadic: true,
+    call: (first: unknown, ...others: unknown[]) => equal(first, others),
+  },
+  ne: comparison((left, right) => !equal(left, [right])),
+  lt: comparison((left, right) => compare(left, right) < 0),
+  le: comparison((left, right) => compare(left, right) <= 0),
+  gt: comparison((left, right) => compare(left, right) > 0),
+  ge: comparison((left, right) => compare(left, right) >= 0),
+  json: { parameters: ['any'], call: (value: unknown) => toJson(value) },
+  split: {
+    parameters: ['string', 'string'],
+    call: (value: string, separator: string) =>
+      new Typed(strings, separator === '' ? [...value] : value.split(separator)),
+  },
+  join: {
+    parameters: ['[]string', 'string'],
+    call: (list: unknown, separator: string) => itemsOf(list).join(separator),
+  },
+  // Letters that nothing but an underscore, a letter or a digit precedes.
+  title: text(value =>
+    value.replace(/(^|[^\p{L}\p{N}_])(\p{Ll})/gu, (_, before, letter) => before + letter.toUpperCase()),
+  ),
+  lower: text(value => value.toLowerCase()),
+  upper: text(value => value.toUpperCase()),
+  pad: {
+    parameters: ['string', 'int', 'int'],
+    call: (value: string, before: number, after: number) =>
+      value === '' ? '' : spaces(before) + value + spaces(after),
+  },
+  truncate: { parameters: ['string', 'int'], call: truncate },
+};
+
+const strings = { name: '[]string', kind: 'slice', element: { name: 'string', kind: 'string' } } as const;
+
+/**
+ * Docker runs a table's template on its headers as well; there, functions that would change a text leave it alone.
+ */
+export const headerFunctions: Readonly<Record<string, TemplateFunction>> = {
+  ...templateFunctions,
+  json: text(value => value),
+  lower: text(value => value),
+  upper: text(value => value),
+  title: text(value => value),
+  join: { parameters: ['string', 'string'], call: (value: string, _separator: string) => value },
+  split: { parameters: ['string', 'string'], call: (value: string, _separator: string) => value },
+  truncate: { parameters: ['string', 'int'], call: (value: string, _width: number) => value },
+};
+
+function spaces(count: number): string {
+  if (count < 0) throw new FunctionError('strings: negative Repeat count');
+  return ' '.repeat(count);
 }
 
-function string(value: unknown, name: string): string {
-  if (typeof value === 'string') return value;
-  throw new FunctionError(`wrong type for value; expected string; got ${typeName(value)} in ${name}`);
+/** By bytes: what is cut through shows as a replacement character. */
+function truncate(value: string, width: number): string {
+  const bytes = Buffer.from(value);
+  if (bytes.length < width) return value;
+  if (width < 0) throw new FunctionError(`runtime error: slice bounds out of range [:${width}]`);
+  return bytes.subarray(0, width).toString();
 }
 
-function items(value: unknown, name: string): unknown[] {
-  if (value === null || value === undefined) return [];
-  if (Array.isArray(value)) return value;
-  throw new FunctionError(`wrong type for value; expected []string; got ${typeName(value)} in ${name}`);
+function joined(values: readonly unknown[]): string {
+  const [only] = values;
+  return values.length === 1 && kindOf(only) === 'string'
+    ? (bare(only) as string)
+    : sprint(values.map(shown));
 }
 
-/** Go's Print puts spaces between operands when neither is a string. */
-function print(args: unknown[], text: (value: unknown) => string): string {
-  return args.reduce<string>((printed, value, at) => {
-    const spaced = at > 0 && typeof value !== 'string' && typeof args[at - 1] !== 'string';
-    return printed + (spaced ? ' ' : '') + text(value);
-  }, '');
+function shown(value: unknown): unknown {
+  return value === undefined ? '<no value>' : value;
 }
 
 function length(value: unknown): number {
-  if (typeof value === 'string') return Buffer.byteLength(value);
-  if (Array.isArray(value)) return value.length;
-  if (isMap(value)) return Object.keys(value).length;
-  if (value === null || value === undefined) throw new FunctionError('error calling len: len of nil pointer');
-  throw new FunctionError(`error calling len: len of type ${typeName(value)}`);
+  switch (kindOf(value)) {
+    case 'string':
+      return Buffer.byteLength(bare(value) as string);
+    case 'slice':
+      return itemsOf(value).length;
+    case 'map': {
+      const map = bare(value) as Map<string, unknown> | object | null;
+      return map instanceof Map ? map.size : Object.keys(map ?? {}).length;
+    }
+    case 'invalid':
+    case 'interface':
+      throw new FunctionError('reflect: call of reflect.Value.Type on zero Value');
+    case 'pointer':
+      throw new FunctionError('len of nil pointer');
+    default:
+      throw new FunctionError(`len of type ${typeName(value)}`);
+  }
 }
 
 function index(item: unknown, ...keys: unknown[]): unknown {
-  let current = item;
+  if (item === undefined || item === null) throw new FunctionError('index of untyped nil');
+  let current: unknown = item;
   for (const key of keys) {
-    if (current === null || current === undefined)
-      throw new FunctionError('error calling index: index of untyped nil');
-    if (Array.isArray(current) || typeof current === 'string') {
-      if (typeof key !== 'number')
-        throw new FunctionError(`error calling index: cannot index slice/array with type ${typeName(key)}`);
-      if (key < 0 || key >= current.length)
-        throw new FunctionError(`error calling index: index out of range: ${key}`);
-      current = typeof current === 'string' ? Buffer.from(current)[key] : current[key];
-    } else if (isMap(current)) {
-      if (typeof key !== 'string')
-        throw new FunctionError(`error calling index: value has type ${typeName(key)}; should be string`);
-      current = Object.hasOwn(current, key) ? current[key] : undefined;
-    } else throw new FunctionError(`error calling index: can't index item of type ${typeName(current)}`);
+    if (kindOf(current) === 'pointer' || current === null) throw new FunctionError('index of nil pointer');
+    switch (kindOf(current)) {
+      case 'slice': {
+        const items = itemsOf(current);
+        current = items[indexIn(key, items.length, false)];
+        break;
+      }
+      case 'string': {
+        const inner = bare(current) as string;
+        current = byteOf(inner, indexIn(key, Buffer.byteLength(inner), false));
+        break;
+      }
+      case 'map':
+        current = entryAt(current, key);
+        break;
+      default:
+        throw new FunctionError(`can't index item of type ${typeName(current)}`);
+    }
   }
   return current;
 }
 
-function slice(item: unknown, from = 0, to?: number): unknown {
-  if (typeof item !== 'string' && !Array.isArray(item)) {
-    throw new FunctionError(`error calling slice: can't slice item of type ${typeName(item)}`);
+function entryAt(map: unknown, key: unknown): unknown {
+  const keyType = (map instanceof Typed ? map.type.key?.name : undefined) ?? 'string';
+  if (isNil(key)) throw new FunctionError(`value is nil; should be of type ${keyType}`);
+  if (typeName(key) !== keyType) {
+    throw new FunctionError(`value has type ${typeName(key)}; should be ${keyType}`);
   }
-  if ((to ?? from) > item.length)
-    throw new FunctionError(`error calling slice: index out of range: ${to ?? from}`);
-  return item.slice(from, to);
+  const found = entryOf(map, bare(key) as string);
+  if (found !== undefined) return found;
+  return map instanceof Typed ? zeroOf(map.type.element!) : null;
 }
 
-function equal(first: unknown, others: unknown[]): boolean {
-  if (others.length === 0) throw new FunctionError('error calling eq: missing argument for comparison');
-  return others.some(other => compare(first, other) === 0);
+function indexIn(key: unknown, length: number, endAllowed: boolean): number {
+  if (key === undefined || key === null) throw new FunctionError('cannot index slice/array with nil');
+  if (kindOf(key) !== 'int' && kindOf(key) !== 'uint') {
+    throw new FunctionError(`cannot index slice/array with type ${typeName(key)}`);
+  }
+  const at = Number(bare(key));
+  if (at < 0 || (endAllowed ? at > length : at >= length))
+    throw new FunctionError(`index out of range: ${at}`);
+  return at;
 }
 
-function compare(left: unknown, right: unknown, ordered = false): number {
-  const numeric = (value: unknown) => typeof value === 'number' || typeof value === 'bigint';
-  if (numeric(left) && numeric(right))
-    return left === right
-      ? 0
-      : (left as number) < (right as number)
-        ? -1
-        : (left as number) > (right as number)
-          ? 1
-          : 0;
-  if (typeof left === 'string' && typeof right === 'string') return byBytes(left, right);
-  if (left === null || left === undefined || right === null || right === undefined) {
-    if (!ordered) return (left ?? null) === (right ?? null) ? 0 : 1;
-  } else if (typeof left === 'boolean' && typeof right === 'boolean' && !ordered)
-    return left === right ? 0 : 1;
-  throw new FunctionError('error calling comparison: incompatible types for comparison');
+function slice(item: unknown, ...bounds: unknown[]): unknown {
+  if (item === undefined || item === null) throw new FunctionError('slice of untyped nil');
+  if (bounds.length > 3) throw new FunctionError(`too many slice indexes: ${bounds.length}`);
+  const kind = kindOf(item);
+  if (kind !== 'string' && kind !== 'slice') {
+    throw new FunctionError(`can't slice item of type ${typeName(item)}`);
+  }
+  if (kind === 'string' && bounds.length === 3) throw new FunctionError('cannot 3-index slice a string');
+  const bytes = kind === 'string' ? Buffer.from(bare(item) as string) : undefined;
+  const size = bytes?.length ?? itemsOf(item).length;
+  const [from = 0, to = size, cap = size] = bounds.map(bound => indexIn(bound, size, true));
+  if (from > to) throw new FunctionError(`invalid slice index: ${from} > ${to}`);
+  if (to > cap) throw new FunctionError(`invalid slice index: ${to} > ${cap}`);
+  if (bytes !== undefined) return bytes.subarray(from, to).toString();
+  const part = itemsOf(item).slice(from, to);
+  return item instanceof Typed ? new Typed(item.type, part) : part;
 }
 
-function escapeHtml(text: string): string {
+/** Nothing in a template's data is a function. */
+function refuseCall(value: unknown): never {
+  if (value === undefined || value === null) throw new FunctionError('call of nil');
+  const shownAs = kindOf(value) === 'string' ? quote(bare(value) as string) : format(value);
+  throw new FunctionError(`non-function ${shownAs} of type ${typeName(value)}`);
+}
+
+function escapeHtml(value: string): string {
   const entities: Record<string, string> = {
     '<': '&lt;',
     '>': '&gt;',
     '&': '&amp;',
     '"': '&#34;',
     "'": '&#39;',
+    '\0': '\uFFFD',
   };
-  return text.replace(/[<>&"']/g, character => entities[character]!);
+  return value.replace(/[<>&"'\0]/g, character => entities[character]!);
 }
 
-/** The verbs %v %s %q %d %t %x %X %o %b %c %e %f %g %% with flags, width and precision. */
-export function printf(pattern: string, args: unknown[], structs?: WeakSet<object>): string {
-  let next = 0;
-  const printed = pattern.replace(
-    /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?([a-zA-Z%])/g,
-    (whole, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
-      if (verb === '%') return '%';
-      const count = (value: string | undefined) =>
-        value === '*' ? Number(args[next++]) : value === undefined ? undefined : Number(value);
-      const wide = count(width) ?? 0;
-      const precise = whole.includes('.') ? (count(precision) ?? 0) : undefined;
-      if (next >= args.length) return `%!${verb}(MISSING)`;
-      return padded(verbText(verb, args[next++], flags, precise, structs), wide, flags, verb);
-    },
-  );
-  const extra = args.slice(next).map(value => `${typeName(value)}=${format(value, structs)}`);
-  return extra.length === 0 ? printed : `${printed}%!(EXTRA ${extra.join(', ')})`;
+function escapeScript(value: string): string {
+  return value.replace(/[\\'"]|[<>&=]|[\p{C}\p{Zl}\p{Zp}]/gu, letter => {
+    if ('\\\'"'.includes(letter)) return `\\${letter}`;
+    return `\\u${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
+  });
 }
 
-function padded(text: string, width: number, flags: string, verb: string): string {
-  if (flags.includes('-')) return text.padEnd(width);
-  if (!flags.includes('0') || 'sqv'.includes(verb)) return text.padStart(width);
-  return text.startsWith('-') ? `-${text.slice(1).padStart(width - 1, '0')}` : text.padStart(width, '0');
-}
-
-function verbText(
-  verb: string,
-  value: unknown,
-  flags: string,
-  precision: number | undefined,
-  structs?: WeakSet<object>,
-): string {
-  const wrong = () => `%!${verb}(${typeName(value)}=${format(value, structs)})`;
-  const numeric = typeof value === 'number' || typeof value === 'bigint';
-  const sign = flags.includes('+') && numeric && (value as number) >= 0 ? '+' : '';
-  const whole = typeof value === 'bigint' || Number.isInteger(value);
-  switch (verb) {
-    case 'v':
-      return sign + format(value, structs);
-    case 's':
-      if (numeric || typeof value === 'boolean') return wrong();
-      return [...format(value, structs)].slice(0, precision).join('');
-    case 'q':
-      return typeof value === 'string' ? JSON.stringify(value) : wrong();
-    case 't':
-      return typeof value === 'boolean' ? String(value) : wrong();
-    case 'd':
-      return whole ? sign + String(value) : wrong();
-    case 'c':
-      return whole ? String.fromCodePoint(Number(value)) : wrong();
-    case 'x':
-    case 'X': {
-      const hex =
-        typeof value === 'string'
-          ? Buffer.from(value).toString('hex')
-          : whole
-            ? (value as number).toString(16)
-            : undefined;
-      return hex === undefined ? wrong() : verb === 'X' ? hex.toUpperCase() : hex;
-    }
-    case 'o':
-      return whole ? (value as number).toString(8) : wrong();
-    case 'b':
-      return whole ? (value as number).toString(2) : wrong();
-    case 'f':
-      return numeric ? sign + Number(value).toFixed(precision ?? 6) : wrong();
-    case 'e':
-      return numeric
-        ? sign +
-            Number(value)
-              .toExponential(precision ?? 6)
-              .replace(/e([+-])(\d)$/, 'e$10$2')
-        : wrong();
-    case 'g':
-      return numeric ? sign + format(value) : wrong();
-    case 'T':
-      return typeName(value);
-    default:
-      return wrong();
-  }
-}
-
-export function typeName(value: unknown): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isStruct(value)) return 'struct';
-  if (typeof value === 'object') return 'map[string]interface {}';
-  if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'string') return 'string';
-  return typeof value === 'bigint' || Number.isInteger(value) ? 'int' : 'float64';
+function escapeQuery(value: string): string {
+  return encodeURIComponent(value)
+    .replace(/[!'()*]/g, letter => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+');
 }

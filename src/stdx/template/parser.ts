@@ -1,322 +1,396 @@
 import type { Command, Node, Operand, Pipe } from './ast.ts';
-import { lex, type Token, type TokenKind } from './lexer.ts';
+import { lex, type Token } from './lexer.ts';
+import { parseNumber } from './numbers.ts';
+import { unquote } from './quoting.ts';
 import { TemplateError } from './template-error.ts';
+
+/** A template once read: its own text, and what it defines by name. */
+export interface ParsedTemplate {
+  nodes: Node[];
+  defined: Map<string, Node[]>;
+}
 
 /**
  * Reads a Go text/template.
  * @param functions names that may be called
- * @throws TemplateError
+ * @throws TemplateError in Go's words
  */
-export function parseTemplate(source: string, functions: ReadonlySet<string>): Node[] {
-  return new Parser(source, functions).parse();
+export function parseTemplate(source: string, functions: ReadonlySet<string>, name = ''): ParsedTemplate {
+  return new Parser(source, functions, name).parse();
 }
 
-const keywords = new Set([
-  'if',
-  'else',
-  'end',
-  'range',
-  'with',
-  'define',
-  'block',
-  'template',
-  'break',
-  'continue',
-]);
+type Ending = '{{end}}' | '{{else}}';
 
 class Parser {
   readonly #source: string;
+  readonly #name: string;
   readonly #tokens: Token[];
   readonly #functions: ReadonlySet<string>;
+  readonly #defined = new Map<string, Node[]>();
   /** Variables in scope: a name may be used only where it was declared. */
   #variables: string[] = ['$'];
   #rangeDepth = 0;
   #at = 0;
+  /** The furthest token looked at: errors tell its line. */
+  #seen = 0;
+  #actionAt = 0;
 
-  constructor(source: string, functions: ReadonlySet<string>) {
+  constructor(source: string, functions: ReadonlySet<string>, name: string) {
     this.#source = source;
+    this.#name = name;
     this.#functions = functions;
     this.#tokens = lex(source);
   }
 
-  parse(): Node[] {
-    const { nodes, ended } = this.#list();
-    if (ended !== undefined) this.#fail(`unexpected {{${ended}}}`);
-    return nodes;
-  }
-
-  /** Nodes up to `{{end}}`, `{{else}}` or the end of the text; whichever it was has been taken but for else's rest. */
-  #list(): { nodes: Node[]; ended?: 'end' | 'else' } {
+  parse(): ParsedTemplate {
     const nodes: Node[] = [];
-    for (;;) {
-      const token = this.#next();
-      if (token.kind === 'end') return { nodes };
-      if (token.kind === 'text') {
-        nodes.push({ kind: 'text', text: token.text });
+    while (this.#peek().kind !== 'end') {
+      if (this.#startsDefinition()) {
+        this.#definition();
         continue;
       }
-      this.#skipSpace();
-      const keyword = this.#peek().kind === 'identifier' ? this.#peek().text : '';
-      if (keyword === 'end' || keyword === 'else') {
-        this.#next();
-        if (keyword === 'end') this.#expectClose('end');
-        return { nodes, ended: keyword };
-      }
-      nodes.push(...this.#action(keyword));
+      const node = this.#textOrAction();
+      if (typeof node === 'string') this.#fail(`unexpected ${node}`);
+      nodes.push(node);
     }
+    return { nodes, defined: this.#defined };
   }
 
-  #action(keyword: string): Node[] {
-    if (keywords.has(keyword)) this.#next();
-    switch (keyword) {
+  #startsDefinition(): boolean {
+    if (this.#peek().kind !== 'open') return false;
+    const start = this.#at;
+    this.#actionAt = this.#next().at;
+    if (this.#nextWord().text === 'define') return true;
+    this.#at = start;
+    return false;
+  }
+
+  #definition(): void {
+    const outer = this.#variables;
+    const outerDepth = this.#rangeDepth;
+    this.#variables = ['$'];
+    this.#rangeDepth = 0;
+    const name = this.#templateName('define clause');
+    this.#expectClose('define clause');
+    const { nodes, ending } = this.#list();
+    if (ending !== '{{end}}') this.#fail(`unexpected ${ending} in define clause`);
+    this.#variables = outer;
+    this.#rangeDepth = outerDepth;
+    this.#define(name, nodes);
+  }
+
+  /** Only what holds nothing but white space may be defined once more. */
+  #define(name: string, nodes: Node[]): void {
+    const isEmpty = (some: Node[]) => some.every(node => node.kind === 'text' && node.text.trim() === '');
+    const before = this.#defined.get(name);
+    if (before !== undefined && !isEmpty(before)) {
+      if (!isEmpty(nodes)) this.#fail(`template: multiple definition of template ${JSON.stringify(name)}`);
+      return;
+    }
+    this.#defined.set(name, nodes);
+  }
+
+  /** Nodes up to `{{end}}` or `{{else`, which is taken. */
+  #list(): { nodes: Node[]; ending: Ending } {
+    const nodes: Node[] = [];
+    while (this.#peekWord().kind !== 'end') {
+      const node = this.#textOrAction();
+      if (typeof node === 'string') return { nodes, ending: node };
+      nodes.push(node);
+    }
+    return this.#fail('unexpected EOF');
+  }
+
+  #textOrAction(): Node | Ending {
+    const token = this.#nextWord();
+    if (token.kind === 'text') return { kind: 'text', text: token.text };
+    if (token.kind !== 'open') this.#unexpected(token, 'input');
+    this.#actionAt = token.at;
+    const node = this.#action();
+    this.#actionAt = this.#source.length;
+    return node;
+  }
+
+  #action(): Node | Ending {
+    this.#peekWord();
+    const start = this.#at;
+    const { text, at, kind } = this.#next();
+    switch (kind === 'keyword' ? text : '') {
       case 'if':
       case 'with':
       case 'range':
-        return [this.#control(keyword)];
+        return this.#control(text as 'if' | 'with' | 'range', at);
+      case 'else': {
+        const after = this.#peekWord();
+        if (after.kind !== 'keyword' || (after.text !== 'if' && after.text !== 'with'))
+          this.#expectClose('else');
+        return '{{else}}';
+      }
+      case 'end':
+        this.#expectClose('end');
+        return '{{end}}';
       case 'break':
       case 'continue':
-        if (this.#rangeDepth === 0) this.#fail(`{{${keyword}}} outside {{range}}`);
-        this.#expectClose(keyword);
-        return [{ kind: keyword }];
-      case 'define':
-        return [this.#define()];
-      case 'block': {
-        const at = this.#peek().at;
-        const name = this.#name('block');
-        const pipe = this.#pipe('block', 'close');
-        const { nodes } = this.#body('block');
-        return [
-          { kind: 'define', name, body: nodes },
-          { kind: 'template', name, pipe, at },
-        ];
-      }
-      case 'template': {
-        const at = this.#peek().at;
-        const name = this.#name('template');
-        this.#skipSpace();
-        const pipe = this.#peek().kind === 'close' ? undefined : this.#pipe('template', 'close');
-        if (pipe === undefined) this.#next();
-        return [{ kind: 'template', name, pipe, at }];
-      }
-      default: {
-        const pipe = this.#pipe('command', 'close');
-        return [{ kind: 'action', pipe }];
-      }
+        this.#expectClose(`{{${text}}}`);
+        if (this.#rangeDepth === 0) this.#fail(`{{${text}}} outside {{range}}`);
+        return { kind: text as 'break' | 'continue' };
+      case 'block':
+        return this.#block();
+      case 'template':
+        return this.#call();
     }
+    this.#at = start;
+    return { kind: 'action', at, pipe: this.#pipe('command', 'close') };
   }
 
-  #control(kind: 'if' | 'with' | 'range'): Node {
+  #control(kind: 'if' | 'with' | 'range', at: number): Node {
     const scope = this.#variables.length;
     const pipe = this.#pipe(kind, 'close');
     if (kind === 'range') this.#rangeDepth++;
-    const { nodes: body, ended } = this.#body(kind);
+    const { nodes: body, ending } = this.#list();
     if (kind === 'range') this.#rangeDepth--;
-    const otherwise = ended === 'else' ? this.#otherwise(kind) : [];
+    const otherwise = ending === '{{else}}' ? this.#otherwise(kind) : [];
     this.#variables.length = scope;
-    return { kind, pipe, body, otherwise };
+    return { kind, at, pipe, body, otherwise };
   }
 
-  /** After `{{else`: ` if ...}}`, ` with ...}}` or `}}`. */
-  #otherwise(kind: string): Node[] {
-    this.#skipSpace();
-    const token = this.#peek();
-    if (token.kind === 'identifier' && (token.text === 'if' || token.text === 'with') && kind !== 'range') {
+  /** After `{{else`: ` if ...}}` belongs to an if, ` with ...}}` to a with. */
+  #otherwise(kind: 'if' | 'with' | 'range'): Node[] {
+    const token = this.#peekWord();
+    if (token.kind === 'keyword' && token.text === kind && kind !== 'range') {
       this.#next();
-      return [this.#control(token.text)];
+      return [this.#control(kind, token.at)];
     }
-    this.#expectClose('else');
-    const { nodes, ended } = this.#body(kind);
-    if (ended === 'else') this.#fail(`expected end; found {{else}}`);
+    const { nodes, ending } = this.#list();
+    if (ending !== '{{end}}') this.#fail(`expected end; found ${ending}`);
     return nodes;
   }
 
-  #body(context: string): { nodes: Node[]; ended: 'end' | 'else' } {
-    const { nodes, ended } = this.#list();
-    if (ended === undefined) this.#fail('unexpected EOF', this.#source.length);
-    void context;
-    return { nodes, ended };
-  }
-
-  #define(): Node {
-    const name = this.#name('define');
-    this.#expectClose('define clause');
+  #block(): Node {
+    const at = this.#peekWord().at;
+    const name = this.#templateName('block clause');
+    const pipe = this.#pipe('block clause', 'close');
     const outer = this.#variables;
+    const outerDepth = this.#rangeDepth;
     this.#variables = ['$'];
-    const { nodes } = this.#body('define');
+    this.#rangeDepth = 0;
+    const { nodes, ending } = this.#list();
+    if (ending !== '{{end}}') this.#fail(`unexpected ${ending} in block clause`);
     this.#variables = outer;
-    return { kind: 'define', name, body: nodes };
+    this.#rangeDepth = outerDepth;
+    this.#define(name, nodes);
+    return { kind: 'template', name, pipe, at };
   }
 
-  #name(context: string): string {
-    this.#skipSpace();
-    const token = this.#next();
+  #call(): Node {
+    const at = this.#peekWord().at;
+    const name = this.#templateName('template clause');
+    if (this.#peekWord().kind === 'close') {
+      this.#next();
+      return { kind: 'template', name, at };
+    }
+    return { kind: 'template', name, pipe: this.#pipe('template clause', 'close'), at };
+  }
+
+  #templateName(context: string): string {
+    const token = this.#nextWord();
     if (token.kind !== 'string') this.#unexpected(token, context);
-    return unquote(token.text);
+    return this.#unquoted(token.text);
   }
 
-  #pipe(context: string, end: TokenKind): Pipe {
-    this.#skipSpace();
-    const at = this.#peek().at;
+  #pipe(context: string, end: 'close' | 'rightParen'): Pipe {
+    const at = this.#peekWord().at;
     const { variables, declares } = this.#declaration(context);
     const commands: Command[] = [];
     for (;;) {
-      this.#skipSpace();
-      const token = this.#peek();
+      const token = this.#peekWord();
       if (token.kind === end) {
         this.#next();
-        if (commands.length === 0) this.#fail(`missing value for ${context}`);
-        if (declares) this.#variables.push(...variables);
-        return { variables, declares, commands, at, text: this.#source.slice(at, token.at).trim() };
+        this.#check(commands, context);
+        return { kind: 'pipe', variables, declares, commands, at };
       }
-      if (token.kind === 'close' || token.kind === 'end') this.#unexpected(token, context);
-      commands.push(this.#command(context, end));
+      const begins = ['field', 'variable', 'identifier', 'string', 'number', 'character', 'leftParen'];
+      if (!begins.includes(token.kind) && !(token.kind === 'keyword' && ['.', 'nil'].includes(token.text))) {
+        this.#unexpected(this.#nextWord(), context);
+      }
+      commands.push(this.#command());
     }
+  }
+
+  #check(commands: readonly Command[], context: string): void {
+    if (commands.length === 0) this.#fail(`missing value for ${context}`);
+    commands.slice(1).forEach((command, at) => {
+      if (['boolean', 'dot', 'nil', 'number', 'string'].includes(command.operands[0]!.kind)) {
+        this.#fail(`non executable command in pipeline stage ${at + 2}`);
+      }
+    });
   }
 
   #declaration(context: string): { variables: string[]; declares: boolean } {
-    const names: string[] = [];
-    const start = this.#at;
+    const variables: string[] = [];
     for (;;) {
-      this.#skipSpace();
-      const token = this.#peek();
-      if (token.kind !== 'variable') break;
+      const start = this.#at;
+      const token = this.#peekWord();
+      if (token.kind !== 'variable') return { variables, declares: true };
+      this.#nextWord();
+      const after = this.#peekWord();
+      if (after.kind !== 'declare' && after.kind !== 'assign' && after.text !== ',') {
+        this.#at = start;
+        return { variables, declares: true };
+      }
       this.#next();
-      this.#skipSpace();
-      names.push(token.text);
-      const after = this.#peek();
-      if (after.kind === 'comma' && context === 'range' && names.length < 2) {
-        this.#next();
-        continue;
+      variables.push(token.text);
+      this.#variables.push(token.text);
+      if (after.kind !== 'other') return { variables, declares: after.kind === 'declare' };
+      if (context !== 'range' || variables.length > 1) this.#fail(`too many declarations in ${context}`);
+      if (!['variable', 'close', 'rightParen'].includes(this.#peekWord().kind)) {
+        this.#fail('range can only initialize variables');
       }
-      if (after.kind === 'declare' || after.kind === 'assign') {
-        this.#next();
-        for (const name of after.kind === 'assign' ? names : []) this.#requireVariable(name, token.at);
-        return { variables: names, declares: after.kind === 'declare' };
-      }
-      break;
     }
-    this.#at = start;
-    return { variables: [], declares: false };
   }
 
-  #command(context: string, end: TokenKind): Command {
-    const at = this.#peek().at;
+  #command(): Command {
+    const at = this.#peekWord().at;
     const operands: Operand[] = [];
     for (;;) {
-      this.#skipSpace();
-      const token = this.#peek();
-      if (token.kind === 'pipe' || token.kind === end) {
-        const text = this.#source.slice(at, token.at).trim();
-        if (token.kind === 'pipe') {
-          this.#next();
-          if (operands.length === 0) this.#unexpected(token, context);
-          this.#skipSpace();
-          const next = this.#peek();
-          if (next.kind === end || next.kind === 'close') this.#fail(`missing value for ${context}`);
-        }
-        return { operands, at, text };
-      }
-      operands.push(this.#operand(context));
-      const after = this.#peek();
-      if (!['space', 'pipe', 'rightParen', 'close'].includes(after.kind)) this.#unexpected(after, 'operand');
-    }
-  }
-
-  #operand(context: string): Operand {
-    const token = this.#next();
-    const base = { at: token.at, text: token.text };
-    switch (token.kind) {
-      case 'field':
-        return this.#fields(token, names => ({ kind: 'field', names: [token.text.slice(1), ...names] }));
-      case 'variable':
-        this.#requireVariable(token.text, token.at);
-        return this.#fields(token, names => ({ kind: 'variable', name: token.text, names }));
-      case 'dot':
-        return { ...base, kind: 'dot' };
-      case 'string':
-        return { ...base, kind: 'literal', value: unquote(token.text) };
-      case 'number':
-        return { ...base, kind: 'literal', value: number(token.text) };
-      case 'character':
-        return { ...base, kind: 'literal', value: unquote(`"${token.text.slice(1, -1)}"`).codePointAt(0)! };
-      case 'leftParen': {
-        const pipe = this.#pipe('parenthesized pipeline', 'rightParen');
-        return this.#fields(token, names => ({ kind: 'chain', pipe, names }));
-      }
-      case 'identifier':
-        if (token.text === 'true' || token.text === 'false') {
-          return { ...base, kind: 'literal', value: token.text === 'true' };
-        }
-        if (token.text === 'nil') return { ...base, kind: 'nil' };
-        if (!this.#functions.has(token.text)) this.#fail(`function "${token.text}" not defined`, token.at);
-        return { ...base, kind: 'function', name: token.text };
-      default:
-        return this.#unexpected(token, context);
-    }
-  }
-
-  /** Takes `.A.B` behind an operand. Errors about a chain point at its first further field, as Go's do. */
-  #fields<T extends object>(first: Token, make: (names: string[]) => T): T & { at: number; text: string } {
-    const names: string[] = [];
-    let at = first.at;
-    while (this.#peek().kind === 'field') {
+      this.#peekWord();
+      const operand = this.#operand();
+      if (operand !== undefined) operands.push(operand);
       const token = this.#next();
-      if (names.length === 0) at = token.at;
-      names.push(token.text.slice(1));
+      if (token.kind === 'space') continue;
+      if (token.kind === 'close' || token.kind === 'rightParen') this.#at--;
+      else if (token.kind !== 'pipe') this.#unexpected(token, 'operand');
+      break;
     }
-    return { ...make(names), at, text: this.#source.slice(first.at, this.#peek().at) };
+    if (operands.length === 0) this.#fail('empty command');
+    return { kind: 'command', operands, at };
   }
 
-  #requireVariable(name: string, at: number): void {
-    if (!this.#variables.includes(name)) this.#fail(`undefined variable "${name}"`, at);
+  #operand(): Operand | undefined {
+    const term = this.#term();
+    if (term === undefined || this.#peek().kind !== 'field') return term;
+    // Errors about a chain point at its first further field.
+    const { at } = this.#peek();
+    const names: string[] = [];
+    while (this.#peek().kind === 'field') names.push(this.#next().text.slice(1));
+    switch (term.kind) {
+      case 'field':
+        return { kind: 'field', at, names: [...term.names, ...names] };
+      case 'variable':
+        return { kind: 'variable', at, name: term.name, names };
+      case 'boolean':
+      case 'string':
+      case 'number':
+        return this.#fail(`unexpected . after term ${JSON.stringify(this.#source.slice(term.at, at))}`);
+      case 'nil':
+      case 'dot':
+        return this.#fail(`unexpected . after term ${term.kind === 'nil' ? '"nil"' : '"."'}`);
+      default:
+        return { kind: 'chain', at, of: term, names };
+    }
+  }
+
+  #term(): Operand | undefined {
+    this.#peekWord();
+    const start = this.#at;
+    const token = this.#next();
+    const { text, at } = token;
+    switch (token.kind) {
+      case 'identifier':
+        if (text === 'true' || text === 'false') return { kind: 'boolean', at, value: text === 'true' };
+        if (!this.#functions.has(text)) this.#fail(`function ${JSON.stringify(text)} not defined`);
+        return { kind: 'function', at, name: text };
+      case 'keyword':
+        if (text === '.') return { kind: 'dot', at };
+        if (text === 'nil') return { kind: 'nil', at };
+        break;
+      case 'variable':
+        if (!this.#variables.includes(text)) this.#fail(`undefined variable ${JSON.stringify(text)}`);
+        return { kind: 'variable', at, name: text, names: [] };
+      case 'field':
+        return { kind: 'field', at, names: [text.slice(1)] };
+      case 'string':
+        return { kind: 'string', at, text, value: this.#unquoted(text) };
+      case 'character':
+        return { kind: 'number', at, text, value: { kind: 'int', value: this.#character(text) } };
+      case 'number':
+        try {
+          return { kind: 'number', at, text, value: parseNumber(text) };
+        } catch (error) {
+          return this.#fail((error as Error).message);
+        }
+      case 'leftParen':
+        return this.#pipe('parenthesized pipeline', 'rightParen');
+    }
+    this.#at = start;
+    return undefined;
+  }
+
+  #unquoted(text: string): string {
+    return unquote(text) ?? this.#fail('invalid syntax');
+  }
+
+  #character(text: string): number {
+    const letters = [
+      ...(unquote(`"${text.slice(1, -1).replaceAll('"', '\\"').replaceAll("\\'", "'")}"`) ?? ''),
+    ];
+    if (letters.length !== 1) this.#fail(`malformed character constant: ${text}`);
+    return letters[0]!.codePointAt(0)!;
   }
 
   #expectClose(context: string): void {
-    this.#skipSpace();
-    const token = this.#next();
+    const token = this.#nextWord();
     if (token.kind !== 'close') this.#unexpected(token, context);
   }
 
-  #skipSpace(): void {
-    while (this.#peek().kind === 'space') this.#at++;
-  }
-
   #peek(): Token {
+    this.#seen = Math.max(this.#seen, this.#at);
     return this.#tokens[this.#at]!;
   }
 
   #next(): Token {
-    const token = this.#tokens[this.#at]!;
-    if (token.kind !== 'end') this.#at++;
+    const token = this.#peek();
+    if (this.#at < this.#tokens.length - 1) this.#at++;
     return token;
   }
 
+  /** The next token that is no white space, not taken; the space before it is. */
+  #peekWord(): Token {
+    while (this.#peek().kind === 'space') this.#next();
+    return this.#peek();
+  }
+
+  #nextWord(): Token {
+    this.#peekWord();
+    return this.#next();
+  }
+
   #unexpected(token: Token, context: string): never {
-    const shown =
-      token.kind === 'end' ? 'EOF' : token.kind === 'space' ? '<space>' : JSON.stringify(token.text);
-    return this.#fail(`unexpected ${shown} in ${context}`, token.at);
+    if (token.kind === 'error') {
+      const line = lineOf(this.#source, this.#actionAt);
+      const started =
+        line === lineOf(this.#source, token.at) ? '' : ` in action started at ${this.#name}:${line}`;
+      this.#fail(
+        token.text + (token.text.endsWith(' action') ? started.slice(' in action'.length) : started),
+      );
+    }
+    return this.#fail(`unexpected ${describe(token)} in ${context}`);
   }
 
-  #fail(message: string, at: number = this.#peek().at): never {
-    throw new TemplateError(this.#source, at, message);
+  #fail(message: string): never {
+    const { at } = this.#tokens[this.#seen]!;
+    throw new TemplateError({ source: this.#source, name: this.#name, at }, message);
   }
 }
 
-function unquote(text: string): string {
-  if (text.startsWith('`')) return text.slice(1, -1);
-  const escapes: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
-  return text
-    .slice(1, -1)
-    .replace(/\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{3}|.)/g, (_, code: string) => {
-      if (/^[xuU]/.test(code) && code.length > 1)
-        return String.fromCodePoint(Number.parseInt(code.slice(1), 16));
-      if (/^[0-7]{3}$/.test(code)) return String.fromCodePoint(Number.parseInt(code, 8));
-      return escapes[code] ?? code;
-    });
+function lineOf(source: string, at: number): number {
+  return source.slice(0, at).split('\n').length;
 }
 
-function number(text: string): number | bigint {
-  const plain = text.replaceAll('_', '');
-  const value = Number(plain.replace(/^\+/, ''));
-  return /^[+-]?\d+$/.test(plain) && !Number.isSafeInteger(value) ? BigInt(plain) : value;
+function describe(token: Token): string {
+  if (token.kind === 'end') return 'EOF';
+  if (token.kind === 'keyword') return `<${token.text}>`;
+  return token.text.length > 10
+    ? `${JSON.stringify(token.text.slice(0, 10))}...`
+    : JSON.stringify(token.text);
 }

@@ -30,7 +30,7 @@ const cases: [string, string][] = [
   ['{{index .Args 1}}', 'two'],
   ['{{(index (index .Ports "80/tcp") 0).HostPort}}', '8080'],
   ['{{index .Config.Labels "app"}}', 'web'],
-  ['{{join .Args ", "}}', 'one, two, three'],
+  ['{{join (split "one-two-three" "-") ", "}}', 'one, two, three'],
   ['{{split .Name "e" | len}}', '2'],
   ['{{.Name | upper | printf "%q"}}', '"/WEB"'],
   ['{{title "hello world"}} {{lower "ABC"}}', 'Hello World abc'],
@@ -72,7 +72,7 @@ const failures: [string, string][] = [
 
 for (const [source, message] of failures) {
   test(`template ${source} fails`, () => {
-    assert.throws(() => new Template(source, { missingKey: 'error' }).run(data), { message });
+    assert.throws(() => new Template(source).run(data, { missingKey: 'error' }), { message });
   });
 }
 

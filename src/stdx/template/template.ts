@@ -1,39 +1,53 @@
-import type { Command, Node, Operand, Pipe } from './ast.ts';
-import { FunctionError, templateFunctions, typeName } from './functions.ts';
-import { parseTemplate } from './parser.ts';
+import { type Command, type Node, type Operand, type Pipe, shown } from './ast.ts';
+import { FunctionError } from './compare.ts';
+import { type Parameter, type TemplateFunction, templateFunctions } from './functions.ts';
+import { type ParsedTemplate, parseTemplate } from './parser.ts';
+import { format } from './print.ts';
 import { TemplateError } from './template-error.ts';
-import { byBytes, format, goType, isMap, isStruct, isTrue } from './values.ts';
+import {
+  bare,
+  complex128,
+  entriesOf,
+  entryOf,
+  float64,
+  goType,
+  isNil,
+  isStruct,
+  isTrue,
+  itemsOf,
+  keyValue,
+  kindOf,
+  Typed,
+  typeName,
+} from './values.ts';
 
 export interface TemplateOptions {
   /** A key a map lacks: an error, or printed as `<no value>`. */
   missingKey?: 'error' | 'default';
-  /** Objects to print as Go prints structs. */
-  structs?: WeakSet<object>;
+  functions?: Readonly<Record<string, TemplateFunction>>;
 }
 
-const functionNames = new Set([...Object.keys(templateFunctions()), 'and', 'or']);
+const functionNames = new Set(Object.keys(templateFunctions));
 
 /** A Go text/template, read once and run on many values. */
 export class Template {
   readonly #source: string;
-  readonly #nodes: Node[];
-  readonly #options: TemplateOptions;
+  readonly #name: string;
+  readonly #parsed: ParsedTemplate;
 
-  /** @throws TemplateError when it cannot be read */
-  constructor(source: string, options: TemplateOptions = {}) {
+  /**
+   * @param name what errors call it
+   * @throws TemplateError when it cannot be read
+   */
+  constructor(source: string, name = '') {
     this.#source = source;
-    this.#options = options;
-    this.#nodes = parseTemplate(source, functionNames);
-  }
-
-  /** The same template, printing these objects as structs. */
-  withStructs(structs: WeakSet<object>): Template {
-    return new Template(this.#source, { ...this.#options, structs });
+    this.#name = name;
+    this.#parsed = parseTemplate(source, functionNames, name);
   }
 
   /** @throws TemplateError */
-  run(value: unknown): string {
-    return new Execution(this.#source, this.#nodes, this.#options).run(value);
+  run(value: unknown, options: TemplateOptions = {}): string {
+    return new Execution({ source: this.#source, name: this.#name }, this.#parsed, options).run(value);
   }
 }
 
@@ -45,27 +59,49 @@ class LoopControl extends Error {
   }
 }
 
+/** What is piped into a command; undefined when nothing is. */
+type Piped = { value: unknown } | undefined;
+
 class Execution {
-  readonly #source: string;
-  readonly #nodes: Node[];
-  readonly #options: TemplateOptions;
-  readonly #functions: ReturnType<typeof templateFunctions>;
-  readonly #defined = new Map<string, Node[]>();
+  readonly #origin: { source: string; name: string };
+  readonly #parsed: ParsedTemplate;
+  readonly #failsWithoutKey: boolean;
+  readonly #functions: Readonly<Record<string, TemplateFunction>>;
   #variables: { name: string; value: unknown }[] = [];
   #output = '';
+  /** The template being run. */
+  #name: string;
+  /** What errors point to: the part last entered, as in Go. */
+  #where: { at: number; text: () => string } = { at: 0, text: () => '' };
 
-  constructor(source: string, nodes: Node[], options: TemplateOptions) {
-    this.#source = source;
-    this.#nodes = nodes;
-    this.#options = options;
-    this.#functions = templateFunctions(options.structs);
-    for (const node of nodes) if (node.kind === 'define') this.#defined.set(node.name, node.body);
+  constructor(
+    origin: { source: string; name: string },
+    parsed: ParsedTemplate,
+    { missingKey, functions }: TemplateOptions,
+  ) {
+    this.#origin = origin;
+    this.#name = origin.name;
+    this.#parsed = parsed;
+    this.#failsWithoutKey = missingKey === 'error';
+    this.#functions = functions ?? templateFunctions;
   }
 
   run(value: unknown): string {
     this.#variables = [{ name: '$', value }];
-    this.#walk(this.#nodes, value);
+    this.#walk(this.#parsed.nodes, value);
     return this.#output;
+  }
+
+  #enter(node: Operand | Command | Extract<Node, { kind: 'template' }>): void {
+    this.#where = { at: node.at, text: () => shown(node) };
+  }
+
+  #fail(message: string): never {
+    throw new TemplateError({ ...this.#origin, at: this.#where.at }, message, {
+      template: this.#name,
+      part: this.#where.text(),
+      output: this.#output,
+    });
   }
 
   #walk(nodes: readonly Node[], dot: unknown): void {
@@ -79,7 +115,8 @@ class Execution {
         return;
       case 'action': {
         const value = this.#pipe(node.pipe, dot);
-        if (node.pipe.variables.length === 0) this.#output += this.#printed(value);
+        if (node.pipe.variables.length === 0)
+          this.#output += value === undefined ? '<no value>' : format(value);
         return;
       }
       case 'if':
@@ -96,32 +133,41 @@ class Execution {
       case 'break':
       case 'continue':
         throw new LoopControl(node.kind);
-      case 'define':
-        return;
       case 'template':
         this.#call(node, dot);
     }
   }
 
   #call(node: Extract<Node, { kind: 'template' }>, dot: unknown): void {
-    const body = this.#defined.get(node.name);
-    if (body === undefined)
-      this.#fail({ at: node.at, text: node.name }, `template "${node.name}" not defined`);
+    this.#enter(node);
+    const body = this.#parsed.defined.get(node.name);
+    if (body === undefined) this.#fail(`template ${JSON.stringify(node.name)} not defined`);
     const value = node.pipe === undefined ? undefined : this.#pipe(node.pipe, dot);
-    const outer = this.#variables;
+    const outer = { variables: this.#variables, name: this.#name };
     this.#variables = [{ name: '$', value }];
+    this.#name = node.name;
+    this.#depth++;
+    if (this.#depth > deepest) this.#fail('exceeded maximum template depth (100000)');
     this.#walk(body, value);
-    this.#variables = outer;
+    this.#depth--;
+    this.#variables = outer.variables;
+    this.#name = outer.name;
   }
 
-  #range(node: Extract<Node, { kind: 'range' }>, dot: unknown): void {
-    const entries = this.#entries(node.pipe, this.#commands(node.pipe, dot));
+  #depth = 0;
+
+  #range(node: Extract<Node, { pipe: Pipe; body: Node[] }>, dot: unknown): void {
+    const { variables, declares } = node.pipe;
+    const entries = this.#entries(node.pipe, this.#pipe(node.pipe, dot));
     if (entries.length === 0) this.#walk(node.otherwise, dot);
+    const set = (name: string, value: unknown) => {
+      if (declares) this.#variables.push({ name, value });
+      else this.#assign(name, value);
+    };
     for (const [key, item] of entries) {
       const stop = this.#scoped(() => {
-        const { variables } = node.pipe;
-        if (variables.length === 2) this.#set(node.pipe, variables[0]!, key);
-        if (variables.length > 0) this.#set(node.pipe, variables.at(-1)!, item);
+        if (variables.length === 2) set(variables[0]!, key);
+        if (variables.length > 0) set(variables.at(-1)!, item);
         return this.#iterate(node.body, item);
       });
       if (stop) return;
@@ -140,99 +186,116 @@ class Execution {
   }
 
   #entries(pipe: Pipe, value: unknown): [unknown, unknown][] {
-    if (value === null || value === undefined) return [];
-    if (Array.isArray(value)) return value.map((item, at) => [at, item]);
-    if (typeof value === 'number') return Array.from({ length: value }, (_, at) => [at, at]);
-    if (isMap(value))
-      return Object.keys(value)
-        .sort(byBytes)
-        .map(key => [key, value[key]]);
-    return this.#fail({ at: pipe.at, text: pipe.text }, `range can't iterate over ${this.#printed(value)}`);
+    switch (kindOf(value)) {
+      case 'invalid':
+      case 'interface':
+        return [];
+      case 'slice':
+        return itemsOf(value).map((item, at) => [at, item]);
+      case 'map':
+        return entriesOf(value).map(([key, item]) => [keyValue(value, key), item]);
+      case 'int':
+      case 'uint': {
+        if (pipe.variables.length > 1) {
+          this.#fail(`can't use ${format(value)} to iterate over more than one variable`);
+        }
+        const count = Math.max(0, Number(bare(value)));
+        return Array.from({ length: count }, (_, at) => [at, at]);
+      }
+      default:
+        return this.#fail(`range can't iterate over ${format(value)}`);
+    }
   }
 
+  /** Variables set within are gone afterwards; when something is thrown, too. */
   #scoped<T>(work: () => T): T {
     const depth = this.#variables.length;
-    const result = work();
-    this.#variables.length = depth;
-    return result;
+    try {
+      return work();
+    } finally {
+      this.#variables.length = depth;
+    }
   }
 
   #pipe(pipe: Pipe, dot: unknown): unknown {
-    const value = this.#commands(pipe, dot);
-    for (const name of pipe.variables) this.#set(pipe, name, value);
+    this.#enter(pipe);
+    let piped: Piped;
+    // What an empty interface holds is the value: of nil nothing is left.
+    for (const command of pipe.commands) {
+      piped = { value: this.#command(command, dot, piped) ?? undefined };
+    }
+    const value = piped?.value;
+    for (const name of pipe.variables) {
+      if (pipe.declares) this.#variables.push({ name, value });
+      else this.#assign(name, value);
+    }
     return value;
   }
 
-  #commands(pipe: Pipe, dot: unknown): unknown {
-    let value: { final: unknown } | undefined;
-    for (const command of pipe.commands) value = { final: this.#command(command, dot, value) };
-    return value?.final;
+  #assign(name: string, value: unknown): void {
+    const variable = this.#variables.findLast(known => known.name === name);
+    if (variable === undefined) this.#fail(`undefined variable: ${name}`);
+    variable.value = value;
   }
 
-  #set(pipe: Pipe, name: string, value: unknown): void {
-    if (pipe.declares) this.#variables.push({ name, value });
-    else this.#variables.findLast(variable => variable.name === name)!.value = value;
+  #variable(name: string): unknown {
+    const variable = this.#variables.findLast(known => known.name === name);
+    return variable === undefined ? this.#fail(`undefined variable: ${name}`) : variable.value;
   }
 
-  #command(command: Command, dot: unknown, piped: { final: unknown } | undefined): unknown {
+  #command(command: Command, dot: unknown, piped: Piped): unknown {
     const [first, ...rest] = command.operands as [Operand, ...Operand[]];
-    if (first.kind === 'function') return this.#function(first, rest, dot, piped, command.text);
-    if (rest.length === 0 && piped === undefined) return this.#operand(first, dot);
-    const args = () => [
-      ...rest.map(operand => this.#operand(operand, dot)),
-      ...(piped === undefined ? [] : [piped.final]),
-    ];
-    if (first.kind === 'field') return this.#fields(first, dot, first.names, args());
-    if (first.kind === 'variable' && first.names.length > 0) {
-      return this.#fields(first, this.#variable(first.name), first.names, args());
-    }
-    if (first.kind === 'chain' && first.names.length > 0) {
-      return this.#fields(first, this.#commands(first.pipe, dot), first.names, args());
-    }
-    return this.#fail(first, `can't give argument to non-function ${first.text}`);
-  }
-
-  #function(
-    called: Extract<Operand, { kind: 'function' }>,
-    operands: readonly Operand[],
-    dot: unknown,
-    piped: { final: unknown } | undefined,
-    command: string,
-  ): unknown {
-    if (called.name === 'and' || called.name === 'or') {
-      let value: unknown;
-      for (const operand of operands) {
-        value = this.#operand(operand, dot);
-        if (isTrue(value) === (called.name === 'or')) return value;
-      }
-      return piped === undefined ? value : piped.final;
-    }
-    const args = operands.map(operand => this.#operand(operand, dot));
-    if (piped !== undefined) args.push(piped.final);
-    const work = this.#functions[called.name]!;
-    if (args.length < work.length) {
-      this.#fail(called, `wrong number of args for ${called.name}: want ${work.length} got ${args.length}`);
-    }
-    try {
-      return work(...args);
-    } catch (error) {
-      if (error instanceof FunctionError) this.#fail({ at: called.at, text: command }, error.message);
-      throw error;
+    switch (first.kind) {
+      case 'function':
+        return this.#function(first, command, rest, dot, piped);
+      case 'field':
+      case 'chain':
+        return this.#operand(first, dot, rest, piped);
+      case 'variable':
+        if (first.names.length === 0) {
+          this.#enter(first);
+          this.#refuseArguments(first, rest, piped);
+        }
+        return this.#operand(first, dot, rest, piped);
+      case 'pipe':
+        this.#refuseArguments(first, rest, piped);
+        return this.#pipe(first, dot);
+      default:
+        this.#enter(first);
+        this.#refuseArguments(first, rest, piped);
+        return first.kind === 'nil' ? this.#fail('nil is not a command') : this.#operand(first, dot);
     }
   }
 
-  #operand(operand: Operand, dot: unknown): unknown {
+  #refuseArguments(first: Operand, rest: readonly Operand[], piped: Piped): void {
+    if (rest.length === 0 && piped === undefined) return;
+    this.#fail(
+      `can't give argument to non-function ${first.kind === 'pipe' ? `(${shown(first)})` : shown(first)}`,
+    );
+  }
+
+  #operand(operand: Operand, dot: unknown, args: readonly Operand[] = [], piped?: Piped): unknown {
     switch (operand.kind) {
       case 'field':
-        return this.#fields(operand, dot, operand.names);
+        this.#enter(operand);
+        return this.#fields(dot, operand.names, dot, args, piped);
       case 'variable':
-        return this.#fields(operand, this.#variable(operand.name), operand.names);
-      case 'chain':
-        return this.#fields(operand, this.#commands(operand.pipe, dot), operand.names);
+        this.#enter(operand);
+        return this.#fields(this.#variable(operand.name), operand.names, dot, args, piped);
+      case 'chain': {
+        this.#enter(operand);
+        const value = this.#operand(operand.of, dot);
+        return this.#fields(value, operand.names, dot, args, piped);
+      }
       case 'function':
-        return this.#function(operand, [], dot, undefined, operand.text);
-      case 'literal':
+        return this.#function(operand, operand, [], dot, undefined);
+      case 'pipe':
+        return this.#pipe(operand, dot);
+      case 'string':
+      case 'boolean':
         return operand.value;
+      case 'number':
+        return this.#number(operand);
       case 'nil':
         return null;
       case 'dot':
@@ -240,45 +303,209 @@ class Execution {
     }
   }
 
-  #variable(name: string): unknown {
-    return this.#variables.findLast(variable => variable.name === name)?.value;
-  }
-
-  #fields(operand: Operand, start: unknown, names: readonly string[], args: unknown[] = []): unknown {
-    return names.reduce((value, name, at) => {
-      return this.#field(operand, value, name, at === names.length - 1 ? args : []);
-    }, start);
-  }
-
-  #field(operand: Operand, value: unknown, name: string, args: unknown[]): unknown {
-    if (isStruct(value)) {
-      const field = Object.hasOwn(value, name) ? value[name] : undefined;
-      if (typeof field === 'function') {
-        if (args.length !== field.length)
-          this.#fail(operand, `wrong number of args for ${name}: want ${field.length} got ${args.length}`);
-        return field.apply(value, args);
-      }
-      if (field !== undefined || Object.hasOwn(value, name)) return field;
-      return this.#fail(operand, `can't evaluate field ${name} in type ${value[goType]}`);
+  #number(operand: Extract<Operand, { kind: 'number' }>): unknown {
+    const { value } = operand;
+    switch (value.kind) {
+      case 'int':
+        return value.value;
+      case 'float':
+        return new Typed(float64, value.value);
+      case 'complex':
+        return new Typed(complex128, [value.real, value.imaginary]);
+      case 'overflow':
+        this.#enter(operand);
+        return this.#fail(`${operand.text} overflows int`);
     }
-    if (args.length > 0) this.#fail(operand, `${name} has arguments but cannot be invoked as function`);
-    if (isMap(value)) {
-      if (Object.hasOwn(value, name)) return value[name];
-      if (this.#options.missingKey === 'error') this.#fail(operand, `map has no entry for key "${name}"`);
+  }
+
+  #function(
+    called: Extract<Operand, { kind: 'function' }>,
+    command: Operand | Command,
+    operands: readonly Operand[],
+    dot: unknown,
+    piped: Piped,
+  ): unknown {
+    this.#enter(called);
+    const { name } = called;
+    const work = this.#functions[name]!;
+    const count = operands.length + (piped === undefined ? 0 : 1);
+    const { parameters, variadic = false } = work;
+    const least = variadic ? parameters.length - 1 : parameters.length;
+    if (count < least || (!variadic && count > least)) {
+      this.#fail(
+        `wrong number of args for ${name}: want ${variadic ? 'at least ' : ''}${least} got ${count}`,
+      );
+    }
+    if (name === 'and' || name === 'or') return this.#logic(name, operands, dot, piped);
+    const parameterAt = (at: number) => parameters[Math.min(at, parameters.length - 1)]!;
+    const args = operands.map((operand, at) => this.#argument(operand, parameterAt(at), dot));
+    if (piped !== undefined) args.push(this.#checked(piped.value, parameterAt(args.length)));
+    try {
+      return work.call(...(args as never[]));
+    } catch (error) {
+      if (!(error instanceof FunctionError)) throw error;
+      this.#enter(command);
+      return this.#fail(`error calling ${name}: ${error.message}`);
+    }
+  }
+
+  #logic(name: 'and' | 'or', operands: readonly Operand[], dot: unknown, piped: Piped): unknown {
+    let value: unknown;
+    for (const operand of operands) {
+      value = this.#argument(operand, 'raw', dot);
+      if (isTrue(value) === (name === 'or')) return value;
+    }
+    return piped === undefined ? value : piped.value;
+  }
+
+  #argument(operand: Operand, parameter: Parameter, dot: unknown): unknown {
+    this.#enter(operand);
+    switch (operand.kind) {
+      case 'nil':
+        if (parameter === 'string' || parameter === 'int') {
+          this.#fail(`cannot assign nil to ${parameter}`);
+        }
+        return null;
+      case 'string':
+      case 'number':
+      case 'boolean':
+        return this.#literal(operand, parameter);
+      default:
+        return this.#checked(this.#operand(operand, dot), parameter);
+    }
+  }
+
+  #literal(
+    operand: Extract<Operand, { kind: 'string' | 'number' | 'boolean' }>,
+    parameter: Parameter,
+  ): unknown {
+    const asShown = operand.kind === 'string' ? operand.text : shown(operand);
+    if (parameter === '[]string') this.#fail(`can't handle ${asShown} for arg of type []string`);
+    if (parameter === 'string' && operand.kind !== 'string') this.#fail(`expected string; found ${asShown}`);
+    if (parameter === 'int' && !(operand.kind === 'number' && isWhole(operand))) {
+      this.#fail(`expected integer; found ${asShown}`);
+    }
+    const value = operand.kind === 'number' ? this.#number(operand) : operand.value;
+    return parameter === 'int' ? Number(bare(value)) : value;
+  }
+
+  /** A computed value for a parameter of a type. */
+  #checked(value: unknown, parameter: Parameter): unknown {
+    if (parameter === 'raw') return value;
+    if (parameter === 'any') return value;
+    if (value === undefined || (value === null && parameter !== '[]string')) {
+      if (parameter === '[]string') return null;
+      this.#fail(`invalid value; expected ${parameter}`);
+    }
+    const kind = kindOf(value);
+    const fits =
+      parameter === '[]string'
+        ? kind === 'slice' && value instanceof Typed && value.type.element?.name === 'string'
+        : typeName(value) === parameter;
+    if (!fits) this.#fail(`wrong type for value; expected ${parameter}; got ${typeName(value)}`);
+    return value;
+  }
+
+  #fields(
+    start: unknown,
+    names: readonly string[],
+    dot: unknown,
+    args: readonly Operand[],
+    piped: Piped,
+  ): unknown {
+    let value = start;
+    let isDynamic = false;
+    names.forEach((name, at) => {
+      const isLast = at === names.length - 1;
+      const next = this.#field(value, name, {
+        isDynamic,
+        dot,
+        args: isLast ? args : [],
+        piped: isLast ? piped : undefined,
+      });
+      isDynamic = kindOf(value) === 'map' && !(value instanceof Typed);
+      value = next;
+    });
+    return value;
+  }
+
+  #field(
+    value: unknown,
+    name: string,
+    call: { isDynamic: boolean; dot: unknown; args: readonly Operand[]; piped: Piped },
+  ): unknown {
+    const hasArguments = call.args.length > 0 || call.piped !== undefined;
+    if (value === undefined) {
+      if (this.#failsWithoutKey) this.#fail(`nil data; no entry for key ${JSON.stringify(name)}`);
       return undefined;
     }
-    if (value === null || value === undefined)
-      return this.#fail(operand, `nil data; no entry for key "${name}"`);
-    return this.#fail(operand, `can't evaluate field ${name} in type ${typeName(value)}`);
+    if (value === null) this.#fail(`nil pointer evaluating interface {}.${name}`);
+    if (isStruct(value)) {
+      const field = Object.hasOwn(value, name) ? value[name] : undefined;
+      if (typeof field === 'function')
+        return field.apply(value, this.#methodArguments(name, field.length, call));
+      if (field !== undefined || Object.hasOwn(value, name)) {
+        if (hasArguments) this.#methodArguments(name, 0, call);
+        return field;
+      }
+      return this.#fail(`can't evaluate field ${name} in type ${value[goType]}`);
+    }
+    if (value instanceof Typed) {
+      const method = value.type.methods?.[name];
+      if (method !== undefined) {
+        return method(value.value as never, ...this.#methodArguments(name, method.length - 1, call));
+      }
+    }
+    const kind = kindOf(value);
+    if (kind === 'struct') {
+      const found = fieldOf(value as Typed, name);
+      if (found !== undefined) {
+        if (hasArguments) this.#fail(`${name} has arguments but cannot be invoked as function`);
+        return found.value;
+      }
+    }
+    if (kind === 'map') {
+      if (hasArguments) this.#fail(`${name} is not a method but has arguments`);
+      const item = entryOf(value, name);
+      if (item === undefined && this.#failsWithoutKey)
+        this.#fail(`map has no entry for key ${JSON.stringify(name)}`);
+      return item;
+    }
+    if (kind === 'pointer' && isNil(value)) this.#fail(`nil pointer evaluating ${typeName(value)}.${name}`);
+    return this.#fail(
+      `can't evaluate field ${name} in type ${call.isDynamic ? 'interface {}' : typeName(value)}`,
+    );
   }
 
-  #printed(value: unknown): string {
-    // null stands for a typed nil, as fields of Go's structs have; undefined for a missing key.
-    if (value === undefined) return '<no value>';
-    return typeof value === 'string' ? value : format(value, this.#options.structs);
+  /** Methods here take texts. */
+  #methodArguments(
+    name: string,
+    wanted: number,
+    { args, piped, dot }: { args: readonly Operand[]; piped: Piped; dot: unknown },
+  ): never[] {
+    const count = args.length + (piped === undefined ? 0 : 1);
+    if (count !== wanted) {
+      this.#fail(`wrong number of args for ${name}: want ${wanted} got ${count}`);
+    }
+    const values = args.map(operand => this.#argument(operand, 'string', dot));
+    if (piped !== undefined) values.push(this.#checked(piped.value, 'string'));
+    return values as never[];
   }
+}
 
-  #fail(where: { at: number; text: string }, message: string): never {
-    throw new TemplateError(this.#source, where.at, message, where.text);
+/** Go allows 100,000; JavaScript's own stack ends before. */
+const deepest = 1_000;
+
+function fieldOf({ type, value }: Typed, name: string): { value: unknown } | undefined {
+  for (const field of type.fields ?? []) {
+    const item = (value as Record<string, unknown>)[field.name];
+    if (field.name === name) return { value: item };
+    const inner = field.embedded && item instanceof Typed ? fieldOf(item, name) : undefined;
+    if (inner !== undefined) return inner;
   }
+  return undefined;
+}
+
+function isWhole({ value }: Extract<Operand, { kind: 'number' }>): boolean {
+  return value.kind === 'int' || (value.kind === 'float' && Number.isInteger(value.value));
 }

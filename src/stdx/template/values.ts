@@ -1,6 +1,7 @@
 /**
- * How JavaScript values stand for Go's in templates: arrays are slices, plain objects are maps (or structs, when the
- * caller says so), null is nil. An object with `goType` is a struct of that name, whose functions are its methods.
+ * How JavaScript values stand for Go's in templates. undefined is Go's invalid value (`<no value>`), null a nil
+ * interface; arrays are []interface {}, plain objects map[string]interface {}, numbers without fraction int. An object with
+ * `goType` is a struct of that name, whose functions are its methods. Everything else Go tells apart is a Typed.
  */
 export const goType: unique symbol = Symbol('the name of the Go type this stands for');
 
@@ -10,87 +11,187 @@ export interface TemplateStruct {
   readonly [name: string]: unknown;
 }
 
+export type GoKind =
+  | 'invalid'
+  | 'bool'
+  | 'string'
+  | 'int'
+  | 'uint'
+  | 'float'
+  | 'complex'
+  | 'slice'
+  | 'map'
+  | 'struct'
+  | 'pointer'
+  | 'interface';
+
+export interface GoType {
+  name: string;
+  kind: Exclude<GoKind, 'invalid'>;
+  /** Of slices, maps and pointers. */
+  element?: GoType;
+  /** Of maps. */
+  key?: GoType;
+  /** Of structs, in order. */
+  fields?: readonly GoField[];
+  /** By name; what they return is a value again. */
+  methods?: Readonly<Record<string, (value: never, ...args: never[]) => unknown>>;
+  /** It prints as this says, as a Stringer does, and is a string in JSON. */
+  print?: (value: never) => string;
+}
+
+export interface GoField {
+  name: string;
+  /** In JSON. */
+  key: string;
+  type: GoType;
+  omitEmpty: boolean;
+  /** Its fields are the outer struct's as well. */
+  embedded: boolean;
+}
+
+/**
+ * A value of a Go type JavaScript has no word for. `value` is a string, boolean, number or bigint; an array of values or
+ * null; a Map of values or null; a struct's fields by name, also for a pointer to one; what another pointer points to, or
+ * null.
+ */
+export class Typed {
+  readonly type: GoType;
+  readonly value: unknown;
+
+  constructor(type: GoType, value: unknown) {
+    this.type = type;
+    this.value = value;
+  }
+}
+
+export const float64: GoType = { name: 'float64', kind: 'float' };
+export const complex128: GoType = { name: 'complex128', kind: 'complex' };
+const uint8: GoType = { name: 'uint8', kind: 'uint' };
+
 export function isStruct(value: unknown): value is TemplateStruct {
   return typeof value === 'object' && value !== null && goType in value;
 }
 
-export function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isStruct(value);
+export function kindOf(value: unknown): GoKind {
+  if (value === undefined) return 'invalid';
+  if (value === null) return 'interface';
+  if (value instanceof Typed) return value.type.kind;
+  if (Array.isArray(value)) return 'slice';
+  if (isStruct(value)) return 'struct';
+  switch (typeof value) {
+    case 'string':
+      return 'string';
+    case 'boolean':
+      return 'bool';
+    case 'bigint':
+      return 'int';
+    case 'number':
+      return Number.isInteger(value) ? 'int' : 'float';
+    default:
+      return 'map';
+  }
+}
+
+export function typeName(value: unknown): string {
+  if (value === undefined || value === null) return '<nil>';
+  if (value instanceof Typed) return value.type.name;
+  if (isStruct(value)) return value[goType];
+  const names: Partial<Record<GoKind, string>> = {
+    slice: '[]interface {}',
+    map: 'map[string]interface {}',
+    float: 'float64',
+  };
+  const kind = kindOf(value);
+  return names[kind] ?? kind;
+}
+
+/** Without what says its type. */
+export function bare(value: unknown): unknown {
+  return value instanceof Typed ? value.value : value;
+}
+
+/** Nil of any kind. */
+export function isNil(value: unknown): boolean {
+  return bare(value) === null || value === undefined;
+}
+
+/** The items of a slice; a nil one has none. */
+export function itemsOf(value: unknown): readonly unknown[] {
+  return (bare(value) as readonly unknown[] | null) ?? [];
+}
+
+/** The entries of a map in the order Go prints and ranges over them. */
+export function entriesOf(value: unknown): [string, unknown][] {
+  const map = bare(value) as Map<string, unknown> | Record<string, unknown> | null;
+  if (map === null) return [];
+  const entries = map instanceof Map ? [...map] : Object.entries(map);
+  return entries.sort(([left], [right]) => byBytes(left, right));
+}
+
+/** A key of a map as the value it is: `nat.Port` for example. */
+export function keyValue(map: unknown, key: string): unknown {
+  const type = map instanceof Typed ? map.type.key : undefined;
+  return type === undefined || type.name === 'string' ? key : new Typed(type, key);
+}
+
+/** undefined when it is not there. */
+export function entryOf(map: unknown, key: string): unknown {
+  const inner = bare(map) as Map<string, unknown> | Record<string, unknown> | null;
+  if (inner === null) return undefined;
+  if (inner instanceof Map) return inner.get(key);
+  return Object.hasOwn(inner, key) ? inner[key] : undefined;
+}
+
+/** One byte of a string, as Go indexes it. */
+export function byteOf(text: string, at: number): Typed {
+  return new Typed(uint8, Buffer.from(text)[at]);
+}
+
+/** What a type has where nothing was said. */
+export function zeroOf(type: GoType): unknown {
+  switch (type.kind) {
+    case 'bool':
+      return named(type, false);
+    case 'string':
+      return named(type, '');
+    case 'int':
+    case 'uint':
+    case 'float':
+      return named(type, 0);
+    case 'interface':
+      return null;
+    case 'struct':
+      if (type.fields === undefined) return new Typed(type, '');
+      return new Typed(type, Object.fromEntries(type.fields.map(field => [field.name, zeroOf(field.type)])));
+    default:
+      return new Typed(type, null);
+  }
+}
+
+/** The plain value where JavaScript's type says it all. */
+export function named(type: GoType, value: unknown): unknown {
+  return ['bool', 'string', 'int'].includes(type.name) ? value : new Typed(type, value);
 }
 
 /** Go's truth: nothing empty is true. */
 export function isTrue(value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === '') return false;
-  if (value === 0 || value === 0n) return false;
-  if (Array.isArray(value)) return value.length > 0;
-  if (isMap(value)) return Object.keys(value).length > 0;
-  return true;
-}
-
-/** As Go's fmt prints with %v. */
-export function format(value: unknown, structs?: WeakSet<object>): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(item => format(item, structs)).join(' ')}]`;
-  if (typeof value === 'number') return formatNumber(value);
-  if (typeof value !== 'object') return String(value);
-  if (isStruct(value))
-    return `{${plainFields(value)
-      .map(name => format(value[name], structs))
-      .join(' ')}}`;
-  const map = value as Record<string, unknown>;
-  if (structs?.has(value))
-    return `{${Object.values(map)
-      .map(item => format(item, structs))
-      .join(' ')}}`;
-  const entries = Object.keys(map).sort(byBytes);
-  return `map[${entries.map(key => `${key}:${format(map[key], structs)}`).join(' ')}]`;
-}
-
-function formatNumber(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e21) return String(value);
-  const [, mantissa = '', exponent] = /^([^e]+)(?:e([+-]\d+))?$/.exec(String(value)) ?? [];
-  return exponent === undefined
-    ? mantissa
-    : `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
-}
-
-/** As Docker's `json` function does: no HTML escapes; structs sorted by name, methods without arguments called. */
-export function toJson(value: unknown, indent?: string): string {
-  const text = JSON.stringify(
-    value,
-    (_key, item: unknown) => {
-      if (typeof item === 'bigint') return rawJson(String(item));
-      if (!isStruct(item)) return item;
-      return Object.fromEntries(
-        plainFields(item)
-          .sort(byBytes)
-          .map(name => [name, fieldValue(item, name)]),
-      );
-    },
-    indent,
-  );
-  if (text === undefined) return 'null';
-  // Docker's rows marshal themselves with Go's defaults, which escape for HTML; plain objects are written as they are.
-  return isStruct(value) ? text.replace(/[<>&\u2028\u2029]/g, unicodeEscape) : text;
-}
-
-function unicodeEscape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
-// In Node since 21, not yet in TypeScript's library.
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
-
-function plainFields(struct: TemplateStruct): string[] {
-  return Object.keys(struct).filter(name => {
-    const value = struct[name];
-    return typeof value !== 'function' || value.length === 0;
-  });
-}
-
-function fieldValue(struct: TemplateStruct, name: string): unknown {
-  const value = struct[name];
-  return typeof value === 'function' ? value.call(struct) : value;
+  switch (kindOf(value)) {
+    case 'slice':
+      return itemsOf(value).length > 0;
+    case 'map':
+      return entriesOf(value).length > 0;
+    case 'struct':
+      return true;
+    case 'invalid':
+      return false;
+    case 'pointer':
+      return !isNil(value);
+    case 'complex':
+      return (bare(value) as [number, number]).some(part => part !== 0);
+    default:
+      return !!bare(value);
+  }
 }
 
 /** The order of Go's maps: by UTF-8 bytes, which for these keys is by code unit. */

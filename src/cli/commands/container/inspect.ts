@@ -14,8 +14,9 @@ ${inspectFormatFlag}
   async run({ session, flags, args }) {
     const client = await session.client();
     const query = { size: flags.on('size') };
-    await inspectAll(session, args, flags.string('format'), id =>
-      perform(client, containerOperations.inspect, { path: { id }, query }),
-    );
+    await inspectAll(session, args, flags.string('format'), async id => ({
+      type: 'container.InspectResponse',
+      json: await perform(client, containerOperations.inspect, { path: { id }, query }),
+    }));
   },
 };

@@ -20,15 +20,15 @@ ${listFormatFlag}
     };
     const contexts = [initial, ...new ContextStore(session.configDirectory).list()];
     contexts.sort((left, right) => (left.Name < right.Name ? -1 : 1));
+    printList(session.out, layout(current), contexts, {
+      format: flags.string('format'),
+      quiet: flags.on('quiet'),
+    });
     if (current === 'default' && (session.env['GANTRY_HOST'] || session.env['DOCKER_HOST'])) {
       session.err.line(
         'Warning: DOCKER_HOST environment variable overrides the active context. To use a context, either set the global --context flag, or unset DOCKER_HOST environment variable.',
       );
     }
-    printList(session.out, layout(current), contexts, {
-      format: flags.string('format'),
-      quiet: flags.on('quiet'),
-    });
   },
 };
 
@@ -41,7 +41,6 @@ function layout(current: string): ListLayout<ContextMetadata> {
       Description: 'DESCRIPTION',
       DockerEndpoint: 'DOCKER ENDPOINT',
       Error: 'ERROR',
-      Current: 'CURRENT',
     },
     columns: ['Shown', 'Description', 'DockerEndpoint', 'Error'],
     quietField: 'Name',

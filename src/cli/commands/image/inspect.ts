@@ -12,8 +12,9 @@ ${inspectFormatFlag}
   takes: atLeast(1),
   async run({ session, flags, args }) {
     const client = await session.client();
-    await inspectAll(session, args, flags.string('format'), name =>
-      perform(client, imageOperations.inspect, { path: { name } }),
-    );
+    await inspectAll(session, args, flags.string('format'), async name => ({
+      type: 'image.InspectResponse',
+      json: await perform(client, imageOperations.inspect, { path: { name } }),
+    }));
   },
 };

@@ -14,8 +14,9 @@ ${inspectFormatFlag}
   async run({ session, flags, args }) {
     const client = await session.client();
     const query = { verbose: flags.on('verbose') };
-    await inspectAll(session, args, flags.string('format'), id =>
-      perform(client, networkOperations.inspect, { path: { id }, query }),
-    );
+    await inspectAll(session, args, flags.string('format'), async id => ({
+      type: 'network.Inspect',
+      json: await perform(client, networkOperations.inspect, { path: { id }, query }),
+    }));
   },
 };

@@ -43,6 +43,12 @@ function layout(truncate: boolean): ListLayout<Network> {
     },
     columns: ['ID', 'Name', 'Driver', 'Scope'],
     quietField: 'ID',
+    raw: [
+      ['network_id', 'ID'],
+      ['name', 'Name'],
+      ['driver', 'Driver'],
+      ['scope', 'Scope'],
+    ],
     row: network => ({
       ID: () => (truncate ? network.Id.slice(0, 12) : network.Id),
       Name: network.Name,

@@ -1,16 +1,17 @@
-import type { DiskUsageResponse } from '../../../api/system.ts';
+import type { BuildCacheRecord, DiskUsageResponse } from '../../../api/system.ts';
 import { perform } from '../../../client/operation.ts';
 import { systemOperations } from '../../../client/operations.ts';
-import { EngineError } from '../../../stdx/errors.ts';
 import { humanDuration } from '../../../stdx/human-duration.ts';
-import { toJson } from '../../../stdx/template/values.ts';
+import { toJson } from '../../../stdx/template/json.ts';
+import { goType, type TemplateStruct } from '../../../stdx/template/values.ts';
 import { type Command, noArguments } from '../../command.ts';
-import { type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
+import { type ListLayout, listFormatFlag, printList, readTemplate, rowOf } from '../../output/list.ts';
 import { alignColumns } from '../../output/table.ts';
 import { humanSize } from '../../output/units.ts';
 import type { Session } from '../../session.ts';
-import { imageRows } from '../images.ts';
+import { type ImageRow, imageLayout, imageRows } from '../images.ts';
 import { containerLayout } from '../ps.ts';
+import { volumeLayout } from '../volume/ls.ts';
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -25,9 +26,8 @@ ${listFormatFlag}
     const usage = await perform(await session.client(), systemOperations.diskUsage, {});
     if (!flags.on('verbose')) return printList(session.out, summaryLayout, summarize(usage), { format });
     if (format === 'json') return session.out.line(toJson(usage));
-    if (format !== '')
-      throw new EngineError('notImplemented', '--format with --verbose is supported for json only');
-    printVerbose(session, usage);
+    if (format === '' || format === 'table') return printVerbose(session, usage);
+    session.out.write(readTemplate(format).run(verboseRows(usage)));
   },
 };
 
@@ -40,9 +40,16 @@ interface Summary {
 }
 
 const summaryLayout: ListLayout<Summary> = {
-  typeName: '*formatter.diskUsageContext',
+  typeName: '*formatter.diskUsageImagesContext',
   headers: { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' },
   columns: ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'],
+  raw: [
+    ['type', 'Type'],
+    ['total', 'TotalCount'],
+    ['active', 'Active'],
+    ['size', 'Size'],
+    ['reclaimable', 'Reclaimable'],
+  ],
   row: summary => ({
     Type: summary.type,
     TotalCount: String(summary.total),
@@ -114,9 +121,55 @@ function withShare(reclaimableBytes: number, totalBytes: number): string {
   return totalBytes > 0 ? `${size} (${Math.trunc((reclaimableBytes * 100) / totalBytes)}%)` : size;
 }
 
+/** All that `-v` shows, for a template: rows of the lists the things have of their own. */
+function verboseRows(usage: DiskUsageResponse): TemplateStruct {
+  const images = imageLayout({ truncate: true, digests: false });
+  const containers = containerLayout({ truncate: true, size: true });
+  return {
+    [goType]: '*formatter.diskUsageContext',
+    Images: firstNames(usage).map(row => rowOf(images, row)),
+    Containers: (usage.Containers ?? []).map(row => rowOf(containers, { ...row, SizeRootFs: 0 })),
+    Volumes: (usage.Volumes ?? []).map(row => rowOf(volumeLayout, row)),
+    BuildCache: (usage.BuildCache ?? []).map(row => rowOf(cacheLayout, row)),
+  };
+}
+
+/** Images under one of their names each. */
+function firstNames(usage: DiskUsageResponse): ImageRow[] {
+  return (usage.Images ?? []).flatMap(image => imageRows([image], false).slice(0, 1));
+}
+
+const cacheLayout: ListLayout<BuildCacheRecord> = {
+  typeName: '*formatter.buildCacheContext',
+  headers: {
+    ID: 'CACHE ID',
+    CacheType: 'CACHE TYPE',
+    Size: 'SIZE',
+    CreatedSince: 'CREATED',
+    LastUsedSince: 'LAST USED',
+    UsageCount: 'USAGE',
+    Shared: 'SHARED',
+  },
+  columns: ['ID', 'CacheType', 'Size', 'CreatedSince', 'LastUsedSince', 'UsageCount', 'Shared'],
+  row: record => ({
+    ID: record.ID.slice(0, 12),
+    Parent: (record.Parents ?? []).join(', ') || (record.Parent ?? ''),
+    CacheType: record.Type,
+    Description: record.Description,
+    Size: humanSize(record.Size, 3),
+    CreatedSince: `${humanDuration(Date.now() - Date.parse(record.CreatedAt))} ago`,
+    LastUsedSince: record.LastUsedAt
+      ? `${humanDuration(Date.now() - Date.parse(record.LastUsedAt))} ago`
+      : '',
+    UsageCount: String(record.UsageCount),
+    InUse: String(record.InUse),
+    Shared: String(record.Shared),
+  }),
+};
+
 function printVerbose({ out }: Session, usage: DiskUsageResponse): void {
   const ago = (seconds: number) => `${humanDuration(Date.now() - seconds * 1000)} ago`;
-  const images = imageRows(usage.Images ?? [], false).map(({ image, repository, tag }) => [
+  const images = firstNames(usage).map(({ image, repository, tag }) => [
     repository,
     tag,
     image.Id.replace(/^sha256:/, '').slice(0, 12),
@@ -140,19 +193,13 @@ function printVerbose({ out }: Session, usage: DiskUsageResponse): void {
     UsageData ? humanSize(UsageData.Size) : 'N/A',
   ]);
   const cache = usage.BuildCache ?? [];
-  const cacheRows = cache.map(record => [
-    record.ID.slice(0, 12),
-    record.Type,
-    humanSize(record.Size, 3),
-    `${humanDuration(Date.now() - Date.parse(record.CreatedAt))} ago`,
-    record.LastUsedAt ? `${humanDuration(Date.now() - Date.parse(record.LastUsedAt))} ago` : '',
-    String(record.UsageCount),
-    String(record.Shared),
-  ]);
+  const cacheRows = cache.map(record => {
+    const row = rowOf(cacheLayout, record);
+    return cacheLayout.columns.map(column => String(row[column]));
+  });
   const cacheBytes = sum(cache.filter(({ Shared }) => !Shared).map(({ Size }) => Size));
   out.write(`Images space usage:\n\n${alignColumns([['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE', 'SHARED SIZE', 'UNIQUE SIZE', 'CONTAINERS'], ...images])}
 Containers space usage:\n\n${alignColumns([['CONTAINER ID', 'IMAGE', 'COMMAND', 'LOCAL VOLUMES', 'SIZE', 'CREATED', 'STATUS', 'NAMES'], ...containers])}
 Local Volumes space usage:\n\n${alignColumns([['VOLUME NAME', 'LINKS', 'SIZE'], ...volumes])}
-Build cache usage: ${humanSize(cacheBytes)}\n\n${alignColumns([['CACHE ID', 'CACHE TYPE', 'SIZE', 'CREATED', 'LAST USED', 'USAGE', 'SHARED'], ...cacheRows])}
-`);
+Build cache usage: ${humanSize(cacheBytes)}\n\n${alignColumns([cacheLayout.columns.map(column => cacheLayout.headers[column]!), ...cacheRows])}`);
 }

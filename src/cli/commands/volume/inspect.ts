@@ -12,8 +12,10 @@ ${inspectFormatFlag}
   takes: atLeast(1),
   async run({ session, flags, args }) {
     const client = await session.client();
-    await inspectAll(session, args, flags.string('format'), name =>
-      perform(client, volumeOperations.inspect, { path: { name } }),
-    );
+    await inspectAll(session, args, flags.string('format'), async name => ({
+      type: 'volume.Volume',
+      own: true,
+      json: await perform(client, volumeOperations.inspect, { path: { name } }),
+    }));
   },
 };

@@ -42,6 +42,10 @@ export const volumeLayout: ListLayout<Volume> = {
   },
   columns: ['Driver', 'Name'],
   quietField: 'Name',
+  raw: [
+    ['name', 'Name'],
+    ['driver', 'Driver'],
+  ],
   row: volume => ({
     Name: volume.Name,
     Driver: volume.Driver,
