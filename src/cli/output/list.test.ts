@@ -41,10 +41,10 @@ test('a table by template has headers that functions do not change', () => {
 
 test('faults name the template and the type', () => {
   assert.throws(() => renderList(layout, things, { format: '{{.ID' }), {
-    message: 'failed to parse template: template: :1: unclosed action',
+    message: 'template parsing error: template: :1: unclosed action',
   });
   assert.throws(() => renderList(layout, things, { format: '{{.Foo}}' }), {
-    message: `failed to execute template: template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.ThingContext`,
+    message: `template parsing error: template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.ThingContext`,
   });
 });
 
