@@ -5,11 +5,6 @@ const status =
 const running = { run: 'docker run -d --name $N busybox sleep 300 >/dev/null', setup: true };
 const paused = { run: `${running.run}; docker pause $N >/dev/null`, setup: true };
 const until = (condition: string) => `for i in $(seq 100); do ${condition} && break; sleep 0.1; done`;
-/** Waits between two starts for as long as these scenarios last. */
-const restarting = {
-  run: `docker run -d --name $N --restart always busybox false >/dev/null; ${until('[ "$(docker inspect --format "{{.RestartCount}}{{.State.Status}}" $N)" = 5restarting ]')}`,
-  setup: true,
-};
 
 export const statesScenarios: readonly Scenario[] = [
   {
@@ -60,22 +55,6 @@ export const statesScenarios: readonly Scenario[] = [
   {
     name: 'states: a paused one is removed by force',
     steps: [paused, 'docker rm -f $N', 'docker inspect $N'],
-  },
-  {
-    name: 'states: what cannot be done to a restarting one',
-    steps: [restarting, status, 'docker pause $N; docker exec $N true; docker attach $N; docker rm $N'],
-  },
-  {
-    name: 'states: a restarting one is stopped',
-    steps: [restarting, 'docker stop $N', status, 'docker stop $N; docker wait $N', 'docker rm $N'],
-  },
-  {
-    name: 'states: a restarting one is killed',
-    steps: [restarting, 'docker kill $N', status, 'docker start $N; docker rm -f $N'],
-  },
-  {
-    name: 'states: a restarting one is removed by force',
-    steps: [restarting, 'docker rm -f $N', 'docker inspect $N'],
   },
   {
     name: 'states: everything asked of an exited one',

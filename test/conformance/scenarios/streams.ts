@@ -189,13 +189,6 @@ export const streamsScenarios: readonly Scenario[] = [
     ],
   },
   {
-    name: 'start: signals reach it with -a',
-    steps: [
-      'docker create --name $N busybox sh -c \'trap "echo term; exit 7" TERM; echo ready; while :; do sleep 0.1; done\' >/dev/null',
-      `docker start -a $N > out & ${until('[ -s out ]')}; kill -TERM $!; wait $!; echo code $?; cat out`,
-    ],
-  },
-  {
     name: 'resize: before, during and after',
     steps: [
       {
@@ -238,13 +231,6 @@ export const streamsScenarios: readonly Scenario[] = [
       'docker exec $N sh -c "sleep 300 & echo hi; exit 4"; echo code $?',
       'docker exec $N sh -c "head -c 60000 /dev/zero; sleep 300 & exit 0" | wc -c',
       "docker exec $N sh -c 'kill -9 $$'; echo $?; docker exec $N sh -c 'kill -TERM $$'; echo $?; docker exec $N sh -c 'kill -INT $$'; echo $?",
-    ],
-  },
-  {
-    name: 'exec: a client that is killed leaves it running',
-    steps: [
-      running,
-      `docker exec $N sh -c 'echo begun; until [ -f /go ]; do sleep 0.1; done; echo x; echo y >&2; echo x > /mark; exec sleep 301' > out & ${until('[ -s out ]')}; kill -9 $!; docker exec $N touch /go; ${until('docker exec $N test -s /mark')}; ${until('docker top $N -o args | grep -q 301')}; docker top $N -o args | grep 301`,
     ],
   },
   {
