@@ -183,13 +183,22 @@ function responseOn(request: IncomingMessage, socket: Duplex): ServerResponse {
 
 function answerClientError(error: Error & { code?: string; rawPacket?: Buffer }, socket: Duplex): void {
   if (error.rawPacket !== undefined && socket.emit(earlyDataEvent, error.rawPacket)) return;
+  // The parser complains of every further piece of what it refused.
+  if (refused.has(socket)) return;
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
+  refused.add(socket);
   const status = clientErrorStatus[error.code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${status}`);
+  // As drain(): who is still sending shall see the answer before the end of the connection.
+  const timer = setTimeout(() => socket.destroy(), drainMs).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
+
+/** Connections that have their answer already. */
+const refused = new WeakSet<Duplex>();
 
 /** What the parser complains of, by Node's names; everything else is a bad request. */
 const clientErrorStatus: Readonly<Record<string, string>> = {
