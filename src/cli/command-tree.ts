@@ -66,6 +66,10 @@ const ofContainers = {
     () => import('./commands/unpause.ts'),
   ),
   update: entry('Update configuration of one or more containers', () => import('./commands/update.ts')),
+  why: entry(
+    'Say why a container does not work, with evidence and what mends it',
+    () => import('./commands/why.ts'),
+  ),
   wait: entry(
     'Block until one or more containers stop, then print their exit codes',
     () => import('./commands/wait.ts'),

@@ -39,6 +39,7 @@ import type {
 } from '../api/networks.ts';
 import type { DiskUsageResponse, SystemInfo, VersionResponse } from '../api/system.ts';
 import type { Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse } from '../api/volumes.ts';
+import type { WhyResponse } from '../api/why.ts';
 import type { Operation } from './operation.ts';
 
 /** Every operation the client knows; how each is asked for and answered is in its type. */
@@ -60,6 +61,8 @@ export const containerOperations = {
   edit: post<ContainerEditResponse, ContainerEditRequest, 'dry-run' | 'wait-healthy'>()(
     '/gantry/containers/{id}/edit',
   ),
+  /** Gantry's own: what is wrong with a container. */
+  why: get<WhyResponse, 'port' | 'resolve' | 'reach'>()('/gantry/containers/{id}/why'),
   attach: post<never, never, 'stream' | 'stdin' | 'stdout' | 'stderr' | 'logs' | 'detachKeys'>()(
     '/containers/{id}/attach',
   ),

@@ -13,6 +13,8 @@ import type { ImageUseCases } from './images.ts';
 import type { NetworkUseCases } from './networks.ts';
 import type { SystemUseCases } from './system.ts';
 import type { VolumeUseCases } from './volumes.ts';
+import type { WhyOptions } from './why/collect.ts';
+import type { WhyAnswer } from './why/why.ts';
 
 /**
  * The engine as its callers see it: one object per resource, one method per use case. The server translates HTTP
@@ -47,6 +49,8 @@ export interface ContainerUseCases {
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
   update(ref: string, changes: Partial<HostConfig>): Promise<{ warnings: string[] }>;
+  /** Says what is wrong with it, with evidence and what mends it. */
+  why(ref: string, options: WhyOptions): Promise<WhyAnswer>;
   edit(ref: string, request: EditRequest, options: EditOptions): Promise<EditOutcome>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
   /**

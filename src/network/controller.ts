@@ -258,6 +258,11 @@ export class NetworkController {
     this.#resolvers.delete(containerId);
   }
 
+  /** Where the embedded DNS asks for names that no container has. */
+  upstreamsFor(options: ResolverOptions): readonly string[] {
+    return this.#upstreams(options);
+  }
+
   /** Whether the container is on a network whose names the embedded DNS answers. */
   needsResolver(containerId: string): boolean {
     return this.endpointsOfContainer(containerId).some(endpoint =>

@@ -31,6 +31,8 @@ export interface ExitStatus {
   exitCode: number;
   finishedAtMs: number;
   oomKilled: boolean;
+  /** The most it used, when that was too much. */
+  memoryPeakBytes?: number;
   /**
    * The monitor was killed, so nobody knows how the container ended. It was then killed too, as containerd does when
    * its shim is gone, and the exit code is SIGKILL's, 137.

@@ -8,7 +8,7 @@ import { onProcessEnd } from './attach.ts';
 import { type ContainerState, type ExitStatus, readExitFile, readState } from './container-state.ts';
 import type { RuntimePaths } from './paths.ts';
 import { killAll } from './removal.ts';
-import { oomKills } from './stats.ts';
+import { memoryPeak, oomKills } from './stats.ts';
 
 export type ExitListener = (exit: ExitStatus & { id: string }) => void;
 
@@ -85,7 +85,9 @@ export class Exits {
     const exit = readExitFile(join(this.#paths.exits, id));
     if (exit === undefined) return undefined;
     const state = readState(join(this.#paths.containers, id));
-    return { ...exit, oomKilled: state !== undefined && oomKills(this.#cgroups, state.cgroupsPath) > 0 };
+    if (state === undefined || oomKills(this.#cgroups, state.cgroupsPath) === 0)
+      return { ...exit, oomKilled: false };
+    return { ...exit, oomKilled: true, memoryPeakBytes: memoryPeak(this.#cgroups, state.cgroupsPath) };
   }
 
   close(): void {

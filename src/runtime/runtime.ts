@@ -38,7 +38,7 @@ import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
 import { planResources, type ResourceInput } from './spec.ts';
 import { classifyStartFailure } from './start-error.ts';
-import { type ContainerStats, readStats } from './stats.ts';
+import { type ContainerStats, memoryPeak, oomKills, readStats } from './stats.ts';
 
 export interface CreateOptions {
   id: string;
@@ -271,6 +271,15 @@ export class Runtime {
     const stats = readStats(this.#cgroups, this.#stateOf(id).cgroupsPath);
     if (stats === undefined) throw notRunning(id);
     return stats;
+  }
+
+  /** Of a running container: how many processes the kernel killed for want of memory, and the most it ever used. */
+  memoryPressure(id: string): { oomKills: number; peakBytes?: number } {
+    const { cgroupsPath } = this.#stateOf(id);
+    return {
+      oomKills: oomKills(this.#cgroups, cgroupsPath),
+      peakBytes: memoryPeak(this.#cgroups, cgroupsPath),
+    };
   }
 
   /** Host pids of all processes in it. */

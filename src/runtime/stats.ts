@@ -53,6 +53,14 @@ export function oomKills(layout: CgroupLayout, path: string): number {
   return keyed(readCgroupFile(directory, file))['oom_kill'] ?? 0;
 }
 
+/** The most memory that was ever in use; undefined where the kernel does not keep it (v2 before 5.19). */
+export function memoryPeak(layout: CgroupLayout, path: string): number | undefined {
+  const directory = controllerDirectory(layout, 'memory', path);
+  if (directory === undefined) return undefined;
+  const file = layout.version === 2 ? 'memory.peak' : 'memory.max_usage_in_bytes';
+  return number(readCgroupFile(directory, file));
+}
+
 function readV1(layout: CgroupLayout, path: string): ContainerStats | undefined {
   const read = (controller: string, file: string) => {
     const directory = controllerDirectory(layout, controller, path);

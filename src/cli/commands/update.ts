@@ -1,5 +1,4 @@
 import type { ContainerEditResponse, ContainerUpdateRequest } from '../../api/containers.ts';
-import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { perform } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
@@ -9,6 +8,7 @@ import { parseRestartPolicy } from '../container-options/create-request.ts';
 import { editFlags, planEdit } from '../container-options/edit-request.ts';
 import { planLimits } from '../container-options/resources.ts';
 import { forEach } from '../for-each.ts';
+import { ofGantryd } from '../of-gantryd.ts';
 import { alignColumns } from '../output/table.ts';
 
 export const command: Command = {
@@ -52,7 +52,7 @@ ${editFlags}`,
     }
     const json = { ...edit, Update: limits };
     await forEach(session, containers, async id => {
-      const answer = await ofGantryd(() =>
+      const answer = await ofGantryd('editing a container', () =>
         perform(client, containerOperations.edit, { path: { id }, query: options, json }),
       );
       return options['dry-run'] ? showPlan(id, answer) : undefined;
@@ -87,18 +87,4 @@ function showPlan(name: string, { Changes, Restarted }: ContainerEditResponse): 
   const what = Restarted ? 'would be changed and restarted' : 'would be changed';
   const rows = Changes.map(({ Subject, Text, Takes }) => [`  ${Subject}`, Text, shownTakes[Takes]]);
   return `${name}: ${what}\n${alignColumns(rows)}`.trimEnd();
-}
-
-/** A dockerd has no such path. */
-async function ofGantryd<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404 || error.message !== 'page not found')
-      throw error;
-    throw new EngineError(
-      'notImplemented',
-      'this daemon can only update limits and the restart policy: editing a container needs gantryd',
-    );
-  }
 }

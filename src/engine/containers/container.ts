@@ -12,6 +12,8 @@ export interface ContainerState {
   /** Why the last start failed; '' otherwise. */
   error: string;
   oomKilled: boolean;
+  /** The most memory it used, when it was killed for that. */
+  memoryPeakBytes?: number;
   startedAtMs: number;
   finishedAtMs: number;
   health?: HealthState;

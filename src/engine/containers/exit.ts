@@ -15,6 +15,7 @@ export interface ContainerExit {
   oomKilled: boolean;
   /** Nobody saw it end. */
   lost?: boolean;
+  memoryPeakBytes?: number;
 }
 
 /**
@@ -63,6 +64,7 @@ async function settleExit(
     pid: 0,
     exitCode: exit.exitCode,
     oomKilled: exit.oomKilled,
+    memoryPeakBytes: exit.memoryPeakBytes,
     finishedAtMs: exit.finishedAtMs,
   });
   if (delayMs !== undefined && !exit.lost) record.restartCount++;

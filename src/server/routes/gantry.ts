@@ -1,10 +1,13 @@
+import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { editOutcomeToWire, editRequestFromWire } from '../convert/edit-request.ts';
 import { editRequest } from '../convert/shapes.ts';
+import { whyToWire } from '../convert/why.ts';
 
 /** What Docker has not: below /gantry/, so that it is never in the way of what Docker may have one day. */
 export const gantryRoutes: readonly Route[] = [
   { method: 'POST', path: '/gantry/containers/{id}/edit', handler: edit },
+  { method: 'GET', path: '/gantry/containers/{id}/why', handler: why },
 ];
 
 async function edit(call: Call): Promise<void> {
@@ -14,4 +17,30 @@ async function edit(call: Call): Promise<void> {
     waitHealthy: call.query.flag('wait-healthy'),
   });
   call.json(editOutcomeToWire(outcome));
+}
+
+async function why(call: Call): Promise<void> {
+  const { query } = call;
+  const port = query.integer('port');
+  if (port !== undefined && !isPort(port)) throw new EngineError('invalid', `invalid port: ${port}`);
+  const answer = await call.engine.containers.why(call.param('id'), {
+    port,
+    resolve: query.optional('resolve'),
+    reach: readReach(query.optional('reach')),
+  });
+  call.json(whyToWire(answer));
+}
+
+/** `OTHER[:PORT]` */
+function readReach(text: string | undefined): { container: string; port?: number } | undefined {
+  if (text === undefined) return undefined;
+  const [container = '', port] = text.split(':', 2);
+  if (container === '' || (port !== undefined && !isPort(Number(port)))) {
+    throw new EngineError('invalid', `invalid container and port: ${text}`);
+  }
+  return { container, port: port === undefined ? undefined : Number(port) };
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65535;
 }
