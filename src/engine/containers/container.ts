@@ -43,7 +43,7 @@ export interface ResolvedMount {
   mode: string;
   readWrite: boolean;
   propagation: string;
-  /** Copy the image's content into a new, empty volume. */
+  /** At the first start: copy the image's content into a new, empty volume. */
   copyUp: boolean;
   /** Made for this container alone: goes with `rm -v` and `--rm`. */
   anonymous: boolean;

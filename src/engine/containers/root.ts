@@ -111,6 +111,8 @@ async function prepareMount(
     'read/write': String(mount.readWrite),
   });
   if (mount.copyUp && volumes.isEmpty(mount.name)) await copyUp(context, seen, mount);
+  // Once, as in Docker: a volume that is empty at a later start has the owner and mode it was given meanwhile.
+  mount.copyUp = false;
 }
 
 /** A new volume begins with what the image has at its place, owner and mode of the directory included. */

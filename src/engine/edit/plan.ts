@@ -219,7 +219,8 @@ function isSameMount(old: ResolvedMount | undefined, planned: PlannedMount): boo
   if (old === undefined || planned.anonymous) return false;
   const { createSource: _, labels: _labels, driverOptions: _options, ...mount } = planned;
   const source = mount.type === 'volume' ? old.source : mount.source;
-  return isDeepStrictEqual({ ...withoutAbsent(mount), source }, withoutAbsent(old));
+  // Whether it was filled from the image is no difference, nor is it for a volume that is found full.
+  return isDeepStrictEqual({ ...withoutAbsent(mount), source, copyUp: old.copyUp }, withoutAbsent(old));
 }
 
 /** As a record is after it was read from its row, which has no place for `undefined`. */

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Daemon, repository } from '../support/daemon.ts';
+import { DockerClient } from '../support/docker-client.ts';
+import { World } from '../support/world.ts';
+import { Machine } from './machine.ts';
+
+/** Each failure is a real one: made, explained, and where a command mends it, mended by that command. */
+describe('gantry why', { concurrency: false }, () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await Machine.start('why');
+    await machine.must(`${repository}/gantry setup`, 120_000);
+    await machine.must('docker network create app; docker network create back');
+    await machine.must('docker network create -o com.docker.network.bridge.enable_icc=false closed');
+  });
+  after(() => machine?.stop());
+
+  const gantry = (line: string) => machine.shell(`${repository}/gantry ${line}`);
+
+  /** Asks until the answer is there: what a container does takes its time. */
+  async function why(line: string, wanted: RegExp, status = 1): Promise<string> {
+    for (let attempt = 0; ; attempt++) {
+      const { code, stdout, stderr } = await gantry(`why ${line}`);
+      if (code === status && wanted.test(stdout)) return stdout;
+      if (attempt === 150) assert.match(`exit code ${code}\n${stdout}${stderr}`, wanted, line);
+      await sleep(200);
+    }
+  }
+
+  /** Does what the answer says, with words of it replaced, as a reader would. */
+  async function mend(answer: string, words: Record<string, string> = {}): Promise<void> {
+    const [, command = ''] = /^ {2}> (.*?)(?: {4}#.*)?$/m.exec(answer) ?? [];
+    const line = Object.entries(words).reduce((text, [from, to]) => text.replace(from, to), command);
+    const { code, stderr } = await machine.shell(line.replace(/^gantry/, `${repository}/gantry`));
+    assert.equal(code, 0, `${line}\n${stderr}`);
+  }
+
+  const run = (options: string) => machine.must(`docker run -d --stop-signal KILL ${options}`);
+
+  test('a healthy container: nothing is wrong, and what was looked at', async () => {
+    await run('--name ok -p 18080:80 --network app busybox httpd -f -p 80');
+    const answer = await why('ok', /nothing is wrong/, 0);
+    assert.match(answer, /looked at: memory .* published ports and who listens\n$/);
+    const json = JSON.parse((await gantry('why --format json ok')).stdout) as {
+      Findings: unknown[];
+      Name: string;
+    };
+    assert.deepEqual([json.Name, json.Findings], ['ok', []]);
+    assert.match((await gantry('why nosuch')).stderr, /No such container: nosuch/);
+    assert.match((await gantry('why --port x ok')).stderr, /invalid argument "x" for "--port" flag/);
+  });
+
+  test('it exits at once', async () => {
+    await machine.shell('docker run -d --name typo busybox httpdd');
+    const typo = await why('typo', /The program httpdd is not in the image/);
+    await mend(typo, { 'COMMAND [ARG...]': 'sleep 1000' });
+    await machine.must('docker start typo');
+    await run(`--name shell busybox sh -c 'nosuchprogram'`);
+    await why(
+      'shell',
+      /The program nosuchprogram is not in the image[^]*exit code 127[^]*\| sh: nosuchprogram: not found/,
+    );
+    await run(`--name variable busybox sh -c 'echo \${TOKEN:?}; exec sleep 1000'`);
+    await mend(await why('variable', /It wants the environment variable TOKEN/));
+    await machine.must('docker start variable');
+    await why('variable', /nothing is wrong/, 0);
+    await run('--name background busybox httpd -p 80');
+    await why('background', /Its first process ended, and with it everything/);
+    await run('--name idle busybox sh');
+    await why('idle', /Its command is a shell that nobody talks to/);
+    await machine.must('docker rm -f typo shell variable background idle');
+  });
+
+  test('it is killed for want of memory', async () => {
+    await run('--name hungry -m 16m --memory-swap 16m busybox tail /dev/zero');
+    const answer = await why('hungry', /It ran out of the memory it is allowed/);
+    assert.match(
+      answer,
+      /OOM killer ended it: exit code 137\n {4}its limit is 16 MiB\n {4}the most it used was 16 MiB/,
+    );
+    await mend(answer);
+    const limit = await machine.must("docker inspect --format '{{.HostConfig.Memory}}' hungry");
+    assert.equal(limit, String(32 * 2 ** 20));
+    await machine.must('docker rm -f hungry');
+  });
+
+  test('nobody can connect to it', async () => {
+    await run('--name local -p 18081:80 busybox httpd -f -p 127.0.0.1:80');
+    await why(
+      'local',
+      /listens on port 80 on 127\.0\.0\.1 only[^]*connection from the host to \S+:80 is refused/,
+    );
+    await run('--name wrong -p 18082:80 busybox httpd -f -p 3000 -h /etc');
+    await mend(await why('wrong', /Port 80 is published, but it listens on port 3000/));
+    await machine.fetch('http://127.0.0.1:18082/hostname');
+    await why('wrong', /nothing is wrong/, 0);
+    await run('--name silent -p 18083:80 busybox sleep 1000');
+    await why('silent', /Nothing in it listens on port 80\/tcp/);
+    await run('--name private busybox httpd -f -p 80 -h /etc');
+    await why('private', /nothing is wrong\n\nnote: It listens on port 80, which is not published/, 0);
+    await mend(await why('--port 18084 private', /Port 18084 is not published/));
+    await machine.fetch('http://127.0.0.1:18084/hostname');
+    await machine.must('docker rm -f local wrong silent private');
+  });
+
+  test('it does not become healthy', async () => {
+    const health = '--health-interval 100ms --health-retries 2';
+    await run(`--name sick ${health} --health-cmd 'echo no page; false' busybox sleep 1000`);
+    await why('sick', /Its health check fails[^]*it is unhealthy[^]*\| no page/);
+    await run(
+      `--name slow ${health} --health-start-period 1h --health-start-interval 100ms --health-cmd false busybox sleep 1000`,
+    );
+    await why('slow', /It is slow to become healthy[^]*a start period of About an hour/);
+    await run(`--name late ${health} --health-timeout 100ms --health-cmd 'sleep 60' busybox sleep 1000`);
+    await why('late', /Its health check takes longer than the 0\.1 s it has/);
+    await run(`--name missing ${health} --health-cmd 'curl localhost' busybox sleep 1000`);
+    await why('missing', /Its health check cannot be run[^]*curl: not found/);
+    await machine.must('docker rm -f sick slow late missing');
+  });
+
+  test('no space is left', async () => {
+    await machine.must('docker volume create --opt type=tmpfs --opt device=tmpfs --opt o=size=1m small');
+    const fill = (path: string) => `sh -c 'dd if=/dev/zero of=${path}/x bs=1M count=4; exec sleep 1000'`;
+    await run(`--name full -v small:/data busybox ${fill('/data')}`);
+    await why(
+      'full',
+      /The disk of volume small has no space left[^]*0 B of 1 MiB free[^]*\| dd: .*No space left on device/,
+    );
+    await run(`--name scratch --tmpfs /scratch:size=1m busybox ${fill('/scratch')}`);
+    await why('scratch', /\/scratch has no space left/);
+    await run(
+      `--name inodes --tmpfs /many:nr_inodes=5 busybox sh -c 'cd /many; touch 1 2 3 4 5 6; exec sleep 1000'`,
+    );
+    await why('inodes', /\/many has no inodes left/);
+    await machine.must('docker rm -f full scratch inodes; docker volume rm small');
+  });
+
+  test('names lead nowhere', async () => {
+    await run('--name db --network back busybox httpd -f -p 5432 -h /etc');
+    const ask = `sh -c 'while ! wget -qO- http://db:5432/hostname; do sleep 1; done; exec sleep 1000'`;
+    await run(`--name client --network app busybox ${ask}`);
+    const answer = await why('client', /The container db is on another network/);
+    assert.match(
+      answer,
+      /its log complains of the name db: .*\n {4}it asks 127\.0\.0\.11, where names of containers are known/,
+    );
+    await mend(answer);
+    await why('client', /nothing is wrong/, 0);
+    await run('--name plain busybox sleep 1000');
+    await why(
+      '--resolve db plain',
+      /The container db is on another network[^]*names of containers are not known there/,
+    );
+    await machine.must('docker rm -f client plain');
+  });
+
+  test('permission denied on a volume', async () => {
+    const write = `sh -c 'echo hello > /data/x; exec sleep 1000'`;
+    await run(`--name other -u 1000:1000 -v data:/data busybox ${write}`);
+    const answer = await why('other', /Its user may not write to \/data/);
+    assert.match(
+      answer,
+      /it runs as 1000:1000\n {4}volume data belongs to 0:0, mode 0755\n {4}\| .*Permission denied/,
+    );
+    await mend(answer);
+    await machine.must('docker restart other');
+    await why('other', /nothing is wrong/, 0);
+    await run(`--name fixed -v data:/data:ro busybox ${write}`);
+    await mend(await why('fixed', /\/data is mounted read-only, and it wants to write there/));
+    await why('fixed', /nothing is wrong/, 0);
+    await machine.must('docker rm -f other fixed');
+  });
+
+  test('it cannot reach another container', async () => {
+    await run('--name web --network app busybox sleep 1000');
+    await mend(
+      await why(
+        '--reach db:5432 web',
+        /The two are on no common network\.\n {4}web is on: app\n {4}db is on: back/,
+      ),
+    );
+    await why('--reach db:5432 web', /nothing is wrong/, 0);
+    await machine.must('docker exec web wget -qO- http://db:5432/hostname');
+    await why('--reach db:80 web', /db does not listen on port 80/);
+    await run('--name shy --network app busybox httpd -f -p 127.0.0.1:80');
+    await why('--reach shy:80 web', /shy listens on 127\.0\.0\.1 only/);
+    await run('--name one --network closed busybox sleep 1000');
+    await run('--name two --network closed busybox httpd -f -p 80');
+    await why('--reach two one', /Containers on network closed may not talk to each other/);
+    await machine.must('docker stop shy');
+    await why('--reach shy web', /shy does not run/);
+    assert.match((await gantry('why --reach nosuch web')).stderr, /No such container: nosuch/);
+  });
+
+  test('a dockerd does not know, and the client says so', async context => {
+    const world = await World.start('why-dockerd');
+    try {
+      if ((await world.run(['sh', '-c', 'command -v dockerd'])).code !== 0)
+        return context.skip('no dockerd here');
+      const docker = new DockerClient(await Daemon.start(world, 'dockerd'));
+      const asked = await docker.shell(`${repository}/gantry why web`);
+      assert.deepEqual(
+        [asked.code, asked.stderr],
+        [1, 'saying why needs gantryd: this daemon does not know how\n'],
+      );
+      const edited = await docker.shell(`${repository}/gantry update -e A=1 web`);
+      assert.deepEqual(
+        [edited.code, edited.stderr],
+        [1, 'editing a container needs gantryd: this daemon does not know how\n'],
+      );
+    } finally {
+      await world.stop();
+    }
+  });
+});
