@@ -36,6 +36,15 @@ export const volumesScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'volume: one that is empty keeps its owner and mode over a restart',
+    steps: [
+      'docker run -d --name $N --stop-signal KILL -v $N:/data busybox sleep 1000 >/dev/null',
+      "docker run --rm -v $N:/v busybox sh -c 'chown 1000:1000 /v; chmod 0700 /v'",
+      "docker restart $N >/dev/null; docker exec $N stat -c '%u:%g %a' /data",
+      'docker rm -f $N; docker volume rm $N',
+    ],
+  },
+  {
     name: 'volume: the image’s content is copied in, once',
     steps: [
       "docker run --rm -v $N:/home/app busybox sh -c 'stat -c %u:%g /home/app; touch /home/app/x'",
