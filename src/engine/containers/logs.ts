@@ -40,7 +40,8 @@ export async function* readLogs(
   }
 }
 
-function isReadable({ type, config }: ContainerRecord['hostConfig']['logConfig']): boolean {
+/** Whether `logs` has anything to read: some drivers keep nothing here. */
+export function isReadable({ type, config }: ContainerRecord['hostConfig']['logConfig']): boolean {
   if (type === 'none') return false;
   return type === 'local' || type === 'json-file' || !isTrueText(config['cache-disabled']);
 }

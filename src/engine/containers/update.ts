@@ -63,7 +63,7 @@ function cpuLimitsOf({
 }
 
 /** --cpus is a limit of its own, beside --cpu-period and --cpu-quota: a container has the one or the other. */
-function refuseOtherCpuLimit({ id, hostConfig }: ContainerRecord, changes: Partial<HostConfig>): void {
+export function refuseOtherCpuLimit({ id, hostConfig }: ContainerRecord, changes: Partial<HostConfig>): void {
   const limits = [
     ['Nano CPUs', 'nanoCpus', 'CPU Period', 'cpuPeriodUs'],
     ['Nano CPUs', 'nanoCpus', 'CPU Quota', 'cpuQuotaUs'],

@@ -3,10 +3,11 @@ import { Undo } from '../../stdx/undo.ts';
 import { publishContainerEvent } from '../containers/attributes.ts';
 import type { ContainerRecord, ResolvedMount } from '../containers/container.ts';
 import { requireBindSources, settleMounts } from '../containers/create.ts';
+import { validateHealthFailureAction } from '../containers/health-failure.ts';
 import { inMountingOrder } from '../containers/mounts.ts';
 import { newId } from '../containers/names.ts';
 import { endpointOptions, hasOwnNetwork, portRequests } from '../containers/network.ts';
-import { refusePolicyOfAutoRemove } from '../containers/update.ts';
+import { refuseOtherCpuLimit, refusePolicyOfAutoRemove } from '../containers/update.ts';
 import { validateContainerConfig, validateHostConfig } from '../containers/validate.ts';
 import type { EngineContext } from '../context.ts';
 import { requireJoinable } from '../networks.ts';
@@ -58,6 +59,7 @@ async function begin(
 ): Promise<Begun> {
   requireEditable(record);
   const plan = nameVolumes(planEdit(record, await resolveNetworks(context, request)));
+  refuseOtherCpuLimit(record, request.limits);
   const way = wayOf(record, plan);
   await requirePossible(context, record, plan, { ...options, way });
   if (plan.changes.length === 0 || options.dryRun) return { plan, way };
@@ -130,6 +132,7 @@ async function requirePossible(
   const { config, hostConfig } = plan.after;
   validateContainerConfig(config);
   validateHostConfig(hostConfig, config);
+  validateHealthFailureAction({ config, hostConfig });
   refusePolicyOfAutoRemove(record, { restartPolicy: hostConfig.restartPolicy });
   if (way === 'restart' && record.state.status === 'paused') {
     throw new EngineError(

@@ -314,6 +314,10 @@ function noteLimits(before: HostConfig, limits: Partial<HostConfig>, limit: Note
       restart(`~ ${showPolicy(before.restartPolicy)} -> ${showPolicy(limits.restartPolicy)}`);
       continue;
     }
+    if (name === 'healthOnFailure') {
+      restart(`~ health-on-failure ${before.healthOnFailure ?? 'none'} -> ${limits.healthOnFailure}`);
+      continue;
+    }
     limit(`~ ${limitFlags[name] ?? name} ${showLimit(name, before[name])} -> ${showLimit(name, value)}`);
   }
 }

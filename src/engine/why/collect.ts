@@ -6,8 +6,8 @@ import { errnoOf } from '../../stdx/errors.ts';
 import type { HostConfig } from '../containers/config.ts';
 import type { ContainerRecord } from '../containers/container.ts';
 import { enterSnapshot } from '../containers/enter.ts';
-import { planHealth } from '../containers/health.ts';
-import { readLogs } from '../containers/logs.ts';
+import { planHealth } from '../containers/health-plan.ts';
+import { isReadable, readLogs } from '../containers/logs.ts';
 import { resolveUserIn } from '../containers/root.ts';
 import { presentMappings } from '../containers/user-namespace.ts';
 import type { EngineContext } from '../context.ts';
@@ -74,16 +74,17 @@ const startSlackMs = 1000;
 
 /** Of its last run. */
 async function readLastLines(context: EngineContext, record: ContainerRecord): Promise<string[]> {
-  if (record.hostConfig.logConfig.type === 'none') return [];
+  if (!isReadable(record.hostConfig.logConfig)) return [];
   const lines: string[] = [];
   /** What a stream wrote of a line that is not ended yet. */
   const begun = { stdout: '', stderr: '' };
   const sinceNs = BigInt(Math.max(0, record.state.startedAtMs - startSlackMs)) * 1_000_000n;
   const options = { stdout: true, stderr: true, follow: false, tail: keptLines, sinceNs };
-  for await (const entries of readLogs(context, record.id, options)) {
-    for (const { stream, text, endsLine } of entries) {
-      begun[stream] += text.toString('utf8');
-      if (!endsLine) continue;
+  for await (const records of readLogs(context, record.id, options)) {
+    for (let index = 0; index < records.length; index++) {
+      const stream = records.stream(index);
+      begun[stream] += records.data.toString('utf8', records.textStart(index), records.textEnd(index));
+      if (!records.endsLine(index)) continue;
       lines.push(begun[stream].trimEnd());
       begun[stream] = '';
     }
