@@ -60,7 +60,7 @@ describe('gantry why', { concurrency: false }, () => {
     await run(`--name shell busybox sh -c 'nosuchprogram'`);
     await why(
       'shell',
-      /The program nosuchprogram is not in the image[^]*exit code 127[^]*\| sh: nosuchprogram: not found/,
+      /The program nosuchprogram is not in the image[\s\S]*exit code 127[\s\S]*\| sh: nosuchprogram: not found/,
     );
     await run(`--name variable busybox sh -c 'echo \${TOKEN:?}; exec sleep 1000'`);
     await mend(await why('variable', /It wants the environment variable TOKEN/));
@@ -90,7 +90,7 @@ describe('gantry why', { concurrency: false }, () => {
     await run('--name local -p 18081:80 busybox httpd -f -p 127.0.0.1:80');
     await why(
       'local',
-      /listens on port 80 on 127\.0\.0\.1 only[^]*connection from the host to \S+:80 is refused/,
+      /listens on port 80 on 127\.0\.0\.1 only[\s\S]*connection from the host to \S+:80 is refused/,
     );
     await run('--name wrong -p 18082:80 busybox httpd -f -p 3000 -h /etc');
     await mend(await why('wrong', /Port 80 is published, but it listens on port 3000/));
@@ -108,15 +108,15 @@ describe('gantry why', { concurrency: false }, () => {
   test('it does not become healthy', async () => {
     const health = '--health-interval 100ms --health-retries 2';
     await run(`--name sick ${health} --health-cmd 'echo no page; false' busybox sleep 1000`);
-    await why('sick', /Its health check fails[^]*it is unhealthy[^]*\| no page/);
+    await why('sick', /Its health check fails[\s\S]*it is unhealthy[\s\S]*\| no page/);
     await run(
       `--name slow ${health} --health-start-period 1h --health-start-interval 100ms --health-cmd false busybox sleep 1000`,
     );
-    await why('slow', /It is slow to become healthy[^]*a start period of About an hour/);
+    await why('slow', /It is slow to become healthy[\s\S]*a start period of About an hour/);
     await run(`--name late ${health} --health-timeout 100ms --health-cmd 'sleep 60' busybox sleep 1000`);
     await why('late', /Its health check takes longer than the 0\.1 s it has/);
     await run(`--name missing ${health} --health-cmd 'curl localhost' busybox sleep 1000`);
-    await why('missing', /Its health check cannot be run[^]*curl: not found/);
+    await why('missing', /Its health check cannot be run[\s\S]*curl: not found/);
     await machine.must('docker rm -f sick slow late missing');
   });
 
@@ -126,7 +126,7 @@ describe('gantry why', { concurrency: false }, () => {
     await run(`--name full -v small:/data busybox ${fill('/data')}`);
     await why(
       'full',
-      /The disk of volume small has no space left[^]*0 B of 1 MiB free[^]*\| dd: .*No space left on device/,
+      /The disk of volume small has no space left[\s\S]*0 B of 1 MiB free[\s\S]*\| dd: .*No space left on device/,
     );
     await run(`--name scratch --tmpfs /scratch:size=1m busybox ${fill('/scratch')}`);
     await why('scratch', /\/scratch has no space left/);
@@ -151,7 +151,7 @@ describe('gantry why', { concurrency: false }, () => {
     await run('--name plain busybox sleep 1000');
     await why(
       '--resolve db plain',
-      /The container db is on another network[^]*names of containers are not known there/,
+      /The container db is on another network[\s\S]*names of containers are not known there/,
     );
     await machine.must('docker rm -f client plain');
   });

@@ -187,11 +187,11 @@ describe('why a container does not work', () => {
       told({
         network: { ...network, ...refused, sockets: [{ protocol: 'tcp', address: '::', port: 3000 }] },
       }),
-      /^problem: Port 80 is published, but it listens on port 3000\.\n[^]*> gantry update --unpublish 80 -p 8080:3000 web$/,
+      /^problem: Port 80 is published, but it listens on port 3000\.\n[\s\S]*> gantry update --unpublish 80 -p 8080:3000 web$/,
     );
     assert.match(
       told({ network: { ...network, ...refused, sockets: [] } }),
-      /^problem: Nothing in it listens on port 80\/tcp\.\n[^]*it listens on: nothing/,
+      /^problem: Nothing in it listens on port 80\/tcp\.\n[\s\S]*it listens on: nothing/,
     );
   });
 
@@ -200,7 +200,7 @@ describe('why a container does not work', () => {
     assert.match(told({ network: unpublished }), /^note: It listens on port 80, which is not published/);
     assert.match(
       told({ network: { ...unpublished, wantedPort: 80 } }),
-      /^problem: Port 80 is not published\.\n[^]*> gantry update -p 80:80 web$/,
+      /^problem: Port 80 is not published\.\n[\s\S]*> gantry update -p 80:80 web$/,
     );
   });
 
@@ -274,7 +274,7 @@ describe('why a container does not work', () => {
     );
     assert.match(
       told({ names: { ...names, lookups, upstreams: [{ server: '192.0.2.1', answers: false }] } }),
-      /No name server answers[^]*the name server 192\.0\.2\.1 does not answer/,
+      /No name server answers[\s\S]*the name server 192\.0\.2\.1 does not answer/,
     );
     assert.match(told({ names: { ...names, lookups } }), /Nobody knows the name db/);
     assert.match(told({ names: { ...names, lookups, leadsOut: false } }), /internal networks/);
@@ -307,7 +307,7 @@ describe('why a container does not work', () => {
     assert.equal(told({ identity, mounts: [{ ...mount, gid: 1000, mode: 0o775 }] }), '');
     assert.match(
       told({ mounts: [{ ...mount, readWrite: false }], lastLines: ['/data/x: Read-only file system'] }),
-      /^problem: \/data is mounted read-only[^]*> gantry update -v data:\/data web$/,
+      /^problem: \/data is mounted read-only[\s\S]*> gantry update -v data:\/data web$/,
     );
     assert.match(told({ readonlyRoot: true, lastLines: ['/x: Read-only file system'] }), /--read-only/);
   });
