@@ -1,7 +1,7 @@
 import type { WhyFinding, WhyResponse } from '../../api/why.ts';
 import { perform } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
-import { toJson } from '../../stdx/template/values.ts';
+import { toJson } from '../../stdx/template/json.ts';
 import { type Command, exactly } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { ofGantryd } from '../of-gantryd.ts';
