@@ -28,7 +28,7 @@ suite('the data-root', () => {
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
     assert.deepEqual(
       [modeOf(paths.dataRoot), modeOf(paths.blobs), modeOf(paths.snapshots)],
-      ['711', '700', '711'],
+      ['710', '700', '711'],
     );
   });
 
