@@ -142,7 +142,7 @@ export function removeViews(paths: StoragePaths): void {
 /** Idempotent. */
 function remove(path: string): void {
   if (!existsSync(path)) return;
-  for (const { mountPoint } of listMounts(path).reverse()) unmount(mountPoint, { detach: true });
+  unmount(path, { detach: true });
   removeTarget(path);
 }
 

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   writeSync,
 } from 'node:fs';
@@ -60,7 +61,7 @@ export interface StorageOptions {
  * @throws EngineError `conflict`: `a gantryd (pid N) is already using <data-root>`
  */
 export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOptions): Promise<Storage> {
-  const paths = storagePaths(dataRoot, execRoot);
+  const paths = storagePaths(resolveDirectory(dataRoot, 0o710), resolveDirectory(execRoot, 0o711));
   makeDirectories(paths, (remap && hostIdOf(0, remap.mappings.gid)) ?? 0);
   const unlock = lock(paths);
   const workers = new WorkerPool();
@@ -68,7 +69,7 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
     const database = Database.open(paths.database, { log, quarantine: paths.quarantine });
     if (database.quarantined !== undefined) moveAside(paths, log);
     const blobs = new BlobStore({ database, paths, log });
-    const sync = new FileSystemSync(workers, dataRoot);
+    const sync = new FileSystemSync(workers, paths.dataRoot);
     const layers = new LayerStore({ database, paths, blobs, workers, sync, log });
     removeViews(paths);
     const mapped = remap && (await IdMappedTrees.open(paths, remap.mappings, remap.unshare));
@@ -105,12 +106,17 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
   }
 }
 
+/** Its path without symbolic links, which is how the kernel names what is mounted below it. Made if need be. */
+function resolveDirectory(path: string, mode: number): string {
+  mkdirSync(path, { recursive: true, mode });
+  return realpathSync(path);
+}
+
 /**
  * Nobody but root gets in: what containers have is setuid for them, not for users of the host (CVE-2021-41091). With
  * userns-remap the containers' root may pass through, and nobody may look around.
  */
 function makeDirectories(paths: StoragePaths, passingGid: number): void {
-  mkdirSync(paths.dataRoot, { recursive: true, mode: 0o710 });
   chmodSync(paths.dataRoot, 0o710);
   chownSync(paths.dataRoot, 0, passingGid);
   for (const path of [paths.layers, paths.snapshots, paths.volumes]) makeTreesDirectory(path, 0o711);

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
+import { listMounts, mount } from '../../src/linux/mount.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { kindOf, messageOf } from '../../src/stdx/errors.ts';
 import { silentLog } from '../../src/stdx/log.ts';
@@ -21,6 +30,26 @@ suite('the data-root', () => {
     await first.close();
     const second = await temporaryStorage(t, folder);
     assert.equal(second.id, first.id);
+  });
+
+  // The kernel names mount points without symbolic links, and what a killed daemon left is found by its name.
+  test('may be behind a symbolic link', async t => {
+    const folder = temporaryFolder(t);
+    for (const name of ['data', 'exec']) {
+      mkdirSync(join(folder, 'real', name), { recursive: true });
+      symlinkSync(join(folder, 'real', name), join(folder, name));
+    }
+    const options = { dataRoot: join(folder, 'data'), execRoot: join(folder, 'exec'), log: silentLog };
+    const first = await openStorage(options);
+    assert.equal(first.paths.dataRoot, join(folder, 'real/data'));
+    const view = join(folder, 'exec/mapped/views/1');
+    mkdirSync(view, { recursive: true });
+    mount({ source: 'tmpfs', target: view, type: 'tmpfs' });
+    await first.close();
+    const second = await openStorage(options);
+    t.after(() => second.close());
+    assert.deepEqual(listMounts(join(folder, 'real')), []);
+    assert.equal(existsSync(join(folder, 'exec/mapped')), false);
   });
 
   test('keeps others out', async t => {
