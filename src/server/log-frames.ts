@@ -13,11 +13,17 @@ export interface LogEncoding {
  * every entry is a frame of its own, as dockerd sends them: some clients take a frame for a line. `per-stream` puts
  * all that follows each other in the same stream into one, for clients that copy frames to their outputs; a frame a
  * line costs those a system call each.
+ *
+ * @param memory what is returned lies in it
  */
-export function encodeLogs(entries: LogEntries, encoding: LogEncoding): Buffer {
+export function encodeLogs(
+  entries: LogEntries,
+  encoding: LogEncoding,
+  memory = new EncodingMemory(),
+): Buffer {
   const { frames, prefix } = encoding;
   const leads = prefix === undefined ? undefined : leadsOf(entries, prefix);
-  const encoded = Buffer.allocUnsafeSlow(sizeOf(entries, frames === 'none' ? 0 : frameHeaderBytes, leads));
+  const encoded = memory.ofAtLeast(sizeOf(entries, frames === 'none' ? 0 : frameHeaderBytes, leads));
   let at = 0;
   let header = 0;
   for (let index = 0; index < entries.length; index++) {
@@ -34,6 +40,16 @@ export function encodeLogs(entries: LogEntries, encoding: LogEncoding): Buffer {
     }
   }
   return encoded.subarray(0, at);
+}
+
+/** Memory that is used again for the next piece; new memory each time would keep the garbage collector busy. */
+export class EncodingMemory {
+  #buffer: Buffer = Buffer.alloc(0);
+
+  ofAtLeast(sizeBytes: number): Buffer {
+    if (this.#buffer.length < sizeBytes) this.#buffer = Buffer.allocUnsafeSlow(sizeBytes);
+    return this.#buffer;
+  }
 }
 
 /** Whether the entry is of another stream than the one before. */

@@ -137,7 +137,8 @@ async function writeLogs(
   for await (const entries of readLogs(context, ref, { stdout, stderr, follow: false })) {
     for (let index = 0; index < entries.length; index++) {
       const target = entries.isStderr(index) ? client.stderr : client.stdout;
-      if (!target.write(entries.text(index))) await once(target, 'drain');
+      // A copy: the bytes are used again for the next piece of the log.
+      if (!target.write(Buffer.from(entries.text(index)))) await once(target, 'drain');
     }
   }
 }

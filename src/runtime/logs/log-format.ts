@@ -17,6 +17,9 @@ const usualTimeBytes = 35;
 /** ` stdout F `, with both blanks. */
 const betweenBytes = 10;
 
+/** `2026-11-21T05:12:33Z stdout F `, and the newline. */
+const shortestRecordBytes = 31;
+
 const numbersPerRecord = 3;
 const stderrFlag = 1;
 const fullFlag = 2;
@@ -80,6 +83,12 @@ export class LogRecords {
     return parseRecordTime(this.timeText(index));
   }
 
+  /** The same in memory of their own. */
+  copy(): LogRecords {
+    const places = this.#places.slice(0, this.length * numbersPerRecord);
+    return new LogRecords(Buffer.from(this.data), places, this.#starts.slice(0, this.length), this.length);
+  }
+
   /** Those for which `keeps` is true, in the same bytes. */
   filter(keeps: (index: number) => boolean): LogRecords {
     const places = new Uint32Array(this.length * numbersPerRecord);
@@ -95,22 +104,36 @@ export class LogRecords {
   }
 }
 
+/** Room for the places of records, for readers that need those of one piece at a time. */
+export class RecordMemory {
+  places = new Uint32Array(0);
+  starts = new Uint32Array(0);
+
+  makeRoom(records: number): void {
+    if (this.starts.length >= records) return;
+    this.places = new Uint32Array(records * numbersPerRecord);
+    this.starts = new Uint32Array(records);
+  }
+}
+
 /**
+ * @param memory is in use by the records that are returned
  * @returns the records, and how many bytes they take: what follows is the beginning of one that is not complete.
  * Lines that are no records are left out.
  */
-export function parseLogRecords(data: Buffer): { records: LogRecords; sizeBytes: number } {
-  // A record is never shorter than the time and what stands behind it.
-  const most = Math.ceil(data.length / 20) + 1;
-  const places = new Uint32Array(most * numbersPerRecord);
-  const starts = new Uint32Array(most);
+export function parseLogRecords(
+  data: Buffer,
+  memory = new RecordMemory(),
+): { records: LogRecords; sizeBytes: number } {
+  memory.makeRoom(Math.ceil(data.length / shortestRecordBytes) + 1);
+  const { places, starts } = memory;
   let count = 0;
   let start = 0;
   for (let end = data.indexOf(newline); end !== -1; end = data.indexOf(newline, start)) {
     const timeEnd =
       data[start + usualTimeBytes] === space ? start + usualTimeBytes : data.indexOf(space, start);
     const textStart = timeEnd + betweenBytes;
-    if (timeEnd - start >= 20 - betweenBytes && textStart <= end) {
+    if (timeEnd - start >= shortestRecordBytes - betweenBytes - 1 && textStart <= end) {
       const full = data[timeEnd + 8] === fullTag;
       const at = count * numbersPerRecord;
       places[at] = textStart;

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { multiplexedStreamType, rawStreamType } from '../../api/paths.ts';
 import type { Attachment, AttachOptions, ContainerStatsSample } from '../../engine/engine.ts';
@@ -7,7 +7,7 @@ import type { Call, Route } from '../call.ts';
 import { statsToWire } from '../convert/stats.ts';
 import { fixedTime } from '../convert/time.ts';
 import { expectEarlyData, type Hijacked, hijack } from '../hijack.ts';
-import { encodeLogs, type LogEncoding } from '../log-frames.ts';
+import { EncodingMemory, encodeLogs, type LogEncoding } from '../log-frames.ts';
 import { statusOf } from '../status.ts';
 import { requireWebSocketRequest, upgradeToWebSocket } from '../websocket.ts';
 
@@ -103,16 +103,35 @@ async function logs(call: Call): Promise<void> {
     prefix: prefixOf(query.flag('timestamps'), details),
   };
   response.setHeader('Content-Type', !tty && call.atLeast('1.42') ? multiplexedStreamType : rawStreamType);
+  let memories: [EncodingMemory, EncodingMemory] = [new EncodingMemory(), new EncodingMemory()];
+  let before: Promise<void> | undefined;
   try {
     for await (const batch of batches) {
       if (!response.headersSent) response.writeHead(200);
-      if (!response.write(encodeLogs(batch, encoding))) await once(response, 'drain', { signal });
+      const written = writeTo(response, encodeLogs(batch, encoding, memories[0]), signal);
+      // The other memory is free when what was written from it before has gone; meanwhile the log is read on.
+      await before;
+      if (signal.aborted) return;
+      before = written;
+      memories = [memories[1], memories[0]];
     }
   } catch (error) {
     if (signal.aborted) return;
     throw error;
   }
   response.end();
+}
+
+/** Settles when the kernel has it, or the client is gone. */
+function writeTo(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const settle = () => {
+      signal.removeEventListener('abort', settle);
+      resolve();
+    };
+    signal.addEventListener('abort', settle, { once: true });
+    response.write(bytes, settle);
+  });
 }
 
 /** Clients that copy what they get to their outputs, whatever a frame holds: ours and Docker's own. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 
 export type StreamAddress =
@@ -35,6 +36,9 @@ export class StreamConnection {
 
   /** Settles when the kernel has all of it. @throws when there is no connection, or it broke; it is closed then */
   async send(bytes: Buffer): Promise<void> {
+    // A connection that the receiver has closed takes bytes and loses them. The second turn of the event loop has
+    // looked at all sockets, so what was closed before this call is known then.
+    for (let turn = 0; turn < 2 && this.#socket !== undefined; turn++) await setImmediate();
     this.#socket ??= await this.#connect();
     const socket = this.#socket;
     try {

@@ -150,7 +150,8 @@ export class LogForwarder {
         this.#toSkip = 0;
         this.#note('warn', `${missed} file(s) of the log were removed before they were delivered`);
       }
-      this.#assembler.push(found.records, found.from, this.#queue);
+      // Lines stay in the queue, and the follower uses its memory again.
+      this.#assembler.push(found.records.copy(), found.from, this.#queue);
     }
     if (this.#toSkip === 0) return;
     const skipped = Math.min(this.#toSkip, this.#queue.length - before);
