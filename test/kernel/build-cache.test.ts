@@ -21,7 +21,7 @@ before(async () => {
   world = await BuilderWorld.open();
   await world.makeBase();
 });
-after(() => world.close());
+after(() => world?.close());
 
 // The first RUN never writes the same twice: run anew, it gives another parent to all that follow.
 const dockerfile = `FROM busybox
