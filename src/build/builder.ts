@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { ImageStore } from '../images/store.ts';
@@ -97,7 +96,7 @@ export class Builder {
     refuseUnsupported(request);
     // Only to see that the references are right before anything is built. With its tag none is taken for an id.
     for (const tag of request.tags) images.find(withTag(tag));
-    const lease = images.leases.take(`build:${randomBytes(16).toString('hex')}`);
+    const lease = images.leases.takeOnce('build');
     const workspace = new Workspace(storage, request.contextDirectory, this.#temporary);
     const used: (() => void)[] = [];
     try {

@@ -77,7 +77,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     network,
     images,
     events: new EventBus(eventLog),
-    containers: new ContainerStore(storage.database),
+    containers: new ContainerStore(storage.database, log),
     edits: new Edits(storage.database),
     execs: new ExecStore(),
     locks: new KeyedMutex(),

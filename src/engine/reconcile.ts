@@ -20,7 +20,9 @@ export async function reconcile(context: EngineContext): Promise<void> {
   const alive = adoptRunning(context, records);
   adoptNetworks(context, records, alive);
   await context.runtime.removeLeftovers(new Set(records.map(record => record.id)));
-  await context.storage.snapshots.reconcile(new Set(records.map(record => record.id)));
+  const quarantined = context.containers.quarantined();
+  await context.storage.snapshots.reconcile(new Set([...records.map(record => record.id), ...quarantined]));
+  for (const id of quarantined) context.storage.snapshots.unmount(id);
   await context.storage.volumes.reconcile(volumeUsers(records, alive));
   removeUnknownDirectories(context);
   for (const record of records) await settle(context, record, alive.get(record.id));
@@ -106,8 +108,16 @@ async function settle(
 
 async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {
   record.state.pid = pid;
+  await settlePause(context, record);
   followLog(context, record, true);
   await adoptExecs(context, record);
   if (record.state.status === 'running') context.health.resume(record);
   context.containers.save(record);
+}
+
+/** A pause that was not answered, as that of a commit, has not happened; a thaw has. */
+async function settlePause(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const frozen = context.runtime.state(record.id).status === 'paused';
+  if (record.state.status === 'running' && frozen) await context.runtime.resume(record.id);
+  if (record.state.status === 'paused' && !frozen) record.state.status = 'running';
 }

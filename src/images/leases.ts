@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Digest } from '../oci/digest.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -14,6 +15,8 @@ export interface Lease {
   /** The work was cut short: keep what there is, so that the next try starts there. */
   leave(): void;
 }
+
+const once = 'once:';
 
 /** Long enough for "try again tomorrow", short enough not to fill the disk with what nobody wants any more. */
 const keptMs = 24 * 60 * 60 * 1000;
@@ -64,14 +67,20 @@ export class Leases {
     };
   }
 
+  /** As take, for work that cannot be gone on with: what a kill leaves of it goes at the next start. */
+  takeOnce(what: string): Lease {
+    return this.take(`${once}${what}:${randomBytes(16).toString('hex')}`);
+  }
+
   /** Owners of all leases there are, also of work that was cut. */
   list(): string[] {
     return this.#tables.leases().map(lease => lease.owner);
   }
 
-  /** To be called at start: drops leases nobody came back for. */
+  /** To be called at start: drops leases nobody came back for, and what a kill left before anybody owned it. */
   async dropExpired(): Promise<void> {
     await this.#drop(Date.now() - keptMs);
+    await this.#collect();
   }
 
   /** Drops all leases but those of work in progress. */
@@ -82,7 +91,8 @@ export class Leases {
   async #drop(beforeMs: number): Promise<void> {
     const unused = this.#tables
       .leases()
-      .filter(lease => lease.sinceMs < beforeMs && !this.#active.has(lease.owner));
+      .filter(({ owner }) => !this.#active.has(owner))
+      .filter(({ owner, sinceMs }) => sinceMs < beforeMs || owner.startsWith(`lease:${once}`));
     if (unused.length === 0) return;
     for (const { owner } of unused) this.#forget(owner);
     this.#log.info({ leases: unused.length }, 'leftovers of unfinished pulls removed');

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getProcessStartTime, parentOf, processExists } from '../linux/process.ts';
+import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 import { errnoOf } from '../stdx/errors.ts';
 
 /** state.json of a container: what the next daemon needs to know to go on with it. */
@@ -67,8 +68,16 @@ export function readState(bundle: string): ContainerState | undefined {
     return JSON.parse(readFileSync(join(bundle, 'state.json'), 'utf8')) as ContainerState;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError) return stateWithoutProcess(bundle);
     throw error;
   }
+}
+
+/** Of a damaged state.json: enough to find what runs by its cgroup and to remove it. */
+function stateWithoutProcess(bundle: string): ContainerState {
+  const { linux } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as RuntimeSpec;
+  const streams = { tty: false, stdin: false, stdinOnce: false, logPath: null };
+  return { cgroupsPath: linux.cgroupsPath, runtimeName: 'crun', ...streams };
 }
 
 /** The exit file of the monitor: the exit code in decimal; its time is when the container ended. */

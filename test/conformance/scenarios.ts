@@ -13,6 +13,7 @@ import { lookingScenarios } from './scenarios/looking.ts';
 import { networksScenarios } from './scenarios/networks.ts';
 import { observeScenarios } from './scenarios/observe.ts';
 import { registryScenarios } from './scenarios/registry.ts';
+import { restartScenarios } from './scenarios/restarts.ts';
 import { runScenarios } from './scenarios/run.ts';
 import { securityScenarios } from './scenarios/security.ts';
 import { statesScenarios } from './scenarios/states.ts';
@@ -32,6 +33,7 @@ export const groups: Record<string, readonly Scenario[]> = {
   states: statesScenarios,
   streams: streamsScenarios,
   flags: flagsScenarios,
+  restarts: restartScenarios,
   observe: observeScenarios,
   files: filesScenarios,
   images: imagesScenarios,

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCgroups, processesIn, processesSeenIn } from '../support/cgroups.ts';
+import { cgroupsNamed, processesIn, processesSeenIn } from '../support/cgroups.ts';
 import type { Machine } from './machine.ts';
 
-interface RunningContainer {
+interface InspectedContainer {
   Id: string;
-  Name: string;
-  State: { Pid: number; Status: string };
+  State: { Pid: number };
 }
 
 /**
@@ -18,23 +17,32 @@ export async function leftovers(machine: Machine): Promise<string[]> {
   const all =
     ids.length === 0
       ? []
-      : (JSON.parse(await machine.must(`docker inspect ${ids.join(' ')}`)) as RunningContainer[]);
-  const running = all.filter(container => container.State.Pid > 0);
+      : (JSON.parse(await machine.must(`docker inspect ${ids.join(' ')}`)) as InspectedContainer[]);
+  const running = new Set(all.filter(({ State }) => State.Pid > 0).map(({ Id }) => Id));
+  return kernelLeftovers(machine, running, running.size);
+}
+
+/**
+ * As leftovers, for a caller who knows the ids of those that run.
+ * @param links how many veth links they have: one for each network they are on
+ */
+export async function kernelLeftovers(
+  machine: Machine,
+  running: ReadonlySet<string>,
+  links: number,
+): Promise<string[]> {
   return [
-    ...(await strayLinks(machine, running.length)),
-    ...strayMounts(machine, running.length),
-    ...strayMonitors(machine, running),
-    ...strayCgroups(machine, new Set(running.map(container => container.Id))),
+    ...(await strayLinks(machine, links)),
+    ...strayMounts(machine, running.size),
+    ...strayMonitors(machine, running.size),
+    ...strayCgroups(machine, running),
   ];
 }
 
-/** One veth on the host's side for each running container: tests that count use the default network only. */
-async function strayLinks(machine: Machine, running: number): Promise<string[]> {
+async function strayLinks(machine: Machine, wanted: number): Promise<string[]> {
   const links = (await machine.world.run(['ip', '-o', 'link', 'show', 'type', 'veth'])).stdout.split('\n');
   const veths = links.filter(line => line && !/\bhost[01][@:]/.test(line));
-  return veths.length === running
-    ? []
-    : [`${veths.length} veth links for ${running} running containers: ${veths.join(' | ')}`];
+  return veths.length === wanted ? [] : [`${veths.length} veth links, not ${wanted}: ${veths.join(' | ')}`];
 }
 
 function strayMounts(machine: Machine, running: number): string[] {
@@ -47,20 +55,18 @@ function strayMounts(machine: Machine, running: number): string[] {
     : [`${overlays.length} overlay mounts for ${running} running containers: ${overlays.join(' | ')}`];
 }
 
-function strayMonitors(machine: Machine, running: readonly RunningContainer[]): string[] {
+function strayMonitors(machine: Machine, running: number): string[] {
   const monitors = processesSeenIn(machine.world.proc).filter(({ name }) =>
     /^(conmon|containerd-shim)/.test(name),
   );
-  return monitors.length === running.length
-    ? []
-    : [`${monitors.length} monitors for ${running.length} running containers`];
+  return monitors.length === running ? [] : [`${monitors.length} monitors for ${running} running containers`];
 }
 
 /** Cgroups of containers that are gone, or that hold no process any more. */
 function strayCgroups(machine: Machine, running: ReadonlySet<string>): string[] {
-  const known = [...machine.seenIds, ...running];
-  return known.flatMap(id => {
-    const stray = findCgroups(id).filter(path => !running.has(id) || processesIn(path).length === 0);
+  const found = cgroupsNamed(new Set([...machine.seenIds, ...running]));
+  return [...found].flatMap(([id, paths]) => {
+    const stray = paths.filter(path => !running.has(id) || processesIn(path).length === 0);
     const of = running.has(id) ? 'an empty' : 'a dead';
     return stray.length === 0 ? [] : [`${stray.length} cgroups of ${of} container: ${stray[0]}`];
   });

@@ -39,6 +39,20 @@ export function cgroupNames(): Set<string> {
   return names;
 }
 
+/** As findCgroups, for many whole names at once: by name. */
+export function cgroupsNamed(names: ReadonlySet<string>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const walk = (directory: string, depth: number): void => {
+    for (const name of subdirectories(directory)) {
+      const path = join(directory, name);
+      if (names.has(name)) found.set(name, [...(found.get(name) ?? []), path]);
+      else if (depth > 0 && !/^[0-9a-f]{64}$/.test(name)) walk(path, depth - 1);
+    }
+  };
+  for (const root of hierarchies()) walk(root, 3);
+  return found;
+}
+
 /** Removes an emptied cgroup and all below it, in every hierarchy. The kernel may lag behind the processes. */
 export async function removeCgroups(name: string): Promise<void> {
   for (const root of hierarchies()) {

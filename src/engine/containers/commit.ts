@@ -14,7 +14,20 @@ export async function commitContainer(
   options: CommitOptions,
 ): Promise<{ imageId: string }> {
   const record = context.containers.get(ref);
-  const owner = `commit:${record.id}`;
+  const lease = context.images.leases.takeOnce('commit');
+  try {
+    return await commitUnder(context, record, options, lease.owner);
+  } finally {
+    await lease.release();
+  }
+}
+
+async function commitUnder(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: CommitOptions,
+  owner: string,
+): Promise<{ imageId: string }> {
   const pauses = options.pause && record.state.status === 'running';
   const config = imageConfigOf(record, options);
   const layer = await context.locks.run(record.id, async () => {
@@ -25,36 +38,32 @@ export async function commitContainer(
       if (pauses) await context.runtime.resume(record.id);
     }
   });
-  try {
-    const base = context.images.get(record.imageId);
-    const created = new Date().toISOString();
-    const entry: HistoryEntry = {
-      created,
-      author: options.author || undefined,
-      created_by: [record.path, ...record.args].join(' '),
-      comment: options.comment || undefined,
-    };
-    const imageConfig: Omit<ImageConfig, 'rootfs'> = {
-      ...record.platform,
-      created,
-      author: options.author || undefined,
-      comment: options.comment || undefined,
-      container: record.id,
-      config,
-      history: [...(base?.config.history ?? []), entry],
-    };
-    const image = await context.images.create(imageConfig, {
-      layers: context.storage.layers.chain(layer.chainId),
-      parent: record.imageId,
-    });
-    if (options.repository) {
-      context.images.tag(image.id, `${options.repository}:${options.tag || 'latest'}`);
-    }
-    publishContainerEvent(context, record, 'commit', { comment: options.comment ?? '', imageID: image.id });
-    return { imageId: image.id };
-  } finally {
-    context.storage.layers.dereference(owner);
+  const base = context.images.get(record.imageId);
+  const created = new Date().toISOString();
+  const entry: HistoryEntry = {
+    created,
+    author: options.author || undefined,
+    created_by: [record.path, ...record.args].join(' '),
+    comment: options.comment || undefined,
+  };
+  const imageConfig: Omit<ImageConfig, 'rootfs'> = {
+    ...record.platform,
+    created,
+    author: options.author || undefined,
+    comment: options.comment || undefined,
+    container: record.id,
+    config,
+    history: [...(base?.config.history ?? []), entry],
+  };
+  const image = await context.images.create(imageConfig, {
+    layers: context.storage.layers.chain(layer.chainId),
+    parent: record.imageId,
+  });
+  if (options.repository) {
+    context.images.tag(image.id, `${options.repository}:${options.tag || 'latest'}`);
   }
+  publishContainerEvent(context, record, 'commit', { comment: options.comment ?? '', imageID: image.id });
+  return { imageId: image.id };
 }
 
 /**

@@ -71,8 +71,12 @@ export function writeContainerFiles(
 
 /** Directories of containers that no longer exist: what a killed create or remove left. */
 export function removeUnknownDirectories(context: EngineContext): void {
+  const known = new Set([
+    ...context.containers.list().map(({ id }) => id),
+    ...context.containers.quarantined(),
+  ]);
   for (const entry of listOrNothing(containersRoot(context))) {
-    if (context.containers.find(entry) === undefined) {
+    if (!known.has(entry)) {
       removeRecursively(join(containersRoot(context), entry));
     }
   }

@@ -1,4 +1,5 @@
-import { EngineError } from '../../stdx/errors.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
+import type { Log } from '../../stdx/log.ts';
 import type { Database } from '../../storage/database.ts';
 import type { ContainerRecord } from './container.ts';
 
@@ -7,6 +8,14 @@ const schema = [
      id text primary key,
      name text not null unique,
      record text not null
+   ) strict`,
+  // Rows that could not be read, as they were: for a person to look at.
+  `create table containers_quarantined (
+     id text not null,
+     name text not null,
+     record text not null,
+     why text not null,
+     since_ms integer not null
    ) strict`,
 ];
 
@@ -19,14 +28,43 @@ export class ContainerStore {
   readonly #byId = new Map<string, ContainerRecord>();
   readonly #idByName = new Map<string, string>();
 
-  constructor(database: Database) {
+  /** A row that cannot be read is set aside, with what it said: the daemon starts without that container. */
+  constructor(database: Database, log: Log) {
     this.#database = database;
     database.migrate('containers', schema);
-    for (const row of database.prepare('select record from containers').all()) {
-      const record = JSON.parse(String(row['record'])) as ContainerRecord;
-      this.#byId.set(record.id, record);
-      this.#idByName.set(record.name, record.id);
+    for (const row of database.prepare('select id, name, record from containers').all()) {
+      const [id, name, text] = [String(row['id']), String(row['name']), String(row['record'])];
+      try {
+        const record = readRecord(id, name, text);
+        this.#byId.set(record.id, record);
+        this.#idByName.set(record.name, record.id);
+      } catch (error) {
+        log.error(
+          { container: id, name, err: error },
+          'the row of a container is corrupt; it was moved to the table containers_quarantined',
+        );
+        this.#quarantine(id, name, text, messageOf(error));
+      }
     }
+  }
+
+  /** Ids of containers whose rows were set aside: what they have on disk stays until those are deleted. */
+  quarantined(): string[] {
+    return this.#database
+      .prepare('select id from containers_quarantined')
+      .all()
+      .map(row => String(row['id']));
+  }
+
+  #quarantine(id: string, name: string, text: string, why: string): void {
+    this.#database.transaction(() => {
+      this.#database
+        .prepare(
+          'insert into containers_quarantined (id, name, record, why, since_ms) values (?, ?, ?, ?, ?)',
+        )
+        .run(id, name, text, why, Date.now());
+      this.#database.prepare('delete from containers where id = ?').run(id);
+    });
   }
 
   /** @throws conflict when the name is taken, in Docker's words. */
@@ -103,4 +141,22 @@ export class ContainerStore {
       `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
     );
   }
+}
+
+/** @throws EngineError `corrupt` for what is no record of that container */
+function readRecord(id: string, name: string, text: string): ContainerRecord {
+  let record: Partial<ContainerRecord> | null;
+  try {
+    record = JSON.parse(text) as Partial<ContainerRecord> | null;
+  } catch (error) {
+    throw new EngineError('corrupt', `no JSON: ${messageOf(error)}`);
+  }
+  if (record?.id !== id || record.name !== name)
+    throw new EngineError('corrupt', 'another container, or none');
+  for (const part of ['config', 'hostConfig', 'state', 'endpoints', 'mounts'] as const) {
+    if (typeof record[part] !== 'object' || record[part] === null) {
+      throw new EngineError('corrupt', `${part} is missing`);
+    }
+  }
+  return record as ContainerRecord;
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { EngineError } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
+import { publishContainerEvent } from './attributes.ts';
 import { isUp } from './stop.ts';
 
 /** The host's own ps: it is never looked up along PATH, still less inside the container. */
@@ -19,7 +20,10 @@ export async function topContainer(
   const record = context.containers.get(ref);
   if (!isUp(record)) throw new EngineError('conflict', `Container ${record.id} is not running`);
   if (record.state.status === 'restarting') {
-    throw new EngineError('conflict', `Container ${ref} is restarting, wait until the container is running`);
+    throw new EngineError(
+      'conflict',
+      `Container ${record.id} is restarting, wait until the container is running`,
+    );
   }
   refuseForgedPids(psArguments);
   const pids = new Set(context.runtime.processes(record.id).map(String));
@@ -29,6 +33,7 @@ export async function topContainer(
   const pidColumn = titles.indexOf('PID');
   if (pidColumn === -1) throw new EngineError('invalid', "Couldn't find PID field in ps output");
   const processes = lines.map(line => splitColumns(line, titles.length)).filter(belongsTo(pids, pidColumn));
+  publishContainerEvent(context, record, 'top');
   return { titles, processes };
 }
 

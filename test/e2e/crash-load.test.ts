@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LoadWorker } from './crash-load.ts';
+import { kernelLeftovers } from './leftovers.ts';
+import { daemonKind, Machine } from './machine.ts';
+import { Random } from './random.ts';
+import { RawApi } from './raw-api.ts';
+import { stateLeftovers } from './state-leftovers.ts';
+
+/**
+ * Kills the daemon again and again while clients do everything at once, and looks at the whole machine after each
+ * start. GANTRY_CRASH_SEED repeats the choices of an earlier run, GANTRY_CRASH_KILLS says how often.
+ */
+const kills = Number(process.env['GANTRY_CRASH_KILLS'] ?? 100);
+const seed = Number(process.env['GANTRY_CRASH_SEED'] ?? Date.now() % 1_000_000);
+const workersAtOnce = 3;
+/** The daemon is killed when it has answered so many requests at most, and some moments after that. */
+const mostAnswers = 20;
+const longestFurtherMs = 30;
+const longestLifeMs = 2_000;
+
+describe(`SIGKILL of ${daemonKind} under load, GANTRY_CRASH_SEED=${seed}`, {
+  concurrency: false,
+  skip: daemonKind === 'dockerd' && 'what is looked at is how Gantry keeps its state',
+}, () => {
+  let machine: Machine;
+  let prober: Prober;
+  let api: RawApi;
+  const random = new Random(seed);
+
+  before(async () => {
+    machine = await Machine.start('crash-load', { registry: true });
+    api = new RawApi(machine.daemon.socket);
+    await machine.must(
+      "docker run -d --name bystander -p 18080:80 busybox sh -c 'echo standing > /var/www/index.html; httpd -p 80 -h /var/www; i=0; while :; do i=$((i+1)); echo line $i; sleep 0.05; done'",
+    );
+    await machine.must(
+      'docker create --name crasher --restart always busybox sh -c "sleep 3; exit 1"; docker start crasher',
+    );
+    await machine.must(
+      "printf 'FROM busybox\\nRUN head -c 3000000 /dev/urandom > /a\\nRUN head -c 2000000 /dev/urandom > /b\\n' | docker build -q -t localhost:5000/big - ; docker push -q localhost:5000/big; docker rmi localhost:5000/big; docker builder prune -af",
+    );
+    assert.equal(await machine.fetch('http://127.0.0.1:18080/'), 'standing');
+    prober = new Prober(machine);
+  });
+  after(() => machine?.stop());
+
+  test(`${kills} times`, { timeout: 120_000 + kills * 5_000 }, async t => {
+    const workers = Array.from(
+      { length: workersAtOnce },
+      (_, index) => new LoadWorker(api, new Random(seed + 1 + index), `w${index + 1}`),
+    );
+    for (let round = 1; round <= kills; round++) {
+      const answers = api.answered + random.below(mostAnswers);
+      const furtherMs = random.below(longestFurtherMs);
+      const when = `after kill ${round} of seed ${seed}`;
+      const work = workers.map(worker => worker.workUntilCut());
+      for (const since = Date.now(); api.answered < answers && Date.now() - since < longestLifeMs; )
+        await sleep(1);
+      await sleep(furtherMs);
+      await machine.daemon.kill();
+      await Promise.all(work);
+      await machine.daemon.start();
+      const told = (await Promise.all(workers.map(worker => worker.verify()))).flat();
+      assert.deepEqual(told, [], when);
+      await settled(async () => assert.deepEqual(await disagreements(), [], when));
+    }
+    const done = workers.flatMap(worker => [...worker.done]);
+    const counts = Map.groupBy(done, ([name]) => name);
+    for (const [name, entries] of counts) {
+      t.diagnostic(`${name}: ${entries.reduce((sum, [, count]) => sum + count, 0)}`);
+    }
+  });
+
+  test('the port answered throughout, and the log is whole', async () => {
+    assert.deepEqual(await prober.stop(), []);
+    const lines = (await machine.must('docker logs bystander')).split('\n');
+    const wrong = lines.findIndex((line, index) => line !== `line ${index + 1}`);
+    assert.equal(wrong, -1, `line ${wrong + 1} of the log is ${JSON.stringify(lines[wrong])}`);
+  });
+
+  test('when all is removed, nothing is left', async () => {
+    await machine.must('docker rm -fv $(docker ps -aq)');
+    await machine.must('docker system prune -af --volumes');
+    await settled(async () => assert.deepEqual(await disagreements(), []));
+  });
+
+  /** Of the kernel, the disk and the database. */
+  async function disagreements(): Promise<string[]> {
+    const listed = await api.json<{ Id: string; Names: string[]; State: string }[]>('/containers/json?all=1');
+    for (const { Id } of listed) machine.seenIds.add(Id);
+    const up = listed.filter(({ State }) => State === 'running' || State === 'paused');
+    const running = new Set(up.map(({ Id }) => Id));
+    const before = JSON.stringify(listed.map(({ Id, State }) => [Id, State]));
+    const { lines, endpoints } = stateLeftovers(machine.world, running);
+    const found = [...lines, ...(await kernelLeftovers(machine, running, endpoints))];
+    const again = await api.json<{ Id: string; State: string }[]>('/containers/json?all=1');
+    // Something has ended meanwhile: what was seen is of two moments.
+    if (before !== JSON.stringify(again.map(({ Id, State }) => [Id, State])))
+      return ['the machine does not rest'];
+    return found;
+  }
+});
+
+/** Asks the bystander's page twenty times a second with one process. */
+class Prober {
+  readonly #child: ChildProcess;
+  #said = '';
+
+  constructor(machine: Machine) {
+    const pages = 'http://127.0.0.1:18080/?[1-10000000]';
+    const format = '%{http_code} %{errormsg}\\n';
+    const curl = [
+      'stdbuf',
+      '-oL',
+      'curl',
+      '-s',
+      '--rate',
+      '1200/m',
+      '--max-time',
+      '60',
+      '-o',
+      '/dev/null',
+      '-w',
+      format,
+      pages,
+    ];
+    const argv = machine.world.inside(curl);
+    this.#child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child.stdout!.on('data', chunk => {
+      this.#said += chunk;
+    });
+  }
+
+  /** @returns what was no page */
+  async stop(): Promise<string[]> {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await ended;
+    const answers = this.#said.split('\n').slice(0, -1);
+    assert.ok(answers.length > 0, 'nobody asked');
+    return answers.filter(answer => !answer.startsWith('200'));
+  }
+}
+
+/** Tries until it holds: what the kernel and the daemon finish in the background takes a moment. */
+async function settled(check: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await check();
+    } catch (error) {
+      if (attempt >= 60) throw error;
+      await sleep(100);
+    }
+  }
+}
