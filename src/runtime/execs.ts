@@ -70,7 +70,7 @@ export class Execs {
    */
   async start(id: string, container: ContainerState, options: ExecOptions): Promise<ExecResult> {
     const { execId, process, stdin, attached, note } = options;
-    if (!isAlive(container.process)) throw new EngineError('conflict', `container ${id} is not running`);
+    if (!isAlive(container.process)) throw new EngineError('conflict', `Container ${id} is not running`);
     const bundle = this.bundle(id, execId);
     mkdirSync(join(bundle, 'exits'), { recursive: true, mode: 0o700 });
     const processPath = join(bundle, 'process.json');
@@ -122,6 +122,7 @@ export class Execs {
       stream?.close();
       removeRecursively(bundle);
       if (!(error instanceof RuntimeRefusal)) throw error;
+      if (!isAlive(container.process)) throw new EngineError('conflict', `Container ${id} is not running`);
       throw classifyStartFailure('exec', container.runtimeName, process.args[0] ?? '', error.output);
     }
   }

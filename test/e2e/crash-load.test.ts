@@ -14,7 +14,7 @@ import { stateLeftovers } from './state-leftovers.ts';
  * Kills the daemon again and again while clients do everything at once, and looks at the whole machine after each
  * start. GANTRY_CRASH_SEED repeats the choices of an earlier run, GANTRY_CRASH_KILLS says how often.
  */
-const kills = Number(process.env['GANTRY_CRASH_KILLS'] ?? 100);
+const kills = Number(process.env['GANTRY_CRASH_KILLS'] ?? 40);
 const seed = Number(process.env['GANTRY_CRASH_SEED'] ?? Date.now() % 1_000_000);
 const workersAtOnce = 3;
 /** The daemon is killed when it has answered so many requests at most, and some moments after that. */
