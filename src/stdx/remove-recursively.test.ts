@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -36,4 +45,26 @@ test('a directory goes, also when another removes its files at the same time', a
     await worker.terminate();
     rmSync(root, { recursive: true });
   }
+});
+
+test('links go, what they point to stays; names need not be UTF-8', t => {
+  const root = mkdtempSync(join(tmpdir(), 'gantry-remove-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  mkdirSync(join(root, 'kept'));
+  writeFileSync(join(root, 'kept/file'), '');
+  const tree = join(root, 'tree');
+  mkdirSync(join(tree, 'inner'), { recursive: true });
+  symlinkSync(join(root, 'kept'), join(tree, 'inner/link'));
+  symlinkSync('nowhere', join(tree, 'dangling'));
+  const odd = Buffer.concat([Buffer.from(`${tree}/inner/`), Buffer.from([0xff, 0xfe])]);
+  mkdirSync(odd);
+  writeFileSync(Buffer.concat([odd, Buffer.from('/x')]), '');
+  removeRecursively(tree);
+  const link = join(root, 'link');
+  symlinkSync(join(root, 'kept'), link);
+  removeRecursively(link);
+  removeRecursively(join(root, 'nothing'));
+  assert.equal(lstatSync(link, { throwIfNoEntry: false }), undefined);
+  assert.deepEqual(readdirSync(root), ['kept']);
+  assert.deepEqual(readdirSync(join(root, 'kept')), ['file']);
 });

@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { SIGKILL } from '../../runtime/signals.ts';
 import { EngineError, within } from '../../stdx/errors.ts';
+import { removeTree } from '../../storage/remove-tree.ts';
 import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
@@ -71,7 +71,7 @@ export async function removeStopped(
   try {
     await context.storage.snapshots.remove(id);
     await forgetLog(context, record);
-    await rm(containerDirectory(context, id), { recursive: true, force: true });
+    await removeTree(containerDirectory(context, id), context.storage.workers);
     if (options.volumes) await removeAnonymousVolumes(context, record);
   } catch (error) {
     record.state.status = 'dead';
