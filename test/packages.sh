@@ -20,6 +20,12 @@ need busybox busybox-static
 need openssl openssl
 need python3 python3
 need mkfs.ext4 e2fsprogs
+case " $* " in
+  *' cgroup2 '*)
+    need qemu-system-x86_64 qemu-system-x86
+    need modprobe kmod
+    ;;
+esac
 missing=$(printf '%s\n' $missing | sort -u)
 [ -n "$missing" ] || exit 0
 

@@ -3,6 +3,7 @@
 #
 #   npm test                           everything
 #   npm test -- unit                   one group: checks, unit, kernel, conformance or e2e
+#   npm test -- cgroup2                a kernel with cgroup v2 alone, under qemu: minutes, so only when named
 #   npm test -- conformance 'logs:'    only tests whose name matches
 #   npm test -- conformance --record   writes dockerd's answers to test/conformance/golden
 set -eu
@@ -16,7 +17,7 @@ elif [ ! -x "$node" ]; then
 fi
 case " $* " in
   *' checks '* | *' unit '*) ;;
-  *) sh test/packages.sh </dev/null ;;
+  *) sh test/packages.sh "$@" </dev/null ;;
 esac
 # What users run: the bundle, not the sources.
 export GANTRYD="${GANTRYD-$PWD/$node --optimize-for-size $PWD/dist/gantryd.mjs}"

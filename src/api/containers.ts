@@ -128,6 +128,14 @@ export interface Resources {
   CpuPercent: number;
   IOMaximumIOps: number;
   IOMaximumBandwidth: number;
+  /** Gantry's own. */
+  GantryNetworkBandwidth?: NetworkBandwidth;
+}
+
+/** Bits per second that a container may send and receive on each of its networks; 0: as fast as it goes. */
+export interface NetworkBandwidth {
+  Up?: number;
+  Down?: number;
 }
 
 export interface HostConfig extends Resources {

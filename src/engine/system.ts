@@ -3,6 +3,7 @@ import { cpus, hostname, machine, release, totalmem } from 'node:os';
 import type { BuildCache, CacheRecord } from '../build/cache.ts';
 import type { ImageServices } from '../images/services.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { KernelLimits } from '../runtime/kernel-limits.ts';
 import { logDriverNames } from '../runtime/logs/log-drivers.ts';
 import { fileSystemName } from '../storage/file-system-name.ts';
 import { containerSize } from './containers/inspect.ts';
@@ -42,16 +43,7 @@ export interface SystemInfo {
   insecureRegistries: string[];
   ipForwarding: boolean;
   startedAtMs: number;
-  limits: {
-    memory: boolean;
-    swap: boolean;
-    kernelMemory: boolean;
-    cpuCfs: boolean;
-    cpuShares: boolean;
-    cpuSet: boolean;
-    pids: boolean;
-    oomKillDisable: boolean;
-  };
+  limits: KernelLimits;
 }
 
 export interface DiskUsage {
@@ -99,7 +91,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     records.filter(record => statuses.includes(record.state.status)).length;
   const running = count('running', 'restarting');
   const paused = count('paused');
-  const limits = limitsOf(runtime.info.cgroupVersion);
+  const { limits } = runtime.host;
   return {
     id: storage.id,
     containers: { total: records.length, running, paused, stopped: records.length - running - paused },
@@ -144,39 +136,13 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
   };
 }
 
-function limitsOf(version: 1 | 2): SystemInfo['limits'] {
-  if (version === 2) {
-    return {
-      memory: true,
-      swap: true,
-      kernelMemory: false,
-      cpuCfs: true,
-      cpuShares: true,
-      cpuSet: true,
-      pids: true,
-      oomKillDisable: false,
-    };
-  }
-  const has = (path: string) => existsSync(`/sys/fs/cgroup/${path}`);
-  return {
-    memory: has('memory/memory.limit_in_bytes'),
-    swap: has('memory/memory.memsw.limit_in_bytes'),
-    kernelMemory: has('memory/memory.kmem.limit_in_bytes'),
-    cpuCfs: has('cpu/cpu.cfs_quota_us'),
-    cpuShares: has('cpu/cpu.shares'),
-    cpuSet: has('cpuset/cpuset.cpus'),
-    pids: has('pids'),
-    oomKillDisable: has('memory/memory.oom_control'),
-  };
-}
-
-function warningsOf(limits: SystemInfo['limits']): string[] {
+function warningsOf(limits: KernelLimits): string[] {
   const warnings: string[] = [];
   if (!limits.memory) warnings.push('WARNING: No memory limit support');
   if (!limits.swap) warnings.push('WARNING: No swap limit support');
   if (!limits.cpuCfs) warnings.push('WARNING: No cpu cfs quota support');
   if (!limits.cpuShares) warnings.push('WARNING: No cpu shares support');
-  if (!limits.cpuSet) warnings.push('WARNING: No cpuset support');
+  if (!limits.cpuset) warnings.push('WARNING: No cpuset support');
   if (!limits.pids) warnings.push('WARNING: No pids limit support');
   return warnings;
 }

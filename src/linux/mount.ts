@@ -1,4 +1,4 @@
-import { closeSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import {
   AT_EMPTY_PATH,
@@ -118,12 +118,14 @@ export function overlayMount(options: OverlayMount): void {
     bindMount(options.lower[0]!, options.target, { readOnly: true });
     return;
   }
+  layerByLayer ??= takesLayerByLayer();
+  if (!layerByLayer) {
+    overlayMountOld(options);
+    return;
+  }
   const context = fsopen('overlay', 'overlay', FSOPEN_CLOEXEC);
   try {
-    if (!addLowerDirectories(context, options.lower)) {
-      overlayMountOld(options);
-      return;
-    }
+    for (const directory of options.lower) setString(context, 'lowerdir+', directory);
     if (options.upper !== undefined) setString(context, 'upperdir', options.upper);
     if (options.work !== undefined) setString(context, 'workdir', options.work);
     if (options.volatile === true)
@@ -255,17 +257,29 @@ const propagationFlags: Readonly<Record<string, number>> = {
   unbindable: MS_UNBINDABLE,
 };
 
-/** @returns false when the kernel does not know `lowerdir+`. */
-function addLowerDirectories(context: number, lower: readonly string[]): boolean {
-  for (const [index, directory] of lower.entries()) {
-    try {
-      setString(context, 'lowerdir+', directory);
-    } catch (error) {
-      if (index === 0 && errnoOf(error) === 'EINVAL' && statSync(directory).isDirectory()) return false;
-      throw error;
-    }
+let layerByLayer: boolean | undefined;
+
+/**
+ * Whether this kernel knows `lowerdir+`. Before 6.5 overlays have no options of their own here: the kernel takes any
+ * word, to complain of all together at the end. From then on to 6.8 it refuses this one.
+ */
+function takesLayerByLayer(): boolean {
+  const context = fsopen('overlay', 'overlay', FSOPEN_CLOEXEC);
+  try {
+    return !takes(context, 'no such option') && takes(context, 'lowerdir+');
+  } finally {
+    closeSync(context);
   }
-  return true;
+}
+
+function takes(context: number, key: string): boolean {
+  try {
+    setString(context, key, '/');
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL') return false;
+    throw error;
+  }
 }
 
 function setString(context: number, key: string, value: string): void {

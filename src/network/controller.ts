@@ -14,6 +14,7 @@ import { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
 import { Ipam } from './ipam/ipam.ts';
 import type {
+  Bandwidth,
   Endpoint,
   EndpointOptions,
   InterfaceStatistics,
@@ -289,6 +290,11 @@ export class NetworkController {
     });
   }
 
+  /** Changes what a container may send and receive, on each of its networks; at once. */
+  limitBandwidth(containerId: string, bandwidth: Bandwidth | undefined): void {
+    this.#endpoints.limit(containerId, bandwidth);
+  }
+
   statistics(namespacePath: string): InterfaceStatistics[] {
     return readStatistics(namespacePath);
   }
@@ -363,7 +369,10 @@ export class NetworkController {
       try {
         if (findLink(this.#socket, endpoint.hostLinkName) === undefined)
           this.connect(endpoint, namespacePath, endpoint);
-        else reattachPort(this.#socket, endpoint.hostLinkName, bridge);
+        else {
+          reattachPort(this.#socket, endpoint.hostLinkName, bridge);
+          this.#endpoints.limitAgain(endpoint);
+        }
       } catch (error) {
         this.#log.error({ error: messageOf(error), containerId }, 'a running container lost its network');
       }

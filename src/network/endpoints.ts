@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { deleteLink, deleteLinks, findLink, type Link, listLinks } from '../linux/netlink/links.ts';
 import type { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { contains, parseIp, parseSubnet } from '../stdx/ip.ts';
+import { forgetLimits, ifbNameOf, limitEndpoint, unlimited } from './bandwidth.ts';
 import { macFromIpv4 } from './bridges.ts';
 import { bringLoopbackUp, connectLink, type DefaultRoutes, setDefaultRoutes } from './endpoint-links.ts';
 import type { Ipam } from './ipam/ipam.ts';
-import type { Endpoint, EndpointOptions, Network } from './network.ts';
+import type { Bandwidth, Endpoint, EndpointOptions, Network } from './network.ts';
 import type { NetworkRecords } from './records.ts';
 
 /** Where a container is on a network. */
@@ -88,13 +90,36 @@ export class Endpoints {
       routes,
       group: this.#group,
     });
+    try {
+      if (connected.bandwidth !== undefined) limitEndpoint(this.#socket, connected, this.#group);
+    } catch (error) {
+      this.#deleteLinks(connected);
+      throw error;
+    }
     this.#records.putEndpoint(connected);
     return connected;
   }
 
+  /** Changes the limits of all of a container's endpoints, of connected ones at once. */
+  limit(containerId: string, bandwidth: Bandwidth = unlimited): void {
+    for (const endpoint of this.#records.endpointsOfContainer(containerId)) {
+      if (endpoint.bandwidth === undefined && isDeepStrictEqual(bandwidth, unlimited)) continue;
+      const limited = { ...endpoint, bandwidth };
+      // The row first: what is limited belongs to it, and the next start finds it.
+      this.#records.putEndpoint(limited);
+      this.limitAgain(limited);
+    }
+  }
+
+  /** Makes the kernel hold what the row says, in case a change was cut off between the two. */
+  limitAgain(endpoint: Endpoint): void {
+    if (endpoint.bandwidth === undefined || endpoint.interfaceName === '') return;
+    limitEndpoint(this.#socket, endpoint, this.#group);
+  }
+
   /** Deleting a link makes the kernel wait for every CPU to forget it: some 20 ms. */
   disconnect(endpoint: Endpoint, namespacePath: string | undefined): Endpoint {
-    if (endpoint.hostLinkName !== '') deleteLink(this.#socket, endpoint.hostLinkName);
+    this.#deleteLinks(endpoint);
     const disconnected = { ...endpoint, interfaceName: '' };
     if (this.#records.endpoint(endpoint.id) !== undefined) this.#records.putEndpoint(disconnected);
     const next = this.gatewayOf(endpoint.containerId);
@@ -114,6 +139,7 @@ export class Endpoints {
       for (const endpoint of known) this.#records.deleteEndpoint(endpoint);
     });
     for (const endpoint of known) {
+      forgetLimits(this.#socket, endpoint);
       this.#ipam.release(endpoint.networkId, endpoint.ipv4);
       this.#ipam.release(endpoint.networkId, endpoint.ipv6);
     }
@@ -135,7 +161,14 @@ export class Endpoints {
 
   /** Links of ours that belong to no endpoint: a start was cut off, or their container ended without us. */
   removeStrayLinks(): void {
-    const owned = new Set(this.#records.endpoints().map(endpoint => endpoint.hostLinkName));
+    const owned = new Set(
+      this.#records
+        .endpoints()
+        .flatMap(endpoint => [
+          endpoint.hostLinkName,
+          ...(endpoint.bandwidth === undefined ? [] : [ifbNameOf(endpoint)]),
+        ]),
+    );
     deleteLinks(
       this.#socket,
       this.#ownLinks().filter(link => !owned.has(link.name)),
@@ -155,8 +188,15 @@ export class Endpoints {
     for (const timer of this.#sweeps) clearTimeout(timer);
   }
 
+  #deleteLinks(endpoint: Endpoint): void {
+    if (endpoint.hostLinkName !== '') deleteLink(this.#socket, endpoint.hostLinkName);
+    forgetLimits(this.#socket, endpoint);
+  }
+
   #ownLinks(): Link[] {
-    return listLinks(this.#socket).filter(({ kind, group }) => kind === 'veth' && group === this.#group);
+    return listLinks(this.#socket).filter(
+      ({ kind, group }) => (kind === 'veth' || kind === 'ifb') && group === this.#group,
+    );
   }
 
   #gatewayWith(connected: Endpoint): Partial<Endpoint> {
@@ -269,6 +309,7 @@ function newEndpoint(
     gatewayPriority: options.gatewayPriority ?? 0,
     interfaceName: '',
     hostLinkName: hasLink ? `veth${id.slice(0, 7)}` : '',
+    bandwidth: options.bandwidth,
   };
 }
 

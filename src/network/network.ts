@@ -112,6 +112,14 @@ export interface Endpoint {
   readonly interfaceName: string;
   /** `veth0123456` on the host; '' on `host` and `none`. */
   readonly hostLinkName: string;
+  /** Absent: as fast as it goes. */
+  readonly bandwidth?: Bandwidth;
+}
+
+/** As the container sees it: what it sends is `up`. 0: not limited. */
+export interface Bandwidth {
+  readonly upBitsPerSecond: number;
+  readonly downBitsPerSecond: number;
 }
 
 export interface EndpointOptions {
@@ -127,6 +135,7 @@ export interface EndpointOptions {
   /** The container's host name: on user-defined networks a DNS name too, when it is not the default (short id). */
   hostname?: string;
   gatewayPriority?: number;
+  bandwidth?: Bandwidth;
 }
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';

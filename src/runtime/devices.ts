@@ -48,7 +48,7 @@ export function allHostDevices(directory = '/dev'): DeviceGrant[] {
 /** @throws EngineError notFound */
 export function deviceNumber(path: string): { major: number; minor: number } {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new EngineError('notFound', `no such device: ${path}`);
+  if (stat === undefined) throw new EngineError('notFound', `stat ${path}: no such file or directory`);
   return { major: majorOf(stat.rdev), minor: minorOf(stat.rdev) };
 }
 

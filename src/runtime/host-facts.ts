@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { arch } from 'node:os';
+import type { CgroupLayout } from '../linux/cgroups.ts';
 import { capabilitiesOf } from './capabilities.ts';
+import { type KernelLimits, readKernelLimits } from './kernel-limits.ts';
 import { parseKernel } from './seccomp.ts';
 
 /** What a plan depends on and only the host knows. Read once at start. */
@@ -11,21 +13,20 @@ export interface HostFacts {
   /** Capabilities the engine can give away. */
   capabilities: string[];
   cgroupVersion: 1 | 2;
-  /** Whether swap can be limited. */
-  swapLimit: boolean;
+  limits: KernelLimits;
   apparmor: boolean;
   /** /sys/devices/system/cpu/cpu<N>/thermal_throttle: masked in containers, as Docker does since GHSA-6fw5-f8r9-fgfm. */
   throttlePaths: string[];
 }
 
-export function readHostFacts(cgroupVersion: 1 | 2): HostFacts {
+export function readHostFacts(cgroups: CgroupLayout): HostFacts {
   const status = readFileSync('/proc/thread-self/status', 'latin1');
   return {
     architecture: goArchitecture(),
     kernel: parseKernel(),
     capabilities: capabilitiesOf(/^CapBnd:\s+([0-9a-f]+)/m.exec(status)?.[1] ?? '0'),
-    cgroupVersion,
-    swapLimit: cgroupVersion === 2 || existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+    cgroupVersion: cgroups.version,
+    limits: readKernelLimits(cgroups),
     apparmor: existsSync('/sys/kernel/security/apparmor'),
     throttlePaths: throttlePaths(),
   };

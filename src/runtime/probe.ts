@@ -74,7 +74,7 @@ export async function probePrograms(options: ProbeOptions): Promise<Programs> {
   const close = () => {
     for (const copy of copies.splice(0)) copy.close();
   };
-  return { conmon, conmonVersion, runtimes, cgroups, host: readHostFacts(cgroups.version), close };
+  return { conmon, conmonVersion, runtimes, cgroups, host: readHostFacts(cgroups), close };
 }
 
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -178,10 +178,7 @@ async function runTrial(path: string, execRoot: string): Promise<string | undefi
   const cgroupsPath = `/gantry-${id}`;
   mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o700 });
   try {
-    const spec = planSpec(
-      trialInput(id, join(bundle, 'rootfs'), cgroupsPath),
-      readHostFacts(cgroups.version),
-    );
+    const spec = planSpec(trialInput(id, join(bundle, 'rootfs'), cgroupsPath), readHostFacts(cgroups));
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     const root = runtimePaths(execRoot).runtimeRoot;
     const { output } = await runProgram(path, ['--root', root, 'run', '--bundle', bundle, id]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { everyLimit } from '../../test/support/kernel-limits.ts';
 import { defaultCapabilities, knownCapabilities, planCapabilities } from './capabilities.ts';
 import type { HostFacts } from './host-facts.ts';
 import { defaultSeccompProfile, planSeccomp } from './seccomp.ts';
@@ -11,7 +12,7 @@ const host: HostFacts = {
   kernel: { major: 6, minor: 1 },
   capabilities: [...knownCapabilities],
   cgroupVersion: 1,
-  swapLimit: true,
+  limits: { ...everyLimit },
   apparmor: false,
   throttlePaths: ['/sys/devices/system/cpu/cpu0/thermal_throttle'],
 };
@@ -102,15 +103,15 @@ test('limits', () => {
     memorySwapBytes: -1,
     memorySwappiness: 0,
     nanoCpus: 1_500_000_000,
-    pidsLimit: 0,
+    pidsLimit: 7,
   };
   assert.deepEqual(planResources(resources, host), {
     memory: { limit: 1024, swap: -1, swappiness: 0 },
     cpu: { period: 100_000, quota: 150_000 },
-    pids: { limit: -1 },
+    pids: { limit: 7 },
   });
   assert.deepEqual(planResources(resources, { ...host, cgroupVersion: 2 }).memory, { limit: 1024, swap: -1 });
-  assert.deepEqual(planResources(resources, { ...host, swapLimit: false }).memory, {
+  assert.deepEqual(planResources(resources, { ...host, limits: { ...everyLimit, swap: false } }).memory, {
     limit: 1024,
     swappiness: 0,
   });

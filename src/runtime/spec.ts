@@ -93,7 +93,7 @@ export interface ResourceInput {
   nanoCpus?: number;
   cpusetCpus?: string;
   cpusetMems?: string;
-  /** <= 0: unlimited. */
+  /** <= 0: unlimited; only an update needs to say so. */
   pidsLimit?: number;
   blkioWeight?: number;
   blkioWeightDevices?: { major: number; minor: number; weight: number }[];
@@ -184,7 +184,7 @@ export function planResources(input: ResourceInput, host: HostFacts): RuntimeRes
   const memory = present({
     limit: positiveOrUnlimited(input.memoryBytes),
     reservation: positiveOrUnlimited(input.memoryReservationBytes),
-    swap: host.swapLimit && input.memorySwapBytes !== 0 ? input.memorySwapBytes : undefined,
+    swap: host.limits.swap && input.memorySwapBytes !== 0 ? input.memorySwapBytes : undefined,
     // Both exist in cgroup v1 alone; Docker discards them on v2.
     swappiness: host.cgroupVersion === 1 ? input.memorySwappiness : undefined,
     disableOOMKiller: host.cgroupVersion === 1 && input.oomKillDisable === true ? true : undefined,
@@ -199,7 +199,8 @@ export function planResources(input: ResourceInput, host: HostFacts): RuntimeRes
     mems: input.cpusetMems || undefined,
   });
   if (cpu !== undefined) resources.cpu = cpu;
-  if (input.pidsLimit !== undefined) resources.pids = { limit: input.pidsLimit > 0 ? input.pidsLimit : -1 };
+  const pidsLimit = positive(input.pidsLimit);
+  if (pidsLimit !== undefined) resources.pids = { limit: pidsLimit };
   const blockIO = present({
     weight: positive(input.blkioWeight),
     weightDevice: filled(input.blkioWeightDevices),

@@ -136,7 +136,7 @@ describe('the API over HTTP', () => {
       ['CpuCount', 1],
       ['Isolation', 'hyperv'],
       ['StorageOpt', { size: '1G' }],
-      ['KernelMemory', 1],
+      ['KernelMemoryTCP', 1],
     ] as const) {
       const answer = await create({ [field]: value });
       assert.equal(answer.status, 501, field);

@@ -14,6 +14,7 @@ import { networksScenarios } from './scenarios/networks.ts';
 import { observeScenarios } from './scenarios/observe.ts';
 import { registryScenarios } from './scenarios/registry.ts';
 import { restartScenarios } from './scenarios/restarts.ts';
+import { resourcesScenarios } from './scenarios/resources.ts';
 import { runScenarios } from './scenarios/run.ts';
 import { securityScenarios } from './scenarios/security.ts';
 import { statesScenarios } from './scenarios/states.ts';
@@ -42,6 +43,7 @@ export const groups: Record<string, readonly Scenario[]> = {
   networks: networksScenarios,
   volumes: volumesScenarios,
   security: securityScenarios,
+  resources: resourcesScenarios,
   api: apiScenarios,
   system: systemScenarios,
 };

@@ -29,6 +29,7 @@ export const command: Command = {
   -m, --memory bytes  Memory limit
       --memory-reservation bytes  Memory soft limit
       --memory-swap bytes  Swap limit equal to memory plus swap: -1 to enable unlimited swap
+      --network-bandwidth string  Limit what is sent and received (e.g., up=10mbit,down=50mbit; 0 for no limit)
       --pids-limit int  Tune container pids limit (set -1 for unlimited)
       --restart string  Restart policy to apply when a container exits
 ${editFlags}`,

@@ -69,6 +69,7 @@ export const containerFlags = `
       --name string  Assign a name to the container
       --network network  Connect a container to a network
       --network-alias list  Add network-scoped alias for the container
+      --network-bandwidth string  Limit what is sent and received (e.g., up=10mbit,down=50mbit)
       --no-healthcheck  Disable any container-specified HEALTHCHECK
       --oom-kill-disable  Disable OOM Killer
       --oom-score-adj int  Tune host's OOM preferences (-1000 to 1000)

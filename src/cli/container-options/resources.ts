@@ -1,4 +1,5 @@
 import type { DeviceMapping, Resources, ThrottleDevice, Ulimit, WeightDevice } from '../../api/containers.ts';
+import { parseBandwidth } from '../../stdx/bandwidth.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { FlagValues } from '../flags.ts';
 import { parseBytes } from '../output/units.ts';
@@ -27,6 +28,10 @@ export function planLimits(flags: FlagValues): Partial<Resources> {
   if (flags.changed('cpus')) limits.NanoCpus = Math.round(Number(flags.string('cpus')) * 1e9);
   if (flags.changed('cpuset-cpus')) limits.CpusetCpus = flags.string('cpuset-cpus');
   if (flags.changed('cpuset-mems')) limits.CpusetMems = flags.string('cpuset-mems');
+  if (flags.changed('network-bandwidth')) {
+    const { up, down } = parseBandwidth(flags.string('network-bandwidth'));
+    limits.GantryNetworkBandwidth = { Up: up, Down: down };
+  }
   return limits;
 }
 

@@ -78,7 +78,10 @@ export interface Resources {
   memoryReservationBytes: number;
   /** undefined: the kernel's. */
   memorySwappiness?: number;
-  oomKillDisable: boolean;
+  /** undefined: this kernel cannot. */
+  oomKillDisable?: boolean;
+  /** Old clients ask for it; no kernel of today has it. */
+  kernelMemoryBytes?: number;
   cpuShares: number;
   nanoCpus: number;
   cpuPeriodUs: number;
@@ -99,6 +102,8 @@ export interface Resources {
   deviceCgroupRules: string[];
   ulimits: { name: string; soft: number; hard: number }[];
   cgroupParent: string;
+  /** Bits per second on each network, as the container sees them; 0: as fast as it goes, undefined: not said. */
+  networkBandwidth?: { up?: number; down?: number };
 }
 
 export interface HostConfig extends Resources {

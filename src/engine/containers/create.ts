@@ -7,6 +7,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
 import type { EngineContext, EngineSettings } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
+import { askedBandwidth } from './bandwidth.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists, containerDirectory, makeContainerDirectory } from './directory.ts';
@@ -14,6 +15,7 @@ import { labelledHealthFailureAction, validateHealthFailureAction } from './heal
 import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
+import { settleResources } from './resource-limits.ts';
 import { mappingsFor, requireCompatible } from './user-namespace.ts';
 import { validateContainerConfig, validateEndpoints, validateHostConfig } from './validate.ts';
 
@@ -32,11 +34,14 @@ export async function createContainer(
   const image = context.images.resolve(request.config.image);
   requirePlatform(image, request.platform);
   validateContainerConfig(request.config);
-  validateHostConfig(request.hostConfig, request.config);
+  const networkBandwidth = askedBandwidth(request.hostConfig, request.config.labels);
+  const asked = { ...request.hostConfig, networkBandwidth };
+  validateHostConfig(asked, request.config);
   const mappings = mappingsFor(context, request.hostConfig);
   requireCompatible(request.hostConfig, mappings);
   const config = mergeConfig(request.config, image.config.config ?? {});
-  const hostConfig = settleHostConfig(context, request.hostConfig);
+  const settled = settleResources(asked, context.runtime.host.limits, false);
+  const hostConfig = settleHostConfig(context, settled.resources);
   const { networkMode, endpoints } = settleNetworks(context, request, hostConfig.networkMode);
   hostConfig.networkMode = networkMode;
   hostConfig.healthOnFailure ??= labelledHealthFailureAction(config);
@@ -58,7 +63,7 @@ export async function createContainer(
     const record = newRecord({ context, id, name, image, config, hostConfig, endpoints, mounts });
     context.containers.add(record);
     publishContainerEvent(context, record, 'create');
-    return { id, warnings: warningsFor(context, hostConfig) };
+    return { id, warnings: [...settled.warnings, ...warningsFor(hostConfig)] };
   } catch (error) {
     await undo.run(context.log);
     throw error;
@@ -103,7 +108,6 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
     pidMode: settleSharing(context, asked.pidMode),
     memorySwapBytes:
       asked.memoryBytes > 0 && asked.memorySwapBytes === 0 ? asked.memoryBytes * 2 : asked.memorySwapBytes,
-    oomKillDisable: asked.oomKillDisable,
     maskedPaths:
       asked.maskedPaths ??
       (asked.privileged ? undefined : [...defaultMaskedPaths, ...context.runtime.host.throttlePaths]),
@@ -280,18 +284,7 @@ function newRecord(parts: NewRecordParts): ContainerRecord {
   };
 }
 
-function warningsFor(context: EngineContext, hostConfig: HostConfig): string[] {
-  const warnings: string[] = [];
-  if (hostConfig.oomKillDisable && hostConfig.memoryBytes === 0) {
-    warnings.push(
-      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
-    );
-  }
-  if (hostConfig.networkMode === 'host' && Object.keys(hostConfig.portBindings).length > 0) {
-    warnings.push('Published ports are discarded when using host network mode');
-  }
-  if (context.runtime.info.cgroupVersion === 2 && hostConfig.oomKillDisable) {
-    warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.');
-  }
-  return warnings;
+function warningsFor(hostConfig: HostConfig): string[] {
+  if (hostConfig.networkMode !== 'host' || Object.keys(hostConfig.portBindings).length === 0) return [];
+  return ['Published ports are discarded when using host network mode'];
 }

@@ -1,6 +1,7 @@
 import type { Endpoint, EndpointOptions, PortProtocol, PortRequest } from '../../network/network.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
+import { bandwidthOf } from './bandwidth.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import { writeContainerFiles } from './directory.ts';
@@ -54,6 +55,7 @@ export function endpointOptions(
     aliases: request.aliases,
     links: linksOf(context, [...record.hostConfig.links, ...request.links]),
     hostname: record.config.hostname,
+    bandwidth: bandwidthOf(record.hostConfig),
   };
 }
 

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import { EngineError, within } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
+import { bandwidthOf } from './bandwidth.ts';
 import type { HostConfig, Resources } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import { validateHealthFailureAction } from './health-failure.ts';
+import { settleResources, updatedResources } from './resource-limits.ts';
 import { resourcesOf } from './spec-input.ts';
 import { isUp } from './stop.ts';
 import { validateHostConfig } from './validate.ts';
@@ -15,33 +18,24 @@ export async function updateContainer(
   changes: Partial<HostConfig>,
 ): Promise<{ warnings: string[] }> {
   const record = context.containers.get(ref);
+  const warnings: string[] = [];
   await context.locks.run(record.id, async () => {
     context.edits.requireNone(record);
     refusePolicyOfAutoRemove(record, changes);
-    const hostConfig = hostConfigAfter(record, changes);
-    validateHostConfig({ ...hostConfig, ...cpuLimitsOf(changes) }, record.config);
+    const settled = settleResources({ ...noLimits, ...changes }, context.runtime.host.limits, true);
+    warnings.push(...settled.warnings);
+    const changed = present(settled.resources);
+    const hostConfig = await updating(record, () => updatedResources(record.hostConfig, changed));
+    validateHostConfig(hostConfig, record.config);
     validateHealthFailureAction({ config: record.config, hostConfig });
-    refuseOtherCpuLimit(record, changes);
-    if (isUp(record) && record.state.status !== 'restarting' && changesLimits(changes)) {
-      try {
-        await context.runtime.update(record.id, resourcesOf(hostConfig));
-      } catch (error) {
-        throw within(`Cannot update container ${record.id}`, error);
-      }
+    if (isUp(record) && record.state.status !== 'restarting') {
+      await updating(record, () => changeRunning(context, record, hostConfig, changed));
     }
     record.hostConfig = hostConfig;
     context.containers.save(record);
     publishContainerEvent(context, record, 'update');
   });
-  return { warnings: [] };
-}
-
-export function hostConfigAfter(record: ContainerRecord, changes: Partial<HostConfig>): HostConfig {
-  const hostConfig: HostConfig = { ...record.hostConfig, ...changes };
-  if (changes.memoryBytes && !changes.memorySwapBytes && hostConfig.memorySwapBytes < changes.memoryBytes) {
-    hostConfig.memorySwapBytes = changes.memoryBytes * 2;
-  }
-  return hostConfig;
+  return { warnings };
 }
 
 /** @throws conflict */
@@ -53,32 +47,58 @@ export function refusePolicyOfAutoRemove(record: ContainerRecord, changes: Parti
   );
 }
 
-/** Of the request alone: what conflicts with the container's own limits is said in other words. */
-function cpuLimitsOf({
-  nanoCpus = 0,
-  cpuPeriodUs = 0,
-  cpuQuotaUs = 0,
-}: Partial<HostConfig>): Pick<HostConfig, 'nanoCpus' | 'cpuPeriodUs' | 'cpuQuotaUs'> {
-  return { nanoCpus, cpuPeriodUs, cpuQuotaUs };
-}
-
-/** --cpus is a limit of its own, beside --cpu-period and --cpu-quota: a container has the one or the other. */
-export function refuseOtherCpuLimit({ id, hostConfig }: ContainerRecord, changes: Partial<HostConfig>): void {
-  const limits = [
-    ['Nano CPUs', 'nanoCpus', 'CPU Period', 'cpuPeriodUs'],
-    ['Nano CPUs', 'nanoCpus', 'CPU Quota', 'cpuQuotaUs'],
-    ['CPU Period', 'cpuPeriodUs', 'NanoCPUs', 'nanoCpus'],
-    ['CPU Quota', 'cpuQuotaUs', 'NanoCPUs', 'nanoCpus'],
-  ] as const;
-  for (const [name, field, otherName, otherField] of limits) {
-    if ((changes[field] ?? 0) <= 0 || hostConfig[otherField] <= 0) continue;
-    throw new EngineError(
-      'conflict',
-      `Cannot update container ${id}: Conflicting options: ${name} cannot be updated as ${otherName} has already been set`,
-    );
+async function updating<T>({ id }: ContainerRecord, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw within(`Cannot update container ${id}`, error);
   }
 }
 
-export function changesLimits(changes: Partial<Resources & HostConfig>): boolean {
-  return Object.keys(changes).some(key => key !== 'restartPolicy' && key !== 'healthOnFailure');
+async function changeRunning(
+  context: EngineContext,
+  record: ContainerRecord,
+  hostConfig: HostConfig,
+  changes: Partial<HostConfig>,
+): Promise<void> {
+  const { networkBandwidth, restartPolicy: _, healthOnFailure: __, ...limits } = changes;
+  if (Object.keys(limits).length > 0) await context.runtime.update(record.id, resourcesOf(hostConfig));
+  if (networkBandwidth !== undefined) {
+    context.network.limitBandwidth(record.id, bandwidthOf(hostConfig));
+  }
 }
+
+/** Only what the caller gave and this kernel has. */
+function present(changes: HostConfigChanges): Partial<HostConfig> {
+  return Object.fromEntries(
+    Object.entries(changes).filter(
+      ([field, value]) => !isDeepStrictEqual(value, noLimits[field as keyof Resources]),
+    ),
+  );
+}
+
+type HostConfigChanges = Resources & Partial<HostConfig>;
+
+const noLimits: Resources = {
+  memoryBytes: 0,
+  memorySwapBytes: 0,
+  memoryReservationBytes: 0,
+  cpuShares: 0,
+  nanoCpus: 0,
+  cpuPeriodUs: 0,
+  cpuQuotaUs: 0,
+  cpuRealtimePeriodUs: 0,
+  cpuRealtimeRuntimeUs: 0,
+  cpusetCpus: '',
+  cpusetMems: '',
+  blkioWeight: 0,
+  blkioWeightDevices: [],
+  deviceReadBps: [],
+  deviceWriteBps: [],
+  deviceReadIops: [],
+  deviceWriteIops: [],
+  devices: [],
+  deviceCgroupRules: [],
+  ulimits: [],
+  cgroupParent: '',
+};

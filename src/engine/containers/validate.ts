@@ -1,10 +1,8 @@
-import { availableParallelism, cpus as osCpus } from 'node:os';
 import { knownCapabilities, normalizeCapabilities } from '../../runtime/capabilities.ts';
 import { EngineError, within } from '../../stdx/errors.ts';
+import { validateBandwidth } from './bandwidth.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
 import { parseSignalOption } from './signals.ts';
-
-const smallestMemoryBytes = 6 * 1024 * 1024;
 
 /**
  * Checks what the caller wants to run, before the image's configuration is put under it.
@@ -41,8 +39,8 @@ function validateHealthcheck(check: ContainerConfig['healthcheck']): void {
  * @throws invalid or notImplemented, in Docker's words where it has some
  */
 export function validateHostConfig(hostConfig: HostConfig, config: ContainerConfig): void {
-  validateResources(hostConfig);
   validateNamespaces(hostConfig, config);
+  validateBandwidth(hostConfig);
   validateRestartPolicy(hostConfig);
   validateCapabilities(hostConfig);
   const { oomScoreAdj } = hostConfig;
@@ -77,73 +75,6 @@ function validateCapabilities({ capAdd, capDrop }: HostConfig): void {
     } catch (error) {
       throw within(`invalid ${field}`, error);
     }
-  }
-}
-
-/** A list like `0-2,7`. Which of the processors exist is known here; memory nodes are the kernel's affair. */
-function validateCpuset(text: string): void {
-  if (text === '') return;
-  const ranges = text.split(',').map(part => /^(\d+)(?:-(\d+))?$/.exec(part));
-  if (ranges.includes(null)) {
-    throw new EngineError('invalid', `Invalid value ${text} for cpuset cpus: invalid format: ${text}`);
-  }
-  const last = osCpus().length - 1;
-  if (ranges.every(range => Number(range![2] ?? range![1]) <= last)) return;
-  throw new EngineError(
-    'invalid',
-    `Requested CPUs are not available - requested ${text}, available: ${last === 0 ? '0' : `0-${last}`}`,
-  );
-}
-
-export function validateResources(resources: HostConfig): void {
-  const invalid = (message: string) => new EngineError('invalid', message);
-  const { memoryBytes, memorySwapBytes, memoryReservationBytes, memorySwappiness } = resources;
-  if (memoryBytes !== 0 && memoryBytes < smallestMemoryBytes) {
-    throw invalid('Minimum memory limit allowed is 6MB');
-  }
-  if (memoryBytes > 0 && memorySwapBytes > 0 && memorySwapBytes < memoryBytes) {
-    throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
-  }
-  if (memoryBytes === 0 && memorySwapBytes > 0) {
-    throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
-  }
-  if (
-    memorySwappiness !== undefined &&
-    memorySwappiness !== -1 &&
-    (memorySwappiness < 0 || memorySwappiness > 100)
-  ) {
-    throw invalid(`Invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
-  }
-  if (memoryReservationBytes !== 0 && memoryReservationBytes < smallestMemoryBytes) {
-    throw invalid('Minimum memory reservation allowed is 6MB');
-  }
-  if (memoryBytes > 0 && memoryReservationBytes > memoryBytes) {
-    throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
-  }
-  validateCpuset(resources.cpusetCpus);
-  // The kernel's words: dockerd hears of it from the runtime only.
-  if (resources.cpuShares < 0) throw invalid('shares: invalid argument');
-  const cpus = availableParallelism();
-  if (resources.nanoCpus < 0 || resources.nanoCpus > cpus * 1e9) {
-    throw invalid(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
-  }
-  if (resources.nanoCpus > 0 && resources.cpuPeriodUs > 0) {
-    throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
-  }
-  if (resources.nanoCpus > 0 && resources.cpuQuotaUs > 0) {
-    throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
-  }
-  if (resources.cpuPeriodUs !== 0 && (resources.cpuPeriodUs < 1000 || resources.cpuPeriodUs > 1_000_000)) {
-    throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
-  }
-  if (resources.cpuQuotaUs > 0 && resources.cpuQuotaUs < 1000) {
-    throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  }
-  if (resources.cpuRealtimePeriodUs !== 0 || resources.cpuRealtimeRuntimeUs !== 0) {
-    throw new EngineError('notImplemented', 'realtime CPU scheduling is not supported yet');
-  }
-  if (resources.blkioWeight !== 0 && (resources.blkioWeight < 10 || resources.blkioWeight > 1000)) {
-    throw invalid('Range of blkio weight is from 10 to 1000');
   }
 }
 

@@ -1,13 +1,15 @@
 import { EngineError } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
 import { publishContainerEvent } from '../containers/attributes.ts';
+import type { HostConfig } from '../containers/config.ts';
 import type { ContainerRecord, ResolvedMount } from '../containers/container.ts';
 import { requireBindSources, settleMounts } from '../containers/create.ts';
 import { validateHealthFailureAction } from '../containers/health-failure.ts';
 import { inMountingOrder } from '../containers/mounts.ts';
 import { newId } from '../containers/names.ts';
 import { endpointOptions, hasOwnNetwork, portRequests } from '../containers/network.ts';
-import { refuseOtherCpuLimit, refusePolicyOfAutoRemove } from '../containers/update.ts';
+import { settleResources } from '../containers/resource-limits.ts';
+import { refusePolicyOfAutoRemove } from '../containers/update.ts';
 import { validateContainerConfig, validateHostConfig } from '../containers/validate.ts';
 import type { EngineContext } from '../context.ts';
 import { requireJoinable } from '../networks.ts';
@@ -59,7 +61,6 @@ async function begin(
 ): Promise<Begun> {
   requireEditable(record);
   const plan = nameVolumes(planEdit(record, await resolveNetworks(context, request)));
-  refuseOtherCpuLimit(record, request.limits);
   const way = wayOf(record, plan);
   await requirePossible(context, record, plan, { ...options, way });
   if (plan.changes.length === 0 || options.dryRun) return { plan, way };
@@ -122,6 +123,14 @@ function wayOf({ state }: ContainerRecord, { changes }: EditPlan): EditEntry['wa
   return takes;
 }
 
+/** What is discarded with a warning elsewhere is refused here: an edit does all that it says. @throws invalid */
+function requireLimits(context: EngineContext, hostConfig: HostConfig): void {
+  const { resources, warnings } = settleResources(hostConfig, context.runtime.host.limits, true);
+  const [warning] = warnings;
+  if (warning === undefined || JSON.stringify(resources) === JSON.stringify(hostConfig)) return;
+  throw new EngineError('invalid', warning);
+}
+
 /** Everything that can be known to fail, before anything is touched. */
 async function requirePossible(
   context: EngineContext,
@@ -133,6 +142,7 @@ async function requirePossible(
   validateContainerConfig(config);
   validateHostConfig(hostConfig, config);
   validateHealthFailureAction({ config, hostConfig });
+  requireLimits(context, hostConfig);
   refusePolicyOfAutoRemove(record, { restartPolicy: hostConfig.restartPolicy });
   if (way === 'restart' && record.state.status === 'paused') {
     throw new EngineError(

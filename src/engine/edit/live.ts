@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import type { PublishedPort } from '../../network/network.ts';
 import type { ResourceInput } from '../../runtime/spec.ts';
+import { bandwidthOf } from '../containers/bandwidth.ts';
 import type { EndpointRequest, HostConfig } from '../containers/config.ts';
 import type { ContainerRecord } from '../containers/container.ts';
 import { connectEndpoint, hasOwnNetwork, namespacePathOf, writeNetworkFiles } from '../containers/network.ts';
@@ -33,6 +34,7 @@ export async function changeRunning(
       await joinNetwork(context, record, name, request);
     }
     if (hasOwnNetwork(record)) {
+      context.network.limitBandwidth(record.id, bandwidthOf(after.hostConfig));
       context.network.changePorts(record.id, publishedOn(context, record, ports.removed), ports.added);
     }
     context.edits.end(record.id, () => {
@@ -75,6 +77,7 @@ export async function bringBack(
       if (before !== undefined) await joinNetwork(context, record, name, before);
     });
   }
+  await attempt('bandwidth', () => context.network.limitBandwidth(record.id, bandwidthOf(record.hostConfig)));
   await attempt('ports', () => bringPortsBack(context, record, entry.ports));
   if (entry.touchedNetworks.length > 0) await attempt('files', () => writeNetworkFiles(context, record));
 }

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PortRequest } from '../../network/network.ts';
-import { EngineError } from '../../stdx/errors.ts';
+import { EngineError, within } from '../../stdx/errors.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig, PortBinding } from '../containers/config.ts';
 import type { ContainerRecord, ResolvedMount } from '../containers/container.ts';
 import { variableName } from '../containers/merge.ts';
 import { type PlannedMount, planMounts } from '../containers/mounts.ts';
 import { parsePort } from '../containers/network.ts';
-import { hostConfigAfter } from '../containers/update.ts';
+import { updatedResources } from '../containers/resource-limits.ts';
 import type { EditedFields } from './edits.ts';
 import type { EditRequest } from './request.ts';
 
@@ -305,6 +305,18 @@ const limitFlags: Partial<Record<keyof HostConfig, string>> = {
   pidsLimit: 'pids-limit',
   blkioWeight: 'blkio-weight',
 };
+
+/** As `update` has it, but the limit of swap follows that of memory where nobody says otherwise. @throws conflict */
+function hostConfigAfter({ id, hostConfig }: ContainerRecord, limits: Partial<HostConfig>): HostConfig {
+  const { memoryBytes = 0, memorySwapBytes } = limits;
+  const swapFollows = memoryBytes > hostConfig.memorySwapBytes && memoryBytes > 0 && !memorySwapBytes;
+  const follows = hostConfig.memorySwapBytes === -1 ? -1 : memoryBytes * 2;
+  try {
+    return updatedResources(hostConfig, swapFollows ? { ...limits, memorySwapBytes: follows } : limits);
+  } catch (error) {
+    throw within(`Cannot update container ${id}`, error);
+  }
+}
 
 function noteLimits(before: HostConfig, limits: Partial<HostConfig>, limit: Note, restart: Note): void {
   for (const [key, value] of Object.entries(limits)) {

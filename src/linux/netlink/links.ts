@@ -103,6 +103,16 @@ export function addBridge(
   ]);
 }
 
+/** A link that gives back what it is sent, after its queue (ifb): where incoming packets can be made to wait. Up. */
+export function addIfb(socket: NetlinkSocket, options: { name: string; group: number }): void {
+  socket.request(`adding ifb "${options.name}"`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, [
+    linkHeader(0, true),
+    text(IFLA_IFNAME, options.name),
+    u32(IFLA_GROUP, options.group),
+    linkInfo('ifb'),
+  ]);
+}
+
 /** Changes a link; what is left out stays. `masterIndex` 0 takes it out of its bridge. */
 export function setLink(
   socket: NetlinkSocket,

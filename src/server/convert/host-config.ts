@@ -22,7 +22,6 @@ const unsupported: { field: keyof HostConfigBody; harmless?: readonly unknown[] 
   { field: 'CpuPercent' },
   { field: 'IOMaximumIOps' },
   { field: 'IOMaximumBandwidth' },
-  { field: 'KernelMemory' },
   { field: 'KernelMemoryTCP' },
   { field: 'StorageOpt' },
   { field: 'Capabilities' },
@@ -149,6 +148,7 @@ function resourcesFromWire(body: UpdateBody): Resources {
     // -1 is what old clients send for "not given".
     memorySwappiness: body.MemorySwappiness === -1 ? undefined : body.MemorySwappiness,
     oomKillDisable: body.OomKillDisable ?? false,
+    kernelMemoryBytes: body.KernelMemory || undefined,
     cpuShares: body.CpuShares ?? 0,
     nanoCpus: body.NanoCpus ?? 0,
     cpuPeriodUs: body.CpuPeriod ?? 0,
@@ -179,6 +179,7 @@ function resourcesFromWire(body: UpdateBody): Resources {
       hard: Hard ?? 0,
     })),
     cgroupParent: body.CgroupParent ?? '',
+    networkBandwidth: bandwidthFromWire(body.GantryNetworkBandwidth),
   };
 }
 
@@ -210,14 +211,26 @@ function resourcesToWire(resources: Resources) {
     MemoryReservation: resources.memoryReservationBytes,
     MemorySwap: resources.memorySwapBytes,
     MemorySwappiness: resources.memorySwappiness ?? null,
-    OomKillDisable: resources.oomKillDisable,
+    OomKillDisable: resources.oomKillDisable ?? null,
     PidsLimit: resources.pidsLimit ?? null,
     Ulimits: resources.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
+    ...(resources.networkBandwidth === undefined
+      ? {}
+      : {
+          GantryNetworkBandwidth: {
+            Up: resources.networkBandwidth.up ?? 0,
+            Down: resources.networkBandwidth.down ?? 0,
+          },
+        }),
   };
+}
+
+function bandwidthFromWire(body: { Up?: number; Down?: number } | undefined): Resources['networkBandwidth'] {
+  return body === undefined ? undefined : { up: body.Up, down: body.Down };
 }
 
 function refuseUnsupported(body: HostConfigBody): void {

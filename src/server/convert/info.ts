@@ -76,7 +76,7 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
     CpuCfsPeriod: limits.cpuCfs,
     CpuCfsQuota: limits.cpuCfs,
     CPUShares: limits.cpuShares,
-    CPUSet: limits.cpuSet,
+    CPUSet: limits.cpuset,
     PidsLimit: limits.pids,
     IPv4Forwarding: info.ipForwarding,
     Debug: info.debug,
@@ -129,8 +129,8 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
     Warnings: info.warnings.length === 0 ? null : info.warnings,
   };
   if (compareVersions(version, '1.42') < 0) {
-    wire.KernelMemory = limits.kernelMemory;
-    wire.KernelMemoryTCP = limits.kernelMemory;
+    wire.KernelMemory = false;
+    wire.KernelMemoryTCP = false;
   }
   if (compareVersions(version, '1.49') < 0) Reflect.deleteProperty(wire, 'FirewallBackend');
   return wire;

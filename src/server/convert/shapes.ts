@@ -56,6 +56,7 @@ const resourceFields = {
   CpuPercent: int,
   IOMaximumIOps: int,
   IOMaximumBandwidth: int,
+  GantryNetworkBandwidth: object('NetworkBandwidth', { Up: int, Down: int }),
 };
 
 const mount = object('Mount', {

@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { run } from 'node:test';
+
+/** How one test inside the virtual machine ended; a line of JSON each. */
+export interface Verdict {
+  name: string;
+  /** What was wrong; absent when nothing was. */
+  error?: string;
+}
+
+if (import.meta.main) {
+  const events = run({ files: [join(import.meta.dirname, 'resources.ts')], isolation: 'none' });
+  const say = (verdict: Verdict) => process.stdout.write(`${JSON.stringify(verdict)}\n`);
+  events.on('test:pass', ({ name, nesting }) => nesting > 0 && say({ name }));
+  events.on('test:fail', ({ name, details }) => {
+    const { cause } = details.error as Error & { cause?: Error };
+    say({ name, error: cause?.stack ?? String(cause ?? details.error) });
+  });
+  events.resume();
+}
