@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { busyboxArchive } from '../support/base-images.ts';
+import { cacheDirectory } from '../support/cache.ts';
 import { repository } from '../support/daemon.ts';
 import { runInVirtualMachine } from '../support/virtual-machine.ts';
 import type { Verdict } from './guest.ts';
@@ -21,7 +22,7 @@ describe('on cgroup v2', { timeout: timeoutMs }, () => {
       command: [node, join(repository, 'test/cgroup2/guest.ts')],
       env: {
         GANTRYD: process.env['GANTRYD'] ?? '',
-        GANTRY_TEST_CACHE: process.env['GANTRY_TEST_CACHE'] ?? '',
+        GANTRY_TEST_CACHE: cacheDirectory,
       },
       onLine: line => verdicts.push(JSON.parse(line) as Verdict),
       timeoutMs,
