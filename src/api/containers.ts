@@ -138,6 +138,16 @@ export interface NetworkBandwidth {
   Down?: number;
 }
 
+/** Gantry's: when a container is started. */
+export interface Schedule {
+  /** Five fields, six with seconds in front, or a name: `0 3 * * *`, `@daily`. In an update '' takes it away. */
+  Cron: string;
+  /** `Europe/Berlin`; '': the daemon's. */
+  TimeZone: string;
+  /** One run makes up for those that were missed while no daemon ran. */
+  CatchUp: boolean;
+}
+
 export interface HostConfig extends Resources {
   Binds: string[] | null;
   ContainerIDFile: string;
@@ -147,6 +157,8 @@ export interface HostConfig extends Resources {
   RestartPolicy: RestartPolicy;
   /** Gantry's: `none`, `restart`, `stop` or `kill`; absent: none. */
   HealthOnFailure?: string;
+  /** Gantry's; absent: started when somebody says so. */
+  Schedule?: Schedule;
   AutoRemove: boolean;
   VolumeDriver: string;
   VolumesFrom: string[] | null;
@@ -358,7 +370,7 @@ export interface ContainerWaitResponse {
 
 /** `POST /containers/{id}/update` */
 export type ContainerUpdateRequest = Partial<Resources> &
-  Partial<Pick<HostConfig, 'RestartPolicy' | 'HealthOnFailure'>>;
+  Partial<Pick<HostConfig, 'RestartPolicy' | 'HealthOnFailure' | 'Schedule'>>;
 
 /** Gantry's own: `POST /gantry/containers/{id}/edit`. What is not mentioned stays as it is. */
 export interface ContainerEditRequest {

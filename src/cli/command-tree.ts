@@ -204,6 +204,22 @@ const context: CommandGroup = {
   },
 };
 
+const listSchedules = entry('List schedules', () => import('./commands/schedule/ls.ts'));
+const schedule: CommandGroup = {
+  short: 'Manage containers that are started by a schedule',
+  commands: {
+    history: entry('Show the runs of a schedule', () => import('./commands/schedule/history.ts')),
+    ls: listSchedules,
+    list: hidden(listSchedules),
+    pause: entry('Pause one or more schedules', () => import('./commands/schedule/pause.ts')),
+    resume: entry('Resume one or more schedules', () => import('./commands/schedule/resume.ts')),
+    run: entry(
+      'Start one or more containers now, out of their turn',
+      () => import('./commands/schedule/run.ts'),
+    ),
+  },
+};
+
 const builder: CommandGroup = {
   short: 'Manage builds',
   commands: {
@@ -236,6 +252,7 @@ export const commandTree: Record<string, CommandEntry | CommandGroup> = sorted({
   network,
   ps,
   rmi,
+  schedule,
   search: entry('Search a registry for images', () => import('./commands/search.ts')),
   setup: entry('Install what is missing on this host', () => import('./commands/launcher-only.ts')),
   system,

@@ -1,4 +1,7 @@
 import { ApiError } from '../client/api-error.ts';
+import type { Client } from '../client/client.ts';
+import { perform } from '../client/operation.ts';
+import { scheduleOperations } from '../client/operations.ts';
 import { EngineError } from '../stdx/errors.ts';
 
 /**
@@ -13,4 +16,9 @@ export async function ofGantryd<T>(what: string, ask: () => Promise<T>): Promise
       throw error;
     throw new EngineError('notImplemented', `${what} needs gantryd: this daemon does not know how`);
   }
+}
+
+/** A dockerd would take a container with a schedule, and never start it. */
+export async function requireSchedules(client: Client): Promise<void> {
+  await ofGantryd('scheduling a container', () => perform(client, scheduleOperations.list, {}));
 }

@@ -37,6 +37,7 @@ import type {
   NetworkDisconnectRequest,
   NetworkPruneResponse,
 } from '../api/networks.ts';
+import type { ScheduleRun, ScheduleSummary } from '../api/schedules.ts';
 import type { DiskUsageResponse, SystemInfo, VersionResponse } from '../api/system.ts';
 import type { Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse } from '../api/volumes.ts';
 import type { WhyResponse } from '../api/why.ts';
@@ -87,6 +88,15 @@ export const containerOperations = {
   execStart: post<never, ExecStartRequest>()('/exec/{id}/start'),
   execInspect: get<ExecInspect>()('/exec/{id}/json'),
   execResize: post<never, never, 'h' | 'w'>()('/exec/{id}/resize'),
+};
+
+/** Gantry's own. */
+export const scheduleOperations = {
+  list: get<ScheduleSummary[]>()('/gantry/schedules'),
+  runs: get<ScheduleRun[], 'limit'>()('/gantry/containers/{id}/schedule/runs'),
+  run: post<never, never>()('/gantry/containers/{id}/schedule/run'),
+  pause: post<never, never>()('/gantry/containers/{id}/schedule/pause'),
+  resume: post<never, never>()('/gantry/containers/{id}/schedule/resume'),
 };
 
 export const imageOperations = {

@@ -14,6 +14,8 @@ import type { Waits } from './containers/waits.ts';
 import type { Edits } from './edit/edits.ts';
 import type { EventBus } from './events.ts';
 import type { ExecStore } from './execs/store.ts';
+import type { Scheduler } from './schedules/scheduler.ts';
+import type { ScheduleStore } from './schedules/store.ts';
 
 /** Settings of the daemon that use cases read; from gantryd's flags and daemon.json. */
 export interface EngineSettings {
@@ -58,5 +60,7 @@ export interface EngineContext {
   readonly attachments: AttachHub;
   readonly restarts: RestartTimers;
   readonly health: HealthMonitor;
+  readonly schedules: ScheduleStore;
+  readonly scheduler: Scheduler;
   readonly logSinks: LogSinks;
 }

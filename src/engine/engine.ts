@@ -11,6 +11,8 @@ import type { EditOptions, EditRequest } from './edit/request.ts';
 import type { EventBus } from './events.ts';
 import type { ImageUseCases } from './images.ts';
 import type { NetworkUseCases } from './networks.ts';
+import type { ScheduledRun } from './schedules/run.ts';
+import type { ScheduleView } from './schedules/use-cases.ts';
 import type { SystemUseCases } from './system.ts';
 import type { VolumeUseCases } from './volumes.ts';
 import type { WhyOptions } from './why/collect.ts';
@@ -23,6 +25,7 @@ import type { WhyAnswer } from './why/why.ts';
 export interface Engine {
   readonly containers: ContainerUseCases;
   readonly execs: ExecUseCases;
+  readonly schedules: ScheduleUseCases;
   readonly images: ImageUseCases;
   readonly networks: NetworkUseCases;
   readonly volumes: VolumeUseCases;
@@ -86,6 +89,19 @@ export interface ContainerUseCases {
   prune(
     matches: (container: ContainerRecord) => boolean,
   ): Promise<{ deleted: string[]; reclaimedBytes: number }>;
+}
+
+/** Containers that are started when their schedules come due. */
+export interface ScheduleUseCases {
+  list(): ScheduleView[];
+  /** Newest first; what is kept of it when there is no limit. */
+  history(ref: string, limit?: number): ScheduledRun[];
+  /** Starts it now; paused or not. @throws conflict when it runs, or has no schedule */
+  run(ref: string): Promise<void>;
+  /** Nothing is started any more, nor counts as missed. @throws conflict */
+  pause(ref: string): void;
+  /** @throws conflict */
+  resume(ref: string): void;
 }
 
 /** What inspect shows beyond the record: computed when asked. */

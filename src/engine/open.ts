@@ -36,6 +36,9 @@ import { networkUseCases } from './networks.ts';
 import { reconcile } from './reconcile.ts';
 import { credentialsFor } from './registry-credentials.ts';
 import { configureImages } from './reload.ts';
+import { Scheduler } from './schedules/scheduler.ts';
+import { ScheduleStore } from './schedules/store.ts';
+import { scheduleUseCases } from './schedules/use-cases.ts';
 import { systemUseCases } from './system.ts';
 import { volumeUseCases } from './volumes.ts';
 
@@ -86,6 +89,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     attachments: new AttachHub(),
     restarts: new RestartTimers(),
     health: new HealthMonitor(),
+    schedules: new ScheduleStore(storage.database),
+    scheduler: new Scheduler(),
     logSinks: new LogSinks(log),
   };
   context.health.attachTo(context, record => void unhealthy(context, record));
@@ -107,12 +112,14 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
   runtime.onExit(exit => void exited(context, exit.id, exit));
   await reconcile(context);
+  context.scheduler.begin(context);
   const rotation = new LogRotation(context);
   const firewallCheck = setInterval(() => verifyFirewall(context), firewallCheckMs);
 
   return {
     containers: containerUseCases(context),
     execs: execUseCases(context),
+    schedules: scheduleUseCases(context),
     images: imageUseCases(context, services),
     networks: networkUseCases(context),
     volumes: volumeUseCases(context),
@@ -124,6 +131,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     storage,
     async close() {
       clearInterval(firewallCheck);
+      context.scheduler.close();
       rotation.close();
       await context.logSinks.close();
       context.health.close();

@@ -9,6 +9,7 @@ import { removeStopped } from './containers/remove.ts';
 import type { EngineContext } from './context.ts';
 import { recoverEdits } from './edit/recover.ts';
 import { adoptExecs } from './execs/use-cases.ts';
+import { settleInterruptedRuns } from './schedules/start-run.ts';
 
 /**
  * Makes the engine's memory and the machine agree again after the daemon was away, however it went: adopts what
@@ -26,6 +27,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
   await context.storage.volumes.reconcile(volumeUsers(records, alive));
   removeUnknownDirectories(context);
   for (const record of records) await settle(context, record, alive.get(record.id));
+  settleInterruptedRuns(context);
   await recoverEdits(context);
   for (const record of context.containers.list()) removeUnwantedEndpoints(context, record);
   await startByPolicies(context);

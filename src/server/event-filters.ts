@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import { Filters } from './filters.ts';
 
 /** Names of actions with something behind a colon: `exec_create: sh`, `health_status: healthy`. */
-const prefixActions = ['exec_create', 'exec_start', 'health_status', 'health_failure'];
+const prefixActions = ['exec_create', 'exec_start', 'health_status', 'health_failure', 'schedule'];
 
 /** Which events a client wants (moby, daemon/events/filter.go). Filters of other names are ignored, as dockerd does. */
 export function eventFilter(call: Call): (event: EngineEvent) => boolean {

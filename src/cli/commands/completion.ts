@@ -83,7 +83,7 @@ _gantry() {
     return
   fi
   case "$key" in
-    builder|container|context|image|network|system|volume) [ "$COMP_CWORD" -gt 2 ] && key="$key \${COMP_WORDS[2]}" ;;
+    builder|container|context|image|network|schedule|system|volume) [ "$COMP_CWORD" -gt 2 ] && key="$key \${COMP_WORDS[2]}" ;;
   esac
   case "$key" in
 ${cases.join('\n')}

@@ -29,7 +29,9 @@ export const command: Command = {
   interspersed: false,
   runsContainers: true,
   async run({ session, flags, args }) {
-    const detached = flags.on('detach');
+    const scheduled = flags.changed('schedule');
+    // What is started later has nobody to talk to.
+    const detached = flags.on('detach') || scheduled;
     if (detached && flags.changed('attach'))
       throw new EngineError('invalid', 'conflicting options: cannot specify both --attach and --detach');
     if (detached && flags.changed('sig-proxy') && flags.on('sig-proxy') && flags.on('tty')) {
@@ -44,6 +46,10 @@ export const command: Command = {
     const plan = planOrRefuse('run', flags, args, place, detached);
     requireTerminal(session, plan);
     const id = await createContainer(session, plan, { pull: flags.string('pull'), quiet: flags.on('quiet') });
+    if (scheduled) {
+      session.out.line(id);
+      return 0;
+    }
     const client = await session.client();
     if (!detached) return runAttached(session, client, id, plan, flags);
     // The id is told even when the start fails: the container is there.

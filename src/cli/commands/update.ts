@@ -7,8 +7,9 @@ import { atLeast, type Call, type Command } from '../command.ts';
 import { parseRestartPolicy } from '../container-options/create-request.ts';
 import { editFlags, planEdit } from '../container-options/edit-request.ts';
 import { planLimits } from '../container-options/resources.ts';
+import { parseSchedule } from '../container-options/schedule.ts';
 import { forEach } from '../for-each.ts';
-import { ofGantryd } from '../of-gantryd.ts';
+import { ofGantryd, requireSchedules } from '../of-gantryd.ts';
 import { alignColumns } from '../output/table.ts';
 
 export const command: Command = {
@@ -32,6 +33,9 @@ export const command: Command = {
       --network-bandwidth string  Limit what is sent and received (e.g., up=10mbit,down=50mbit; 0 for no limit)
       --pids-limit int  Tune container pids limit (set -1 for unlimited)
       --restart string  Restart policy to apply when a container exits
+      --schedule string  Start the container at these times, '' at none ("0 3 * * *", "@daily"), Gantry only
+      --schedule-catch-up  Make up for missed times with one run, Gantry only
+      --schedule-time-zone string  Time zone of --schedule, Gantry only (default the daemon's)
 ${editFlags}`,
   takes: atLeast(1),
   async run(call) {
@@ -41,12 +45,15 @@ ${editFlags}`,
     const limits: ContainerUpdateRequest = planLimits(flags);
     if (flags.changed('restart')) limits.RestartPolicy = parseRestartPolicy(flags.string('restart'));
     if (flags.changed('health-on-failure')) limits.HealthOnFailure = flags.string('health-on-failure');
+    const schedule = parseSchedule(flags);
+    if (schedule !== undefined) limits.Schedule = schedule;
     const edit = planEdit(flags, newCommand, { env: session.env, workingDirectory });
     const options = { 'dry-run': flags.on('dry-run'), 'wait-healthy': flags.on('wait-healthy') };
     const onlyLimits = Object.keys(edit).length === 0;
     if (onlyLimits && Object.keys(limits).length === 0)
       throw new EngineError('invalid', 'you must provide one or more flags when using this command');
     const client = await session.client();
+    if (schedule !== undefined) await requireSchedules(client);
     if (onlyLimits && !options['dry-run'] && !options['wait-healthy']) {
       await updateLimits(call, client, containers, limits);
       return;

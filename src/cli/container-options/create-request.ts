@@ -14,6 +14,7 @@ import { parseMount, planTmpfs, planVolumes } from './mounts.ts';
 import { planNetworks } from './networks.ts';
 import { planPorts } from './ports.ts';
 import { planFixedResources, planLimits } from './resources.ts';
+import { parseSchedule, refuseBesideSchedule } from './schedule.ts';
 
 export interface CreatePlan {
   name: string;
@@ -114,6 +115,8 @@ function planHost(
   if (flags.on('rm') && RestartPolicy.Name !== 'no' && RestartPolicy.Name !== '') {
     throw new EngineError('invalid', 'conflicting options: cannot specify both --restart and --rm');
   }
+  const Schedule = parseSchedule(flags);
+  if (Schedule !== undefined) refuseBesideSchedule(flags, RestartPolicy);
   const security = planSecurity(flags.list('security-opt'), place.workingDirectory);
   return {
     ...planLimits(flags),
@@ -126,6 +129,7 @@ function planHost(
     PortBindings,
     RestartPolicy,
     HealthOnFailure: flags.given('health-on-failure'),
+    Schedule,
     AutoRemove: flags.on('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: flags.list('volumes-from'),

@@ -84,6 +84,9 @@ export const containerFlags = `
       --restart string  Restart policy to apply when a container exits (default "no")
       --rm  Automatically remove the container and its associated anonymous volumes when it exits
       --runtime string  Runtime to use for this container
+      --schedule string  Start the container at these times ("0 3 * * *", "@daily"), Gantry only
+      --schedule-catch-up  Make up for missed times with one run, Gantry only
+      --schedule-time-zone string  Time zone of --schedule, Gantry only (default the daemon's)
       --security-opt list  Security Options
       --shm-size bytes  Size of /dev/shm
       --stop-signal string  Signal to stop the container

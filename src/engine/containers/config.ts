@@ -41,6 +41,16 @@ export type RestartPolicyName = 'no' | 'always' | 'unless-stopped' | 'on-failure
 /** What is done about a container that has become unhealthy. */
 export type HealthFailureAction = 'none' | 'restart' | 'stop' | 'kill';
 
+/** When a container is started. */
+export interface ScheduleConfig {
+  /** Five fields, six with seconds in front, or a name: `0 3 * * *`, `@daily`. */
+  cron: string;
+  /** `Europe/Berlin`; '': the daemon's. */
+  timeZone: string;
+  /** One run makes up for those that were missed while no daemon ran. */
+  catchUp: boolean;
+}
+
 export interface PortBinding {
   /** '' means every address. */
   hostIp: string;
@@ -120,6 +130,8 @@ export interface HostConfig extends Resources {
   restartPolicy: { name: RestartPolicyName; maximumRetryCount: number };
   /** Absent: nothing. */
   healthOnFailure?: HealthFailureAction;
+  /** Absent: started when somebody says so. */
+  schedule?: ScheduleConfig;
   autoRemove: boolean;
   volumeDriver: string;
   capAdd: string[];

@@ -6,6 +6,7 @@ import { validateLogConfig } from '../../runtime/logs/log-drivers.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
 import type { EngineContext, EngineSettings } from '../context.ts';
+import { labelledSchedule, validateSchedule } from '../schedules/validate.ts';
 import { publishContainerEvent } from './attributes.ts';
 import { askedBandwidth } from './bandwidth.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
@@ -46,6 +47,8 @@ export async function createContainer(
   hostConfig.networkMode = networkMode;
   hostConfig.healthOnFailure ??= labelledHealthFailureAction(config);
   validateHealthFailureAction({ config, hostConfig });
+  hostConfig.schedule ??= labelledSchedule(request.config.labels);
+  validateSchedule(hostConfig);
   settleNames(context, id, config, hostConfig);
   hostConfig.links = hostConfig.links.map(link => settleLink(context, link));
   const planned = planMounts(config, hostConfig, ref => named(context, ref).mounts);
@@ -61,7 +64,10 @@ export async function createContainer(
     await context.storage.snapshots.create(id, image.chainId);
     const mounts = await settleMounts(context, planned, undo);
     const record = newRecord({ context, id, name, image, config, hostConfig, endpoints, mounts });
-    context.containers.add(record);
+    context.storage.database.transaction(() => {
+      context.containers.add(record);
+      context.schedules.follow(record);
+    });
     publishContainerEvent(context, record, 'create');
     return { id, warnings: [...settled.warnings, ...warningsFor(hostConfig)] };
   } catch (error) {

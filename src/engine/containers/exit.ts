@@ -1,5 +1,6 @@
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
+import { publishRun } from '../schedules/start-run.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
 import { restartForHealthDelayMs } from './health-plan.ts';
@@ -68,11 +69,19 @@ async function settleExit(
     finishedAtMs: exit.finishedAtMs,
   });
   if (delayMs !== undefined && !exit.lost) record.restartCount++;
-  context.containers.save(record);
+  const run = context.storage.database.transaction(() => {
+    context.containers.save(record);
+    return context.schedules.ended(record.id, {
+      ...exit,
+      stoppedByUser: record.restartCancelled ?? false,
+      replaced,
+    });
+  });
   publishContainerEvent(context, record, 'die', {
     exitCode: String(exit.exitCode),
     execDuration: String(Math.max(0, Math.floor(ranForMs / 1000))),
   });
+  if (run !== undefined) publishRun(context, record, run);
   context.waits.exited(record);
   if (delayMs === undefined && record.hostConfig.autoRemove && !replaced) {
     await removeStopped(context, record, { volumes: true });

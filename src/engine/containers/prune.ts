@@ -3,7 +3,10 @@ import type { ContainerRecord } from './container.ts';
 import { removeContainer } from './remove.ts';
 import { isUp } from './stop.ts';
 
-/** Removes every container that does not run and that the caller's filter lets through. */
+/**
+ * Removes every container that does not run and that the caller's filter lets through. One with a schedule stays: it
+ * waits for its next run.
+ */
 export async function pruneContainers(
   context: EngineContext,
   matches: (container: ContainerRecord) => boolean,
@@ -12,6 +15,7 @@ export async function pruneContainers(
   let reclaimedBytes = 0;
   for (const record of context.containers.list()) {
     if (isUp(record) || record.state.status === 'removing' || !matches(record)) continue;
+    if (record.hostConfig.schedule !== undefined) continue;
     const bytes = await context.storage.snapshots.sizeOf(record.id);
     await removeContainer(context, record.id, {});
     deleted.push(record.id);

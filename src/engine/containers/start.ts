@@ -24,8 +24,15 @@ import { specInputOf } from './spec-input.ts';
 import { isUp } from './stop.ts';
 import { presentMappings, rootOwner, runtimeForUserNamespaces } from './user-namespace.ts';
 
-/** @throws notModified when it runs already, conflict in other states, what went wrong otherwise */
-export async function startContainer(context: EngineContext, ref: string): Promise<void> {
+/**
+ * @param alongside writes rows in the transaction that says that it runs
+ * @throws notModified when it runs already, conflict in other states, what went wrong otherwise
+ */
+export async function startContainer(
+  context: EngineContext,
+  ref: string,
+  alongside?: () => void,
+): Promise<void> {
   const record = context.containers.get(ref);
   await context.locks.run(record.id, async () => {
     requireStartable(record, ref);
@@ -33,7 +40,7 @@ export async function startContainer(context: EngineContext, ref: string): Promi
     context.restarts.forget(record.id);
     record.restartCount = 0;
     delete record.state.health?.restartDelayMs;
-    await startLocked(context, record);
+    await startLocked(context, record, alongside);
   });
 }
 
@@ -56,7 +63,11 @@ function requireStartable(record: ContainerRecord, ref: string): void {
  * (made, not yet let go), its links and ports, waiting clients, and the first instruction. What fails undoes all
  * that came before it.
  */
-export async function startLocked(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function startLocked(
+  context: EngineContext,
+  record: ContainerRecord,
+  alongside: () => void = () => {},
+): Promise<void> {
   const undo = new Undo();
   record.manuallyStopped = false;
   record.restartCancelled = false;
@@ -64,7 +75,7 @@ export async function startLocked(context: EngineContext, record: ContainerRecor
     const pid = await createProcess(context, record, undo);
     context.attachments.connect(record.id, stdin => context.runtime.attach(record.id, undefined, { stdin }));
     await context.runtime.start(record.id);
-    settleRunning(context, record, pid);
+    settleRunning(context, record, pid, alongside);
   } catch (error) {
     const failure = startFailure(record, error);
     await undo.run(context.log);
@@ -115,7 +126,12 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
   return pid;
 }
 
-function settleRunning(context: EngineContext, record: ContainerRecord, pid: number): void {
+function settleRunning(
+  context: EngineContext,
+  record: ContainerRecord,
+  pid: number,
+  alongside: () => void,
+): void {
   Object.assign(record.state, {
     status: 'running',
     pid,
@@ -126,7 +142,10 @@ function settleRunning(context: EngineContext, record: ContainerRecord, pid: num
     endsToRestart: false,
   });
   context.health.start(record);
-  context.containers.save(record);
+  context.storage.database.transaction(() => {
+    context.containers.save(record);
+    alongside();
+  });
   publishContainerEvent(context, record, 'start');
 }
 

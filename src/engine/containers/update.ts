@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EngineError, within } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
+import { validateSchedule, withoutEndedSchedule } from '../schedules/validate.ts';
 import { publishContainerEvent } from './attributes.ts';
 import { bandwidthOf } from './bandwidth.ts';
 import type { HostConfig, Resources } from './config.ts';
@@ -25,14 +26,19 @@ export async function updateContainer(
     const settled = settleResources({ ...noLimits, ...changes }, context.runtime.host.limits, true);
     warnings.push(...settled.warnings);
     const changed = present(settled.resources);
-    const hostConfig = await updating(record, () => updatedResources(record.hostConfig, changed));
+    const updated = await updating(record, () => updatedResources(record.hostConfig, changed));
+    const hostConfig = withoutEndedSchedule(updated);
     validateHostConfig(hostConfig, record.config);
     validateHealthFailureAction({ config: record.config, hostConfig });
+    validateSchedule(hostConfig);
     if (isUp(record) && record.state.status !== 'restarting') {
       await updating(record, () => changeRunning(context, record, hostConfig, changed));
     }
     record.hostConfig = hostConfig;
-    context.containers.save(record);
+    context.storage.database.transaction(() => {
+      context.containers.save(record);
+      context.schedules.follow(record);
+    });
     publishContainerEvent(context, record, 'update');
   });
   return { warnings };
@@ -61,7 +67,7 @@ async function changeRunning(
   hostConfig: HostConfig,
   changes: Partial<HostConfig>,
 ): Promise<void> {
-  const { networkBandwidth, restartPolicy: _, healthOnFailure: __, ...limits } = changes;
+  const { networkBandwidth, restartPolicy: _, healthOnFailure: _action, schedule: _times, ...limits } = changes;
   if (Object.keys(limits).length > 0) await context.runtime.update(record.id, resourcesOf(hostConfig));
   if (networkBandwidth !== undefined) {
     context.network.limitBandwidth(record.id, bandwidthOf(hostConfig));

@@ -13,6 +13,7 @@ import { refusePolicyOfAutoRemove } from '../containers/update.ts';
 import { validateContainerConfig, validateHostConfig } from '../containers/validate.ts';
 import type { EngineContext } from '../context.ts';
 import { requireJoinable } from '../networks.ts';
+import { validateSchedule } from '../schedules/validate.ts';
 import type { EditEntry, EditedFields } from './edits.ts';
 import { changeRunning, publishedOn } from './live.ts';
 import { type EditChange, type EditPlan, planEdit, takesAtMost } from './plan.ts';
@@ -143,6 +144,7 @@ async function requirePossible(
   validateHostConfig(hostConfig, config);
   validateHealthFailureAction({ config, hostConfig });
   requireLimits(context, hostConfig);
+  validateSchedule(hostConfig);
   refusePolicyOfAutoRemove(record, { restartPolicy: hostConfig.restartPolicy });
   if (way === 'restart' && record.state.status === 'paused') {
     throw new EngineError(

@@ -1,12 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PortRequest } from '../../network/network.ts';
 import { EngineError, within } from '../../stdx/errors.ts';
-import type { ContainerConfig, EndpointRequest, HostConfig, PortBinding } from '../containers/config.ts';
+import type {
+  ContainerConfig,
+  EndpointRequest,
+  HostConfig,
+  PortBinding,
+  ScheduleConfig,
+} from '../containers/config.ts';
 import type { ContainerRecord, ResolvedMount } from '../containers/container.ts';
 import { variableName } from '../containers/merge.ts';
 import { type PlannedMount, planMounts } from '../containers/mounts.ts';
 import { parsePort } from '../containers/network.ts';
 import { updatedResources } from '../containers/resource-limits.ts';
+import { withoutEndedSchedule } from '../schedules/validate.ts';
 import type { EditedFields } from './edits.ts';
 import type { EditRequest } from './request.ts';
 
@@ -14,7 +21,17 @@ import type { EditRequest } from './request.ts';
 export type Takes = 'nothing' | 'live' | 'restart';
 
 export interface EditChange {
-  subject: 'port' | 'env' | 'mount' | 'label' | 'network' | 'limit' | 'restart' | 'command' | 'hostname';
+  subject:
+    | 'port'
+    | 'env'
+    | 'mount'
+    | 'label'
+    | 'network'
+    | 'limit'
+    | 'restart'
+    | 'schedule'
+    | 'command'
+    | 'hostname';
   /** `+ NAME=value`, `- NAME=value`, `~ NAME=old -> new` */
   text: string;
   takes: Takes;
@@ -48,7 +65,9 @@ export function planEdit(record: ContainerRecord, request: EditRequest): EditPla
   const mounts = planMountsAnew(record, request, note('mount', 'restart'));
   const labels = planLabels(config.labels, request, note('label', 'nothing'));
   const networks = planNetworks(record, request, note('network', 'live'));
-  noteLimits(hostConfig, request.limits, note('limit', 'live'), note('restart', 'nothing'));
+  const { schedule, ...limits } = request.limits;
+  noteLimits(hostConfig, limits, note('limit', 'live'), note('restart', 'nothing'));
+  if (schedule !== undefined) noteSchedule(hostConfig.schedule, schedule, note('schedule', 'nothing'));
   const command = planCommand(config, request.command, note('command', 'restart'));
   const hostname = request.hostname ?? config.hostname;
   if (hostname !== config.hostname) {
@@ -69,7 +88,7 @@ export function planEdit(record: ContainerRecord, request: EditRequest): EditPla
         volumes: mounts.anonymous,
       },
       hostConfig: {
-        ...hostConfigAfter(record, request.limits),
+        ...withoutEndedSchedule(hostConfigAfter(record, request.limits)),
         portBindings: ports.bindings,
         ...mounts.requests,
       },
@@ -332,6 +351,24 @@ function noteLimits(before: HostConfig, limits: Partial<HostConfig>, limit: Note
     }
     limit(`~ ${limitFlags[name] ?? name} ${showLimit(name, before[name])} -> ${showLimit(name, value)}`);
   }
+}
+
+/** A schedule without times takes the one there is away. */
+function noteSchedule(before: ScheduleConfig | undefined, asked: ScheduleConfig, note: Note): void {
+  const after = asked.cron === '' ? undefined : asked;
+  if (isDeepStrictEqual(before, after)) return;
+  if (before === undefined) note(`+ ${showSchedule(asked)}`);
+  else
+    note(
+      after === undefined
+        ? `- ${showSchedule(before)}`
+        : `~ ${showSchedule(before)} -> ${showSchedule(after)}`,
+    );
+}
+
+/** `0 3 * * * Europe/Berlin, catching up` */
+function showSchedule({ cron, timeZone, catchUp }: ScheduleConfig): string {
+  return `${cron} ${timeZone}`.trim() + (catchUp ? ', catching up' : '');
 }
 
 function showLimit(name: keyof HostConfig, value: unknown): string {

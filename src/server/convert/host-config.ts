@@ -1,9 +1,10 @@
-import type { HostConfig as WireHostConfig } from '../../api/containers.ts';
+import type { HostConfig as WireHostConfig, Schedule as WireSchedule } from '../../api/containers.ts';
 import type {
   HealthFailureAction,
   HostConfig,
   Resources,
   RestartPolicyName,
+  ScheduleConfig,
 } from '../../engine/containers/config.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { mountFromWire, mountToWire } from './mounts.ts';
@@ -45,6 +46,7 @@ export function hostConfigFromWire(body: HostConfigBody): HostConfig {
     publishAllPorts: body.PublishAllPorts ?? false,
     restartPolicy: restartPolicyFromWire(body.RestartPolicy ?? {}),
     healthOnFailure: healthOnFailureFromWire(body.HealthOnFailure),
+    schedule: body.Schedule?.Cron ? scheduleFromWire(body.Schedule) : undefined,
     autoRemove: body.AutoRemove ?? false,
     volumeDriver: body.VolumeDriver ?? '',
     capAdd: body.CapAdd ?? [],
@@ -87,6 +89,8 @@ export function updateFromWire(body: UpdateBody): Partial<HostConfig> {
   if (body.PidsLimit !== undefined && body.PidsLimit <= 0) changes.pidsLimit = 0;
   const { RestartPolicy } = body;
   if (body.HealthOnFailure) changes.healthOnFailure = healthOnFailureFromWire(body.HealthOnFailure);
+  // Without times it takes away the one there is.
+  if (body.Schedule) changes.schedule = scheduleFromWire(body.Schedule);
   if (RestartPolicy?.Name) changes.restartPolicy = restartPolicyFromWire(RestartPolicy);
   return changes;
 }
@@ -103,6 +107,7 @@ export function hostConfigToWire(config: HostConfig): WireHostConfig {
       MaximumRetryCount: config.restartPolicy.maximumRetryCount,
     },
     ...(config.healthOnFailure === undefined ? {} : { HealthOnFailure: config.healthOnFailure }),
+    ...(config.schedule === undefined ? {} : { Schedule: scheduleToWire(config.schedule) }),
     AutoRemove: config.autoRemove,
     VolumeDriver: config.volumeDriver,
     VolumesFrom: orNull(config.volumesFrom),
@@ -262,6 +267,15 @@ function restartPolicyFromWire(policy: {
 /** Which words there are is the engine's to say. */
 function healthOnFailureFromWire(word: string | undefined): HealthFailureAction | undefined {
   return (word || undefined) as HealthFailureAction | undefined;
+}
+
+function scheduleFromWire(schedule: { Cron?: string; TimeZone?: string; CatchUp?: boolean }): ScheduleConfig {
+  const { Cron = '', TimeZone = '', CatchUp = false } = schedule;
+  return { cron: Cron, timeZone: TimeZone, catchUp: CatchUp };
+}
+
+export function scheduleToWire({ cron, timeZone, catchUp }: ScheduleConfig): WireSchedule {
+  return { Cron: cron, TimeZone: timeZone, CatchUp: catchUp };
 }
 
 /** @throws EngineError `invalid` for ports that are none */

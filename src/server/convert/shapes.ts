@@ -12,6 +12,8 @@ export const healthcheck = object('HealthConfig', {
   Retries: int,
 });
 
+const schedule = object('Schedule', { Cron: string, TimeZone: string, CatchUp: bool });
+
 const restartPolicy = object('RestartPolicy', { Name: string, MaximumRetryCount: int });
 
 const resourceFields = {
@@ -94,6 +96,7 @@ export const hostConfig = object('HostConfig', {
   PortBindings: nullableMap(portBindings, []),
   RestartPolicy: restartPolicy,
   HealthOnFailure: string,
+  Schedule: schedule,
   AutoRemove: bool,
   VolumeDriver: string,
   VolumesFrom: list(string),
@@ -184,6 +187,7 @@ export const updateRequest = object('UpdateConfig', {
   ...resourceFields,
   RestartPolicy: restartPolicy,
   HealthOnFailure: string,
+  Schedule: schedule,
 });
 
 export const editRequest = object('EditRequest', {

@@ -1,6 +1,7 @@
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { editOutcomeToWire, editRequestFromWire } from '../convert/edit-request.ts';
+import { scheduledRunToWire, scheduleSummaryToWire } from '../convert/schedules.ts';
 import { editRequest } from '../convert/shapes.ts';
 import { whyToWire } from '../convert/why.ts';
 
@@ -8,6 +9,11 @@ import { whyToWire } from '../convert/why.ts';
 export const gantryRoutes: readonly Route[] = [
   { method: 'POST', path: '/gantry/containers/{id}/edit', handler: edit },
   { method: 'GET', path: '/gantry/containers/{id}/why', handler: why },
+  { method: 'GET', path: '/gantry/schedules', handler: listSchedules },
+  { method: 'GET', path: '/gantry/containers/{id}/schedule/runs', handler: listRuns },
+  { method: 'POST', path: '/gantry/containers/{id}/schedule/run', handler: runNow },
+  { method: 'POST', path: '/gantry/containers/{id}/schedule/pause', handler: pauseSchedule },
+  { method: 'POST', path: '/gantry/containers/{id}/schedule/resume', handler: resumeSchedule },
 ];
 
 async function edit(call: Call): Promise<void> {
@@ -29,6 +35,31 @@ async function why(call: Call): Promise<void> {
     reach: readReach(query.optional('reach')),
   });
   call.json(whyToWire(answer));
+}
+
+async function listSchedules(call: Call): Promise<void> {
+  call.json(call.engine.schedules.list().map(scheduleSummaryToWire));
+}
+
+async function listRuns(call: Call): Promise<void> {
+  const limit = call.query.integer('limit');
+  if (limit !== undefined && limit < 0) throw new EngineError('invalid', `invalid limit: ${limit}`);
+  call.json(call.engine.schedules.history(call.param('id'), limit || undefined).map(scheduledRunToWire));
+}
+
+async function runNow(call: Call): Promise<void> {
+  await call.engine.schedules.run(call.param('id'));
+  call.empty(204);
+}
+
+async function pauseSchedule(call: Call): Promise<void> {
+  call.engine.schedules.pause(call.param('id'));
+  call.empty(204);
+}
+
+async function resumeSchedule(call: Call): Promise<void> {
+  call.engine.schedules.resume(call.param('id'));
+  call.empty(204);
 }
 
 /** `OTHER[:PORT]` */

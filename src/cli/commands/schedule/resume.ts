@@ -1,0 +1,18 @@
+import { act } from '../../../client/operation.ts';
+import { scheduleOperations } from '../../../client/operations.ts';
+import { atLeast, type Command } from '../../command.ts';
+import { forEach } from '../../for-each.ts';
+import { ofGantryd } from '../../of-gantryd.ts';
+
+export const command: Command = {
+  usage: 'CONTAINER [CONTAINER...]',
+  short: 'Resume one or more schedules',
+  flags: '',
+  takes: atLeast(1),
+  async run({ session, args }) {
+    const client = await session.client();
+    await forEach(session, args, async id => {
+      await ofGantryd('resuming a schedule', () => act(client, scheduleOperations.resume, { path: { id } }));
+    });
+  },
+};
