@@ -29,9 +29,7 @@ export const command: Command = {
   interspersed: false,
   runsContainers: true,
   async run({ session, flags, args }) {
-    const scheduled = flags.changed('schedule');
-    // What is started later has nobody to talk to.
-    const detached = flags.on('detach') || scheduled;
+    const detached = flags.on('detach');
     if (detached && flags.changed('attach'))
       throw new EngineError('invalid', 'conflicting options: cannot specify both --attach and --detach');
     if (detached && flags.changed('sig-proxy') && flags.on('sig-proxy') && flags.on('tty')) {
@@ -43,7 +41,9 @@ export const command: Command = {
       workingDirectory: session.surroundings.workingDirectory,
       consoleSize: [rows, columns] as [number, number],
     };
-    const plan = planOrRefuse('run', flags, args, place, detached);
+    const scheduled = flags.changed('schedule');
+    // What is started later has nobody to talk to.
+    const plan = planOrRefuse('run', flags, args, place, detached || scheduled);
     requireTerminal(session, plan);
     const id = await createContainer(session, plan, { pull: flags.string('pull'), quiet: flags.on('quiet') });
     if (scheduled) {

@@ -35,7 +35,7 @@ export const command: Command = {
       --restart string  Restart policy to apply when a container exits
       --schedule string  Start the container at these times, '' at none ("0 3 * * *", "@daily"), Gantry only
       --schedule-catch-up  Make up for missed times with one run, Gantry only
-      --schedule-time-zone string  Time zone of --schedule, Gantry only (default the daemon's)
+      --schedule-time-zone string  Time zone of --schedule ("Europe/Berlin"; else the daemon's), Gantry only
 ${editFlags}`,
   takes: atLeast(1),
   async run(call) {

@@ -86,7 +86,7 @@ export const containerFlags = `
       --runtime string  Runtime to use for this container
       --schedule string  Start the container at these times ("0 3 * * *", "@daily"), Gantry only
       --schedule-catch-up  Make up for missed times with one run, Gantry only
-      --schedule-time-zone string  Time zone of --schedule, Gantry only (default the daemon's)
+      --schedule-time-zone string  Time zone of --schedule ("Europe/Berlin"; else the daemon's), Gantry only
       --security-opt list  Security Options
       --shm-size bytes  Size of /dev/shm
       --stop-signal string  Signal to stop the container

@@ -33,7 +33,7 @@ export interface RunEnd {
 
 /** What became of a run whose process has ended. */
 export function outcomeOf(end: RunEnd): { outcome: RunOutcome; error: string } {
-  if (end.lost) return { outcome: 'interrupted', error: 'the machine went down' };
+  if (end.lost) return { outcome: 'interrupted', error: 'nobody saw it end' };
   if (end.replaced) return { outcome: 'interrupted', error: 'its process was replaced by an edit' };
   if (end.exitCode === 0) return { outcome: 'success', error: '' };
   // Also a signal that was not meant to end it counts as one that was; then its code tells.

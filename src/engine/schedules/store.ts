@@ -177,11 +177,13 @@ export class ScheduleStore {
     { id, containerId }: Pick<ScheduledRun, 'id' | 'containerId'>,
     end: { outcome: RunOutcome; error: string; exitCode?: number; finishedAtMs?: number },
   ): ScheduledRun | undefined {
+    // The time of an exit is a file's, with fractions.
+    const finishedMs = end.finishedAtMs === undefined ? null : Math.round(end.finishedAtMs);
     const row = this.#database
       .prepare(
         'update schedule_runs set outcome = ?, error = ?, exit_code = ?, finished_ms = ? where id = ? returning *',
       )
-      .get(end.outcome, end.error, end.exitCode ?? null, end.finishedAtMs ?? null, id);
+      .get(end.outcome, end.error, end.exitCode ?? null, finishedMs, id);
     this.#open.delete(containerId);
     return row && runOf(row);
   }
