@@ -67,7 +67,13 @@ async function changeRunning(
   hostConfig: HostConfig,
   changes: Partial<HostConfig>,
 ): Promise<void> {
-  const { networkBandwidth, restartPolicy: _, healthOnFailure: _action, schedule: _times, ...limits } = changes;
+  const {
+    networkBandwidth,
+    restartPolicy: _,
+    healthOnFailure: _action,
+    schedule: _times,
+    ...limits
+  } = changes;
   if (Object.keys(limits).length > 0) await context.runtime.update(record.id, resourcesOf(hostConfig));
   if (networkBandwidth !== undefined) {
     context.network.limitBandwidth(record.id, bandwidthOf(hostConfig));

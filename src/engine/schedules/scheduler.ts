@@ -1,3 +1,4 @@
+import type { ScheduleConfig } from '../containers/config.ts';
 import { isUp } from '../containers/stop.ts';
 import type { EngineContext } from '../context.ts';
 import { type DueTimes, dueTimesOf } from './cron.ts';
@@ -63,8 +64,18 @@ export class Scheduler {
     const schedule = record?.hostConfig.schedule;
     if (schedule === undefined) return this.#watched.delete(id);
     const { times } = schedules.state(id)!;
-    if (this.#watched.get(id)?.times !== times) this.#watched.set(id, { times, due: dueTimesOf(schedule) });
+    if (this.#watched.get(id)?.times !== times) this.#watch(id, times, schedule);
     return true;
+  }
+
+  /** A schedule that was good when it was made may be none for another version: the daemon starts all the same. */
+  #watch(id: string, times: string, schedule: ScheduleConfig): void {
+    try {
+      this.#watched.set(id, { times, due: dueTimesOf(schedule) });
+    } catch (error) {
+      this.#watched.delete(id);
+      this.#context!.log.error({ container: id, err: error }, 'a schedule cannot be read');
+    }
   }
 
   /** @returns when it comes due next */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { silentLog } from '../../stdx/log.ts';
 import { Database } from '../../storage/database.ts';
 import type { ContainerRecord } from '../containers/container.ts';
 import { ContainerStore } from '../containers/store.ts';
@@ -20,7 +21,7 @@ describe('the rows of schedules', () => {
   let store: ScheduleStore;
   const open = () => {
     database = Database.open(join(folder, 'state.db'));
-    const containers = new ContainerStore(database);
+    const containers = new ContainerStore(database, silentLog);
     if (!containers.hasName('job')) containers.add(record);
     store = new ScheduleStore(database);
     store.follow(record);
