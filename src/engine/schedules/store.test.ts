@@ -12,6 +12,10 @@ import { ScheduleStore } from './store.ts';
 const record = {
   id: 'abc',
   name: 'job',
+  config: {},
+  state: {},
+  endpoints: {},
+  mounts: [],
   hostConfig: { schedule: { cron: '@daily', timeZone: '', catchUp: false } },
 } as unknown as ContainerRecord;
 
