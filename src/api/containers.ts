@@ -191,9 +191,22 @@ export interface HostConfig extends Resources {
   Runtime: string;
   Isolation: string;
   Mounts?: Mount[];
+  /** Gantry's. */
+  Secrets?: SecretReference[];
   MaskedPaths: string[] | null;
   ReadonlyPaths: string[] | null;
   Init?: boolean;
+}
+
+/** A secret as a file in the container. In requests all but Source may be missing. */
+export interface SecretReference {
+  Source: string;
+  /** Relative ones are below /run/secrets. */
+  Target?: string;
+  UID?: string;
+  GID?: string;
+  /** Permissions; 292 is 0444. */
+  Mode?: number;
 }
 
 export interface Mount {

@@ -175,6 +175,26 @@ const volume: CommandGroup = {
   },
 };
 
+const listSecrets = entry('List secrets', () => import('./commands/secret/ls.ts'));
+const removeSecrets = entry('Remove one or more secrets', () => import('./commands/secret/rm.ts'));
+const secret: CommandGroup = {
+  short: 'Manage secrets',
+  commands: {
+    create: entry(
+      'Create a secret from a file or STDIN as content',
+      () => import('./commands/secret/create.ts'),
+    ),
+    inspect: entry(
+      'Display detailed information on one or more secrets',
+      () => import('./commands/secret/inspect.ts'),
+    ),
+    ls: listSecrets,
+    list: hidden(listSecrets),
+    rm: removeSecrets,
+    remove: hidden(removeSecrets),
+  },
+};
+
 const system: CommandGroup = {
   short: 'Manage the engine',
   commands: {
@@ -254,6 +274,7 @@ export const commandTree: Record<string, CommandEntry | CommandGroup> = sorted({
   rmi,
   schedule,
   search: entry('Search a registry for images', () => import('./commands/search.ts')),
+  secret,
   setup: entry('Install what is missing on this host', () => import('./commands/launcher-only.ts')),
   system,
   version: entry('Show the version information', () => import('./commands/version.ts')),

@@ -38,6 +38,7 @@ import type {
   NetworkPruneResponse,
 } from '../api/networks.ts';
 import type { ScheduleRun, ScheduleSummary } from '../api/schedules.ts';
+import type { Secret, SecretCreateResponse, SecretSpec } from '../api/secrets.ts';
 import type { DiskUsageResponse, SystemInfo, VersionResponse } from '../api/system.ts';
 import type { Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse } from '../api/volumes.ts';
 import type { WhyResponse } from '../api/why.ts';
@@ -136,6 +137,13 @@ export const volumeOperations = {
   inspect: get<Volume>()('/volumes/{name}'),
   remove: remove<never, 'force'>()('/volumes/{name}'),
   prune: post<VolumePruneResponse, never, 'filters'>()('/volumes/prune'),
+};
+
+export const secretOperations = {
+  list: get<Secret[], 'filters'>()('/secrets'),
+  create: post<SecretCreateResponse, SecretSpec>()('/secrets/create'),
+  inspect: get<Secret>()('/secrets/{id}'),
+  remove: remove<never>()('/secrets/{id}'),
 };
 
 export const systemOperations = {

@@ -13,6 +13,7 @@ import type { ImageUseCases } from './images.ts';
 import type { NetworkUseCases } from './networks.ts';
 import type { ScheduledRun } from './schedules/run.ts';
 import type { ScheduleView } from './schedules/use-cases.ts';
+import type { SecretUseCases } from './secrets.ts';
 import type { SystemUseCases } from './system.ts';
 import type { VolumeUseCases } from './volumes.ts';
 import type { WhyOptions } from './why/collect.ts';
@@ -29,6 +30,7 @@ export interface Engine {
   readonly images: ImageUseCases;
   readonly networks: NetworkUseCases;
   readonly volumes: VolumeUseCases;
+  readonly secrets: SecretUseCases;
   readonly system: SystemUseCases;
   readonly events: EventBus;
   readonly builder: Builder;

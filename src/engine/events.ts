@@ -2,7 +2,7 @@ import type { EventLog } from './event-log.ts';
 
 /** Something that happened, in Docker's vocabulary (`docker events`). */
 export interface EngineEvent {
-  type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'builder';
+  type: 'container' | 'image' | 'network' | 'volume' | 'secret' | 'daemon' | 'builder';
   /** `create`, `start`, `die`, `exec_create: sh`, `health_status: healthy` ... */
   action: string;
   actor: { id: string; attributes: Record<string, string> };

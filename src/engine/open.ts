@@ -39,6 +39,7 @@ import { configureImages } from './reload.ts';
 import { Scheduler } from './schedules/scheduler.ts';
 import { ScheduleStore } from './schedules/store.ts';
 import { scheduleUseCases } from './schedules/use-cases.ts';
+import { secretUseCases } from './secrets.ts';
 import { systemUseCases } from './system.ts';
 import { volumeUseCases } from './volumes.ts';
 
@@ -123,6 +124,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     images: imageUseCases(context, services),
     networks: networkUseCases(context),
     volumes: volumeUseCases(context),
+    secrets: secretUseCases(context),
     system: systemUseCases(context, builder.cache, services, startedAtMs),
     events: context.events,
     builder,

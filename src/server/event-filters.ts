@@ -9,7 +9,7 @@ const prefixActions = ['exec_create', 'exec_start', 'health_status', 'health_fai
 export function eventFilter(call: Call): (event: EngineEvent) => boolean {
   const filters = Filters.readAny(call.query);
   // Of swarm there are none.
-  const impossible = ['node', 'plugin', 'secret', 'service', 'config'].some(name => filters.has(name));
+  const impossible = ['node', 'plugin', 'service', 'config'].some(name => filters.has(name));
   return event =>
     !impossible &&
     matchesAction(filters, event) &&
@@ -19,6 +19,7 @@ export function eventFilter(call: Call): (event: EngineEvent) => boolean {
     matchesActor(filters, 'container', event) &&
     matchesActor(filters, 'volume', event) &&
     matchesActor(filters, 'network', event) &&
+    matchesActor(filters, 'secret', event) &&
     matchesImage(filters, event) &&
     filters.labels('label', event.actor.attributes);
 }
@@ -31,7 +32,7 @@ function matchesAction(filters: Filters, event: EngineEvent): boolean {
 /** By id or name of whatever the event is about, as dockerd does it: `network=web` shows a container `web` as well. */
 function matchesActor(
   filters: Filters,
-  type: 'daemon' | 'container' | 'volume' | 'network',
+  type: 'daemon' | 'container' | 'volume' | 'network' | 'secret',
   event: EngineEvent,
 ): boolean {
   if (!filters.has(type)) return true;

@@ -57,6 +57,22 @@ export const int: Shape<number> = scalar(
   'int64',
   value => typeof value === 'number' && Number.isInteger(value),
 );
+/** Go's []byte. @throws EngineError `invalid`, which is all that dockerd says of it */
+export const base64: Shape<Buffer> = {
+  goType: '[]uint8',
+  read(value, path) {
+    if (typeof value !== 'string') throw new Mismatch(value, path, '[]uint8');
+    const text = value.replaceAll(/[\r\n]/g, '');
+    const padding = /={0,2}$/.exec(text)!.index;
+    const digits = text.slice(0, padding);
+    const fault = digits.search(/[^A-Za-z0-9+/]/);
+    if (fault !== -1 || text.length % 4 !== 0) {
+      const at = fault === -1 ? padding : fault;
+      throw new EngineError('invalid', `illegal base64 data at input byte ${at}`);
+    }
+    return Buffer.from(digits, 'base64');
+  },
+};
 /** Taken as it is, never looked into. */
 export const anything: Shape<unknown> = { goType: 'interface {}', read: value => value };
 

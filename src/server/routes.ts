@@ -8,6 +8,7 @@ import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { lifecycleRoutes } from './routes/lifecycle.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -26,6 +27,7 @@ export const allRoutes: readonly Route[] = [
   ...buildRoutes,
   ...networkRoutes,
   ...volumeRoutes,
+  ...secretRoutes,
   ...swarmRoutes,
   ...gantryRoutes,
 ];

@@ -20,10 +20,12 @@ import { type Digest, hexOf } from '../oci/digest.ts';
  *     │       └── merged/                 where it is mounted
  *     ├── volumes/<name>/_data            0755, as in Docker
  *     ├── build-contexts/<random>/        the server's: what clients sent to be built; emptied at start
+ *     ├── secrets.key                     what secrets are encrypted with (secret-key.ts)
  *     ├── containers/<id>/                the engine's: logs, files bound into containers
  *     └── quarantine/<time>/              what was found corrupt; never used, never removed
  *
  *     <exec-root>/                        gone after a reboot: sockets, pid files, runtime state
+ *     ├── secrets/                        of containers that are being made (secret-files.ts); emptied at start
  *     └── mapped/                         with userns-remap: id-mapped views (id-mapped.ts); emptied at start
  */
 export interface StoragePaths {
@@ -38,8 +40,10 @@ export interface StoragePaths {
   readonly volumes: string;
   readonly buildContexts: string;
   readonly containers: string;
+  readonly secretsKey: string;
   readonly quarantine: string;
-  /** Below the exec-root. */
+  /** These are below the exec-root. */
+  readonly secretFiles: string;
   readonly mapped: string;
   blob(digest: Digest): string;
   ingestPart(key: string): string;
@@ -77,7 +81,9 @@ export function storagePaths(dataRoot: string, execRoot: string): StoragePaths {
     volumes: below('volumes'),
     buildContexts: below('build-contexts'),
     containers: below('containers'),
+    secretsKey: below('secrets.key'),
     quarantine: below('quarantine'),
+    secretFiles: join(execRoot, 'secrets'),
     mapped: join(execRoot, 'mapped'),
     blob: digest => join(below('blobs'), 'sha256', hexOf(digest).slice(0, 2), hexOf(digest)),
     ingestPart: key => join(below('ingest'), `${key}.part`),

@@ -25,6 +25,9 @@ import { FileSystemSync } from './file-system-sync.ts';
 import { IdMappedTrees, removeViews } from './id-mapped.ts';
 import { LayerStore } from './layers.ts';
 import { type StoragePaths, storagePaths } from './paths.ts';
+import { removeSecretFiles } from './secret-files.ts';
+import { SecretKey } from './secret-key.ts';
+import { SecretStore } from './secrets.ts';
 import { SnapshotStore } from './snapshots.ts';
 import { VolumeStore } from './volumes.ts';
 import { diskError } from './worker/errors.ts';
@@ -39,6 +42,7 @@ export interface Storage {
   readonly layers: LayerStore;
   readonly snapshots: SnapshotStore;
   readonly volumes: VolumeStore;
+  readonly secrets: SecretStore;
   readonly workers: WorkerPool;
   /** With userns-remap: how containers see what is on disk, unless they are told to see it as it is. */
   readonly mapped: IdMappedTrees | undefined;
@@ -75,6 +79,8 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
     const mapped = remap && (await IdMappedTrees.open(paths, remap.mappings, remap.unshare));
     const snapshots = new SnapshotStore({ database, paths, layers, workers, log, mapped });
     const volumes = new VolumeStore({ database, paths, workers, log });
+    const secrets = new SecretStore({ database, key: new SecretKey(paths.secretsKey) });
+    removeSecretFiles(paths);
     await snapshots.removeLeftovers();
     await layers.removeLeftovers();
     await volumes.removeLeftovers();
@@ -87,6 +93,7 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
       layers,
       snapshots,
       volumes,
+      secrets,
       workers,
       mapped,
       confine: (root, mappings) => ConfinedRoot.open(root, workers, mappings),

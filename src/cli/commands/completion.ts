@@ -83,7 +83,7 @@ _gantry() {
     return
   fi
   case "$key" in
-    builder|container|context|image|network|schedule|system|volume) [ "$COMP_CWORD" -gt 2 ] && key="$key \${COMP_WORDS[2]}" ;;
+    builder|container|context|image|network|schedule|secret|system|volume) [ "$COMP_CWORD" -gt 2 ] && key="$key \${COMP_WORDS[2]}" ;;
   esac
   case "$key" in
 ${cases.join('\n')}
@@ -92,6 +92,7 @@ ${cases.join('\n')}
     case "$key" in
       run|create|"container run"|"container create"|rmi|tag|push|save|history|image\\ *) words="$words $(gantry images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)" ;;
       network\\ *) words="$words $(gantry network ls --format '{{.Name}}' 2>/dev/null)" ;;
+      secret\\ *) words="$words $(gantry secret ls --format '{{.Name}}' 2>/dev/null)" ;;
       volume\\ *) words="$words $(gantry volume ls --format '{{.Name}}' 2>/dev/null)" ;;
       *) words="$words $(gantry ps -a --format '{{.Names}}' 2>/dev/null)" ;;
     esac

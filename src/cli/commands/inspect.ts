@@ -1,9 +1,11 @@
+import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { perform } from '../../client/operation.ts';
 import {
   containerOperations,
   imageOperations,
   networkOperations,
+  secretOperations,
   volumeOperations,
 } from '../../client/operations.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
@@ -29,7 +31,7 @@ ${inspectFormatFlag}
         );
       throw new EngineError(
         'invalid',
-        `unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network", "volume"`,
+        `unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network", "secret", "volume"`,
       );
     }
     const size = flags.on('size');
@@ -60,6 +62,10 @@ const inspectors: Record<string, Inspector> = {
     type: 'volume.Volume',
     json: await perform(client, volumeOperations.inspect, { path: { name } }),
   }),
+  secret: async (client, id) => ({
+    type: 'swarm.Secret',
+    json: await perform(client, secretOperations.inspect, { path: { id } }),
+  }),
 };
 
 const inspectAny: Inspector = async (client, name, size) => {
@@ -67,8 +73,14 @@ const inspectAny: Inspector = async (client, name, size) => {
     try {
       return await inspector(client, name, size);
     } catch (error) {
-      if (kindOf(error) !== 'notFound') throw error;
+      // A dockerd outside a swarm has no secrets.
+      const isMissing = kindOf(error) === 'notFound' || isNoSwarm(error);
+      if (!isMissing) throw error;
     }
   }
   throw new EngineError('notFound', `Error: No such object: ${name}`);
 };
+
+function isNoSwarm(error: unknown): boolean {
+  return error instanceof ApiError && kindOf(error) === 'unavailable';
+}

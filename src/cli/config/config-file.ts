@@ -18,6 +18,7 @@ export interface ConfigFile {
   imagesFormat?: string;
   networksFormat?: string;
   volumesFormat?: string;
+  secretFormat?: string;
   statsFormat?: string;
   detachKeys?: string;
   /** Program `docker-credential-<this>` for all registries. */

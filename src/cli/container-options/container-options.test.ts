@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { splitCsv } from '../../stdx/csv.ts';
 import { declareFlags, parseFlags } from '../flags.ts';
 import { planCreate } from './create-request.ts';
 import { containerFlags } from './flags.ts';
-import { parseMount, splitCsv } from './mounts.ts';
+import { parseMount } from './mounts.ts';
 import { planPorts } from './ports.ts';
 import { parseUlimit } from './resources.ts';
 

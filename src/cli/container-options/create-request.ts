@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { ContainerCreateRequest, HostConfig, RestartPolicy } from '../../api/containers.ts';
+import type {
+  ContainerCreateRequest,
+  HostConfig,
+  RestartPolicy,
+  SecretReference,
+} from '../../api/containers.ts';
 import type { HealthConfig } from '../../api/images.ts';
 import { compareVersions } from '../../api/paths.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import { parseSecretNotation } from '../../stdx/secret-notation.ts';
 import { ExitError, UsageError } from '../errors.ts';
 import type { FlagValues } from '../flags.ts';
 import { keyValues } from '../key-values.ts';
@@ -164,8 +170,16 @@ function planHost(
           .list('mount')
           .map(text => argument('--mount', text, () => parseMount(text, place.workingDirectory)))
       : undefined,
+    Secrets: flags.changed('secret')
+      ? flags.list('secret').map(text => argument('--secret', text, () => planSecret(text)))
+      : undefined,
     Init: flags.changed('init') ? flags.on('init') : undefined,
   };
+}
+
+function planSecret(text: string): SecretReference {
+  const { source, target, uid, gid, mode } = parseSecretNotation(text);
+  return { Source: source, Target: target, UID: uid, GID: gid, Mode: mode };
 }
 
 /** What this platform does not have is refused, never left out. */

@@ -87,6 +87,7 @@ export const containerFlags = `
       --schedule string  Start the container at these times ("0 3 * * *", "@daily"), Gantry only
       --schedule-catch-up  Make up for missed times with one run, Gantry only
       --schedule-time-zone string  Time zone of --schedule ("Europe/Berlin"; else the daemon's), Gantry only
+      --secret list  Show a secret to the container (name or source=name,target=path,uid=0,gid=0,mode=0444), Gantry only
       --security-opt list  Security Options
       --shm-size bytes  Size of /dev/shm
       --stop-signal string  Signal to stop the container

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Mount } from '../../api/containers.ts';
+import { splitCsv } from '../../stdx/csv.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { parseBytes } from '../output/units.ts';
 
@@ -166,21 +167,4 @@ function validate(mount: Mount, text: string): void {
 function pair(text: string): Record<string, string> {
   const equals = text.indexOf('=');
   return equals === -1 ? { [text]: '' } : { [text.slice(0, equals)]: text.slice(equals + 1) };
-}
-
-/** One line of CSV: fields with a comma or a quote in them are in double quotes, a quote inside is doubled. */
-export function splitCsv(text: string): string[] {
-  const fields: string[] = [];
-  let rest = text;
-  for (;;) {
-    const quoted = /^"((?:[^"]|"")*)"(,|$)/.exec(rest);
-    const comma = quoted
-      ? quoted[0].length - quoted[2]!.length
-      : rest.indexOf(',') === -1
-        ? rest.length
-        : rest.indexOf(',');
-    fields.push(quoted ? quoted[1]!.replaceAll('""', '"') : rest.slice(0, comma));
-    if (comma >= rest.length) return fields;
-    rest = rest.slice(comma + 1);
-  }
 }

@@ -1,8 +1,8 @@
 import type { EndpointSettings } from '../../api/networks.ts';
+import { splitCsv } from '../../stdx/csv.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { FlagValues } from '../flags.ts';
 import { keyValues } from '../key-values.ts';
-import { splitCsv } from './mounts.ts';
 
 export interface NetworkPlan {
   mode: string;

@@ -545,6 +545,33 @@ network.ServiceInfo
  Ports []string
  LocalLBIndex int
 
+swarm.Secret
+ ID string
+ swarm.Meta
+ Spec swarm.SecretSpec
+
+swarm.Meta
+ Version swarm.Version omitempty
+ CreatedAt time.Time omitempty
+ UpdatedAt time.Time omitempty
+
+swarm.Version
+ Index uint64 omitempty
+
+swarm.SecretSpec
+ swarm.Annotations
+ Data []byte omitempty
+ Driver *swarm.Driver omitempty
+ Templating *swarm.Driver omitempty
+
+swarm.Annotations
+ Name string omitempty
+ Labels map[string]string
+
+swarm.Driver
+ Name string omitempty
+ Options map[string]string omitempty
+
 volume.Volume
  ClusterVolume *volume.ClusterVolume omitempty
  CreatedAt string omitempty

@@ -75,6 +75,17 @@ export interface MountRequest {
   tmpfs?: { sizeBytes?: number; mode?: number; options?: string[][] };
 }
 
+/** A secret as a file in a container; '' and absent fields are settled at creation. */
+export interface SecretRequest {
+  /** Its name. */
+  source: string;
+  target: string;
+  uid: string;
+  gid: string;
+  /** Permissions; absent: 0444. */
+  mode?: number;
+}
+
 export interface ThrottleDevice {
   path: string;
   rate: number;
@@ -120,6 +131,8 @@ export interface HostConfig extends Resources {
   /** `source:target[:options]`, as typed. */
   binds: string[];
   mounts: MountRequest[];
+  /** Absent: none. */
+  secrets?: SecretRequest[];
   /** target -> options, as `--tmpfs` gives them. */
   tmpfs: Record<string, string>;
   volumesFrom: string[];

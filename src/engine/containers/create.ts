@@ -17,6 +17,7 @@ import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
 import { settleResources } from './resource-limits.ts';
+import { labelledSecrets, planSecrets, requireSecrets } from './secrets.ts';
 import { mappingsFor, requireCompatible } from './user-namespace.ts';
 import { validateContainerConfig, validateEndpoints, validateHostConfig } from './validate.ts';
 
@@ -53,6 +54,11 @@ export async function createContainer(
   hostConfig.links = hostConfig.links.map(link => settleLink(context, link));
   const planned = planMounts(config, hostConfig, ref => named(context, ref).mounts);
   await requireBindSources(planned);
+  hostConfig.secrets = planSecrets(
+    hostConfig.secrets ?? labelledSecrets(request.config),
+    planned.map(({ target }) => target),
+  );
+  requireSecrets(context, hostConfig.secrets);
 
   const undo = new Undo();
   try {

@@ -30,6 +30,7 @@ export interface StartFacts {
   userNamespace: NamespaceChoice;
   /** Sources of volumes as a user namespace sees them, by target. */
   volumeViews: ReadonlyMap<string, string>;
+  secretMounts: readonly RuntimeMount[];
   /** On the host: what is bound to /dev/shm; undefined for one of its own. */
   sharedMemory?: string;
 }
@@ -184,7 +185,10 @@ function rlimitsOf(hostConfig: HostConfig, settings: EngineSettings): ProcessInp
 }
 
 function mountsOf(record: ContainerRecord, facts: StartFacts): RuntimeMount[] {
-  const taken = new Set(record.mounts.map(mount => mount.target));
+  const taken = new Set([
+    ...record.mounts.map(mount => mount.target),
+    ...facts.secretMounts.map(mount => mount.destination),
+  ]);
   const files = facts.sharedFiles ?? facts.files;
   const own: RuntimeMount[] = [
     ['/etc/resolv.conf', files.resolvConf],
@@ -206,7 +210,9 @@ function mountsOf(record: ContainerRecord, facts: StartFacts): RuntimeMount[] {
   const mounts = record.mounts.map(mount =>
     runtimeMount({ ...mount, source: facts.volumeViews.get(mount.target) ?? mount.source }),
   );
-  return [...own, ...mounts].sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
+  return [...own, ...mounts, ...facts.secretMounts].sort(
+    (a, b) => depthOf(a.destination) - depthOf(b.destination),
+  );
 }
 
 function depthOf(path: string): number {

@@ -20,6 +20,7 @@ import {
 } from './network.ts';
 import { removeStopped } from './remove.ts';
 import { prepareRoot } from './root.ts';
+import { prepareSecrets } from './secrets.ts';
 import { specInputOf } from './spec-input.ts';
 import { isUp } from './stop.ts';
 import { presentMappings, rootOwner, runtimeForUserNamespaces } from './user-namespace.ts';
@@ -97,12 +98,14 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     undo.push('the shared memory', () => unmountSharedMemory(files.sharedMemory));
     mountSharedMemory(files.sharedMemory, record.hostConfig.shmSizeBytes, rootOwner(root.mappings));
   }
+  const secrets = prepareSecrets(context, record, root.mappings, undo);
   const input = specInputOf(record, {
     ...root,
     files,
     settings: context.settings,
     linkEnvironment: linkEnvironmentOf(context, record),
     namespaceOf: (otherId, kind) => namespaceOf(context, otherId, kind),
+    secretMounts: secrets.mounts,
     sharedFiles: sharedFilesOf(context, record),
     sharedMemory: sharedMemoryOf(context, record),
     userNamespace: userNamespaceOf(context, record, root.mappings),
@@ -121,6 +124,7 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     logPath: record.hostConfig.logConfig.type === 'none' ? null : files.log,
   });
   root.releaseViews();
+  secrets.release();
   if (hasOwnNetwork(record)) connectNetworks(context, record, endpoints, pid);
   followLog(context, record, true);
   return pid;

@@ -205,6 +205,10 @@ function planMountsAnew(record: ContainerRecord, request: EditRequest, note: Not
     note(replaces ? `~ ${showMount(there)} -> ${showMount(mount)}` : `+ ${showMount(mount)}`);
     gone.add(mount.target);
   }
+  for (const { target } of added) {
+    if (hostConfig.secrets?.some(secret => secret.target === target))
+      throw invalid(`there is a secret at ${target}`);
+  }
   const stays = (target: string) => !gone.has(target);
   const fresh = (target: string) => added.some(mount => mount.target === target);
   const targetOfBind = (bind: string) =>

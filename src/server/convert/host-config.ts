@@ -39,6 +39,7 @@ export function hostConfigFromWire(body: HostConfigBody): HostConfig {
     ...resourcesFromWire(body),
     binds: body.Binds ?? [],
     mounts: (body.Mounts ?? []).map(mountFromWire),
+    secrets: secretsFromWire(body.Secrets),
     tmpfs: body.Tmpfs ?? {},
     volumesFrom: body.VolumesFrom ?? [],
     networkMode: body.NetworkMode ?? '',
@@ -139,6 +140,7 @@ export function hostConfigToWire(config: HostConfig): WireHostConfig {
     Isolation: config.isolation ?? '',
     ...resourcesToWire(config),
     ...(config.mounts.length === 0 ? {} : { Mounts: config.mounts.map(mountToWire) }),
+    ...secretsToWire(config.secrets),
     MaskedPaths: config.maskedPaths ?? null,
     ReadonlyPaths: config.readonlyPaths ?? null,
     ...(config.init === undefined ? {} : { Init: config.init }),
@@ -297,6 +299,29 @@ function portBindingsToWire(bindings: HostConfig['portBindings']): WireHostConfi
       list.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: hostPort })),
     ]),
   );
+}
+
+function secretsFromWire(list: HostConfigBody['Secrets']): HostConfig['secrets'] {
+  return list?.map(({ Source, Target, UID, GID, Mode }) => ({
+    source: Source ?? '',
+    target: Target ?? '',
+    uid: UID ?? '',
+    gid: GID ?? '',
+    mode: Mode,
+  }));
+}
+
+function secretsToWire(secrets: HostConfig['secrets'] = []): Pick<WireHostConfig, 'Secrets'> {
+  if (secrets.length === 0) return {};
+  return {
+    Secrets: secrets.map(({ source, target, uid, gid, mode }) => ({
+      Source: source,
+      Target: target,
+      UID: uid,
+      GID: gid,
+      Mode: mode,
+    })),
+  };
 }
 
 function consoleSizeFromWire(size: number[] | undefined): HostConfig['consoleSize'] {

@@ -1,4 +1,15 @@
-import { anything, bool, int, list, map, nullableMap, object, string, stringOrList } from '../go-json.ts';
+import {
+  anything,
+  base64,
+  bool,
+  int,
+  list,
+  map,
+  nullableMap,
+  object,
+  string,
+  stringOrList,
+} from '../go-json.ts';
 
 /** What request bodies may hold; the types of the values are Docker's (api/swagger.yaml). */
 const throttleDevices = list(object('ThrottleDevice', { Path: string, Rate: int }));
@@ -129,6 +140,9 @@ export const hostConfig = object('HostConfig', {
   Runtime: string,
   Isolation: string,
   Mounts: list(mount),
+  Secrets: list(
+    object('SecretReference', { Source: string, Target: string, UID: string, GID: string, Mode: int }),
+  ),
   MaskedPaths: list(string),
   ReadonlyPaths: list(string),
   Init: bool,
@@ -265,6 +279,16 @@ export const volumeCreate = object('CreateOptions', {
   DriverOpts: map(string),
   Labels: map(string),
   ClusterVolumeSpec: anything,
+});
+
+const secretDriver = object('Driver', { Name: string, Options: map(string) });
+
+export const secretSpec = object('SecretSpec', {
+  Name: string,
+  Labels: map(string),
+  Data: base64,
+  Driver: secretDriver,
+  Templating: secretDriver,
 });
 
 export const registryAuth = object('AuthConfig', {

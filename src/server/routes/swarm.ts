@@ -1,7 +1,7 @@
 import { EngineError } from '../../stdx/errors.ts';
 import type { Handler, Route } from '../call.ts';
 
-/** Swarm and plugins: what Docker answers on a machine that has neither. */
+/** Swarm and plugins: what Docker answers on a machine that has neither. Secrets need no swarm here (secrets.ts). */
 export const swarmRoutes: readonly Route[] = [
   { method: 'GET', path: '/plugins', handler: call => call.json([]) },
   { method: 'POST', path: '/plugins/{rest...}', handler: notSupported('plugins') },
@@ -14,7 +14,7 @@ export const swarmRoutes: readonly Route[] = [
   { method: 'POST', path: '/swarm/leave', handler: notMember },
   { method: 'POST', path: '/swarm/update', handler: notManager },
   { method: 'POST', path: '/swarm/unlock', handler: notMember },
-  ...['nodes', 'services', 'tasks', 'secrets', 'configs'].flatMap((resource): Route[] => [
+  ...['nodes', 'services', 'tasks', 'configs'].flatMap((resource): Route[] => [
     { method: 'GET', path: `/${resource}`, handler: notManager },
     { method: 'GET', path: `/${resource}/{rest...}`, handler: notManager },
     { method: 'POST', path: `/${resource}/{rest...}`, handler: notManager },

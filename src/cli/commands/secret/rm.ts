@@ -1,0 +1,20 @@
+import { act } from '../../../client/operation.ts';
+import { secretOperations } from '../../../client/operations.ts';
+import { atLeast, type Command } from '../../command.ts';
+import { forEach } from '../../for-each.ts';
+
+export const command: Command = {
+  usage: 'SECRET [SECRET...]',
+  short: 'Remove one or more secrets',
+  aliases: 'secret rm, secret remove',
+  flags: '',
+  takes: atLeast(1),
+  async run({ session, args }) {
+    const client = await session.client();
+    await forEach(
+      session,
+      args,
+      async id => void (await act(client, secretOperations.remove, { path: { id } })),
+    );
+  },
+};
