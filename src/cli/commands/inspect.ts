@@ -1,4 +1,3 @@
-import { ApiError } from '../../client/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import { perform } from '../../client/operation.ts';
 import {
@@ -69,18 +68,14 @@ const inspectors: Record<string, Inspector> = {
 };
 
 const inspectAny: Inspector = async (client, name, size) => {
-  for (const inspector of Object.values(inspectors)) {
+  for (const [type, inspector] of Object.entries(inspectors)) {
+    // As docker has it outside a swarm.
+    if (type === 'secret') continue;
     try {
       return await inspector(client, name, size);
     } catch (error) {
-      // A dockerd outside a swarm has no secrets.
-      const isMissing = kindOf(error) === 'notFound' || isNoSwarm(error);
-      if (!isMissing) throw error;
+      if (kindOf(error) !== 'notFound') throw error;
     }
   }
   throw new EngineError('notFound', `Error: No such object: ${name}`);
 };
-
-function isNoSwarm(error: unknown): boolean {
-  return error instanceof ApiError && kindOf(error) === 'unavailable';
-}
