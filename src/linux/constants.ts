@@ -90,6 +90,9 @@ export const CGROUP2_SUPER_MAGIC = 0x63677270;
 /** pidfds */
 export const SYS_pidfd_send_signal = 424;
 export const SYS_pidfd_open = 434;
+/** linux/pidfd.h; _IOWR(0xFF, 11, the 64 bytes struct pidfd_info had at first) */
+export const PIDFD_GET_INFO = 0xc040ff0b;
+export const PIDFD_INFO_EXIT = 1 << 3;
 
 /** inotify(7), linux/inotify.h */
 export const IN_MOVED_TO = 0x80;

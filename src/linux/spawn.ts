@@ -9,6 +9,7 @@ import {
   POSIX_SPAWN_SETSIGMASK,
   WNOHANG,
 } from './constants.ts';
+import { endOf, exitCodeOfStatus } from './exit-code.ts';
 import { cPath, libc, libcRaw, SystemError } from './libc.ts';
 import { pollDescriptor } from './poll.ts';
 import { pidfdOpen } from './process.ts';
@@ -59,17 +60,7 @@ export function spawnProcess(options: SpawnOptions): number {
 /** How a child ended; 128 and the signal's number when a signal ended it. */
 export async function waitForExit(pid: number): Promise<number> {
   const pidfd = pidfdOpen(pid);
-  await new Promise<void>(resolve => {
-    const poller = pollDescriptor(
-      pidfd,
-      () => {
-        poller.close();
-        resolve();
-      },
-      { keepAlive: true },
-    );
-    poller.watch({ readable: true });
-  });
+  await endOf(pidfd);
   closeSync(pidfd);
   return reap(pid) ?? 0;
 }
@@ -78,9 +69,7 @@ export async function waitForExit(pid: number): Promise<number> {
 export function reap(pid: number): number | undefined {
   const status = Buffer.alloc(4);
   if (waitpid(`process ${pid}`, pid, status, WNOHANG) === 0) return undefined;
-  const word = status.readInt32LE(0);
-  const signal = word & 0x7f;
-  return signal === 0 ? (word >> 8) & 0xff : 128 + signal;
+  return exitCodeOfStatus(status.readInt32LE(0));
 }
 
 /** A pipe, both ends close-on-exec. The end we keep is non-blocking. */

@@ -1,10 +1,9 @@
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pollDescriptor } from '../linux/poll.ts';
 import { createPipe, programEnv, readAvailable, spawnProcess, waitForExit } from '../linux/spawn.ts';
-import { errnoOf } from '../stdx/errors.ts';
 import type { AttachStream } from './attach.ts';
-import { RuntimeRefusal } from './monitor.ts';
+import { RuntimeRefusal, readIfThere } from './monitor.ts';
 import { PipeStream } from './pipe-stream.ts';
 
 export interface AttachedExecOptions {
@@ -112,13 +111,4 @@ async function pidWrittenTo(fd: number): Promise<number | undefined> {
     poller.watch({ readable: true });
   });
   return text === '' ? undefined : Number(text);
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupProcesses } from '../linux/cgroups.ts';
+import { waitForExitOfAny } from '../linux/exit-code.ts';
 import { kill, parentOf, sessionOf } from '../linux/process.ts';
 import type { RuntimeProcess } from '../oci/runtime-spec.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
@@ -24,6 +25,7 @@ import { type MonitorAnswer, RuntimeRefusal } from './monitor.ts';
 import type { RuntimePaths } from './paths.ts';
 import { SIGKILL } from './signals.ts';
 import { classifyStartFailure } from './start-error.ts';
+import { looksStartable } from './startable.ts';
 
 export interface ExecOptions {
   execId: string;
@@ -50,8 +52,8 @@ export interface AdoptedExec extends ExecResult {
 
 /**
  * Further programs in running containers, each with a bundle of its own. A monitor holds those that have a terminal or
- * no client; where the runtime is crun, the daemon holds the others itself (attached-exec.ts), and the next daemon
- * sees their end but not their exit code.
+ * no client; where the runtime is crun, the daemon holds the others itself (attached-exec.ts). The next daemon sees the
+ * end of those, and their exit code if it was there then and the kernel says it (Linux 6.15).
  */
 export class Execs {
   readonly #launcher: Launcher;
@@ -95,8 +97,13 @@ export class Execs {
       logPath: null,
     };
     try {
+      // What crun leaves of a program that it could not start only a monitor would clear away at once.
       const isDirect =
-        attached !== undefined && !tty && mappings === undefined && container.runtimeName === 'crun';
+        attached !== undefined &&
+        !tty &&
+        mappings === undefined &&
+        container.runtimeName === 'crun' &&
+        looksStartable(`/proc/${container.process!.pid}/root`, process);
       if (isDirect) {
         const { pid, exitCode } = await startAttachedExec({
           crun: this.#launcher.runtimeNamed('crun').program,
@@ -107,11 +114,12 @@ export class Execs {
           input: stdin ? 'open' : emptyInput ? 'empty' : 'none',
           attached,
         });
-        noteState(bundle, { ...state, process: identify(pid) });
+        noteState(bundle, { ...state, process: identify(pid), monitor: undefined });
         return { pid, exitCode: this.#cleared(exitCode, id, execId) };
       }
       const answer = await this.#launcher.monitor(id, bundle, state, {
         processPath,
+        runtimeLog: join(bundle, 'log'),
         beforeStart,
         streamOwner: mappings && hostOwnerOf(process.user, mappings),
       });
@@ -191,10 +199,11 @@ export class Execs {
   }
 
   async #adoptedExitCode(id: string, execId: string, state: ContainerState): Promise<number> {
-    // One that the former daemon held itself has no monitor, and its exit code is lost.
-    const watched = state.monitor ?? state.process;
-    if (isAlive(watched)) await new Promise<void>(resolve => onProcessEnd(watched!.pid, resolve));
-    const exitCode = this.#readExit(id, execId) ?? 137;
+    const { process, monitor } = state;
+    // One that the former daemon held itself has no monitor.
+    const told = monitor === undefined && isAlive(process) ? await waitForExitOfAny(process!.pid) : undefined;
+    if (isAlive(monitor)) await new Promise<void>(resolve => onProcessEnd(monitor!.pid, resolve));
+    const exitCode = told ?? this.#readExit(id, execId) ?? 137;
     removeRecursively(this.bundle(id, execId));
     return exitCode;
   }

@@ -2,7 +2,7 @@ import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pollDescriptor } from '../linux/poll.ts';
 import { createPipe, programEnv, readAvailable, reap, spawnProcess, waitForExit } from '../linux/spawn.ts';
-import { EngineError } from '../stdx/errors.ts';
+import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { givePipes } from './id-mappings.ts';
 
 /**
@@ -35,6 +35,8 @@ export interface MonitorOptions {
     beforeStart?: () => void;
     /** Of the program in the host's ids: the pipes of its streams shall be its own. */
     streamOwner?: { uid: number; gid: number };
+    /** Where the runtime writes why it refused. On a terminal crun says it nowhere else that the monitor would see. */
+    runtimeLog: string;
   };
 }
 
@@ -99,7 +101,7 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitorAnsw
     }
     const created = await answers.next();
     return {
-      pid: pidOf(created, answers),
+      pid: pidOf(created, answers, options.exec && readIfThere(options.exec.runtimeLog)),
       exitCode: options.exec === undefined ? noExitCode(answers) : exitCodeOf(answers),
     };
   } catch (error) {
@@ -127,9 +129,22 @@ function monitorArguments(options: MonitorOptions): string[] {
   if (options.tty) args.push('-t');
   if (options.stdin) args.push('-i');
   if (options.leaveStdinOpen) args.push('--leave-stdin-open');
-  if (exec !== undefined) args.push('--exec', '--exec-attach', '--exec-process-spec', exec.processPath);
+  if (exec !== undefined) {
+    args.push('--exec', '--exec-attach', '--exec-process-spec', exec.processPath);
+    args.push('--runtime-arg', '--log', '--runtime-arg', exec.runtimeLog);
+  }
   if (exec?.streamOwner !== undefined) args.push('--conmon-pidfile', monitorPidFile(options));
   return args;
+}
+
+/** @returns '' when there is no such file. */
+export function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 function monitorPidFile({ bundle }: MonitorOptions): string {
@@ -153,7 +168,8 @@ async function letExecStart(
   }
 }
 
-function pidOf(answer: Answer | undefined, pipe: AnswerPipe): number {
+function pidOf(answer: Answer | undefined, pipe: AnswerPipe, runtimeLog = ''): number {
+  if ((answer === undefined || answer.data <= 0) && runtimeLog !== '') throw new RuntimeRefusal(runtimeLog);
   if (answer === undefined) {
     throw new EngineError(
       'internal',
