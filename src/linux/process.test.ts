@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSignal, signalName } from './process.ts';
+import { kill, parseSignal, signalName } from './process.ts';
 
 test('signals are read as people write them', () => {
   const cases = { '9': 9, KILL: 9, sigterm: 15, SIGRTMIN: 34, 'SIGRTMIN+3': 37, 'RTMAX-1': 63, '64': 64 };
@@ -13,4 +13,9 @@ test('signals are read as people write them', () => {
 test('signals are named', () => {
   assert.equal(signalName(15), 'SIGTERM');
   assert.equal(signalName(37), '37');
+});
+
+test('process groups are never killed by mistake', () => {
+  for (const pid of [0, -1, Number.NaN]) assert.throws(() => kill(pid, 0), { kind: 'internal' });
+  assert.equal(kill(process.pid, 0), true);
 });

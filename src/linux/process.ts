@@ -30,8 +30,13 @@ export function signalName(number: number): string {
   return String(number);
 }
 
-/** kill(2). @returns false when there is no such process. */
+/**
+ * kill(2). @returns false when there is no such process.
+ * @throws EngineError for 0, which is our own process group (and what the kernel calls processes of namespaces that we
+ * do not see), and for negative numbers, which are groups or everybody.
+ */
 export function kill(pid: number, signal: number): boolean {
+  if (!(pid > 0)) throw new EngineError('internal', `there is no process ${pid} to kill`);
   return falseOn('ESRCH', () => killCall(`process ${pid}`, pid, signal));
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { release } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostAddress } from '../support/world.ts';
@@ -193,6 +194,41 @@ describe(`SIGKILL of ${daemonKind}`, { concurrency: false }, () => {
     await machine.must('docker stop -t 0 adopted; docker rm adopted');
   });
 
+  /** dockerd forgets them, and its events give all of them 127. */
+  test('execs outlive the daemon, and end with their exit codes', {
+    skip: daemonKind === 'dockerd',
+  }, async () => {
+    await machine.must('docker run -d --name holds busybox sleep 300');
+    const program = (code: number) =>
+      `holds sh -c 'touch /${code}; until [ -f /go ]; do echo tick; sleep 0.1; done; exit ${code}'`;
+    const clients = [
+      machine.shell(`docker exec ${program(7)}`),
+      machine.shell(`docker exec -t ${program(8)}`),
+      machine.shell(`docker exec -d ${program(9)}`),
+    ];
+    await settled(async () => void (await machine.must('docker exec holds ls /7 /8 /9')));
+    const execs = JSON.parse(
+      await machine.must("docker inspect --format '{{json .ExecIDs}}' holds"),
+    ) as string[];
+    assert.equal(execs.length, 3);
+    const field = async (name: string) => {
+      const answers = execs.map(id =>
+        machine.must(`curl -s --unix-socket ${machine.daemon.socket} http://d/exec/${id}/json`),
+      );
+      return (await Promise.all(answers)).map(answer => JSON.parse(answer)[name]);
+    };
+    await machine.daemon.kill();
+    await Promise.all(clients);
+    await machine.daemon.start();
+    assert.deepEqual(await field('Running'), [true, true, true]);
+    await machine.must('docker exec holds touch /go');
+    await settled(async () => assert.deepEqual(await field('Running'), [false, false, false]));
+    // Nobody but the kernel saw the end of the one that had a client and no terminal.
+    const held = isKernelAtLeast(6, 15) ? 7 : 137;
+    assert.deepEqual((await field('ExitCode')).sort(), [held, 8, 9].sort());
+    await machine.must('docker rm -f holds');
+  });
+
   test('SIGTERM leaves containers running, too', async () => {
     await machine.daemon.kill('SIGTERM');
     assert.equal(await machine.fetch('http://127.0.0.1:18080/'), 'standing');
@@ -212,8 +248,13 @@ async function settled(check: () => Promise<void>): Promise<void> {
     try {
       return await check();
     } catch (error) {
-      if (attempt >= 25) throw error;
+      if (attempt >= 150) throw error;
       await sleep(200);
     }
   }
+}
+
+function isKernelAtLeast(major: number, minor: number): boolean {
+  const [ourMajor = 0, ourMinor = 0] = release().split('.').map(Number);
+  return ourMajor > major || (ourMajor === major && ourMinor >= minor);
 }

@@ -132,8 +132,14 @@ async function applyLayer(
       return await unpackLayer(readChunks(fd, progress, true), argument, confinement);
     const decompressor = createDecompressor(compression);
     // Writing happens while the thread pool decompresses the next piece.
-    void sendThrough(readChunks(fd, progress, false), decompressor);
-    return await unpackLayer(decompressor, argument, confinement);
+    const sent = sendThrough(readChunks(fd, progress, false), decompressor);
+    try {
+      return await unpackLayer(decompressor, argument, confinement);
+    } finally {
+      // Whoever still read the descriptor once it is closed would read what somebody else opens under its number.
+      decompressor.destroy();
+      await sent;
+    }
   } finally {
     closeSync(fd);
   }

@@ -189,6 +189,22 @@ export const streamsScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'start: -a, and the signals the client and the container get',
+    steps: [
+      {
+        run: `docker create --name $N busybox sh -c 'trap "exit 7" TERM HUP; echo ready; while :; do sleep 0.1; done' >/dev/null`,
+        setup: true,
+      },
+      `docker start -a $N > out & ${until('[ -s out ]')}; docker stop -t 20 $N; wait $!; echo code $?; docker wait $N`,
+      `docker start -a $N > out2 & ${until('[ -s out2 ]')}; kill -HUP $!; wait $!; echo code $?; docker wait $N`,
+      {
+        // What the client itself ends with after SIGTERM is its own affair: it stops waiting.
+        run: `docker start -a $N > out3 & ${until('[ -s out3 ]')}; kill -TERM $!; docker wait $N; wait`,
+      },
+      `docker start -a $N > out4 & ${until('[ -s out4 ]')}; docker kill $N; wait $!; echo code $?`,
+    ],
+  },
+  {
     name: 'resize: before, during and after',
     steps: [
       {
@@ -214,6 +230,19 @@ export const streamsScenarios: readonly Scenario[] = [
       'echo x | docker exec -i $N sh -c "exec <&-; sleep 0.3; echo done"',
       'docker exec $N sh -c "seq 100000; seq 1000 >&2" 2>err | cksum; cksum < err',
       'docker exec $N seq 300000 | (sleep 2; cksum)',
+    ],
+  },
+  {
+    name: 'exec: what cannot be started, on a terminal',
+    steps: [
+      running,
+      ...['/nosuch', 'nosuch', '/etc/passwd', '/etc', '-w /nosuch'].map(what => {
+        const [options, program] = what.startsWith('-') ? [what, 'true'] : ['', what];
+        // 20.10 ends with 126 for what is not there either.
+        return `docker exec -t ${options} $N ${program} | tr -d '\\r'`;
+      }),
+      'docker exec -d -t $N /nosuch; echo code $?',
+      "docker kill $N >/dev/null; docker inspect --format '{{.State.ExitCode}} {{json .ExecIDs}}' $N",
     ],
   },
   {
