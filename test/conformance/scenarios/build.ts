@@ -123,7 +123,6 @@ export const buildScenarios: readonly Scenario[] = [
     name: 'build: arguments',
     steps: [
       from(
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: a Dockerfile's own variables
         'ARG TAG=latest\nFROM busybox:$TAG\nARG A=default\nARG B\nARG TAG\nENV C=${A}-${B:-none}-${B:+set}-$TAG\nRUN echo "$A $B $C $TAG"',
       ),
       { ...build('docker build --build-arg A=given --build-arg B=x -t $N:1 .'), replace: argumentIds },
@@ -215,7 +214,6 @@ export const buildScenarios: readonly Scenario[] = [
     steps: [
       {
         ...from(
-          // biome-ignore lint/suspicious/noTemplateCurlyInString: a Dockerfile's own variables
           'FROM busybox\nENV A=1 B="two words" C=three\\ words\nENV D=$A$B E=${A}x\nLABEL l1=v1 "l 2"="v 2"\nEXPOSE 80 53/udp\nVOLUME /data /more\nVOLUME ["/json"]\nWORKDIR /metadata\nWORKDIR rel\nUSER app\nSTOPSIGNAL SIGUSR1\nSHELL ["/bin/sh", "-ec"]\nHEALTHCHECK --interval=5s --timeout=3s --retries=2 CMD echo ok\nENTRYPOINT ["echo"]\nCMD ["x", "y"]\nMAINTAINER someone',
         ),
       },
