@@ -49,7 +49,7 @@ export class Target {
         writeFileSync(join(directory, path), content);
       }
       for (const step of scenario.steps.map(detailed)) {
-        const timeoutMs = step.timeoutMs ?? 20_000;
+        const timeoutMs = step.timeoutMs ?? 120_000;
         const outcome = await this.client.shell(`${preamble}\n${step.run}`, { cwd: directory, timeoutMs });
         if (outcome.timedOut) outcome.stderr += `\n(timed out after ${timeoutMs} ms)`;
         answers.push({
@@ -72,7 +72,7 @@ export class Target {
   #preamble(scenario: Scenario): string {
     const { pid } = this.daemon.world;
     return `N=${nameOf(scenario)} REG=${registryAddress} HOST=${hostAddress} SOCK=${this.daemon.socket}
-api() { m=$1; p=$2; shift 2; curl -sS --max-time 20 --unix-socket "$SOCK" -X "$m" -w '\\n%{http_code}\\n' "$@" "http://docker$p"; }
+api() { m=$1; p=$2; shift 2; curl -sS --max-time 60 --unix-socket "$SOCK" -X "$m" -w '\\n%{http_code}\\n' "$@" "http://docker$p"; }
 net() { nsenter --target ${pid} --net -- "$@"; }
 daemon() { nsenter --target ${pid} --net --mount --pid -- "$@"; }`;
   }

@@ -212,7 +212,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     name: 'restart policy: on-failure counts',
     steps: [
       {
-        run: 'docker run -d --name $N --restart on-failure:2 busybox false >/dev/null; for i in $(seq 50); do [ "$(docker inspect --format "{{.State.Status}}" $N)" = exited ] && break; sleep 0.2; done',
+        run: 'docker run -d --name $N --restart on-failure:2 busybox false >/dev/null; for i in $(seq 600); do [ "$(docker inspect --format "{{.State.Status}}" $N)" = exited ] && break; sleep 0.2; done',
         setup: true,
       },
       "docker inspect --format '{{.RestartCount}} {{.State.ExitCode}} {{json .HostConfig.RestartPolicy}}' $N",
@@ -251,7 +251,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     name: 'health: after the end',
     steps: [
       {
-        run: 'docker run -d --name $N --health-cmd true --health-interval 300ms busybox sleep 300 >/dev/null; for i in $(seq 30); do [ "$(docker inspect --format "{{.State.Health.Status}}" $N)" = healthy ] && break; sleep 0.2; done',
+        run: 'docker run -d --name $N --health-cmd true --health-interval 300ms busybox sleep 300 >/dev/null; for i in $(seq 600); do [ "$(docker inspect --format "{{.State.Health.Status}}" $N)" = healthy ] && break; sleep 0.2; done',
         setup: true,
       },
       "docker kill $N >/dev/null; docker inspect --format '{{.State.Health.Status}}' $N; docker ps -a --filter name=$N --format '{{.Status}}'",
@@ -266,7 +266,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
         setup: true,
       },
       "docker inspect --format '{{.State.Health.Status}} {{json .Config.Healthcheck}}' $N",
-      'for i in $(seq 30); do [ "$(docker inspect --format "{{.State.Health.Status}}" $N)" = healthy ] && break; sleep 0.2; done; docker ps --filter name=$N --filter health=healthy --format "{{.Status}}"',
+      'for i in $(seq 600); do [ "$(docker inspect --format "{{.State.Health.Status}}" $N)" = healthy ] && break; sleep 0.2; done; docker ps --filter name=$N --filter health=healthy --format "{{.Status}}"',
       "docker inspect --format '{{.State.Health.FailingStreak}} {{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' $N",
     ],
   },
@@ -274,7 +274,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     name: 'health: a check that fails',
     steps: [
       {
-        run: "docker run -d --name $N --health-cmd 'echo broken; exit 1' --health-interval 500ms --health-retries 2 busybox sleep 300 >/dev/null; for i in $(seq 30); do [ \"$(docker inspect --format '{{.State.Health.Status}}' $N)\" = unhealthy ] && break; sleep 0.2; done",
+        run: "docker run -d --name $N --health-cmd 'echo broken; exit 1' --health-interval 500ms --health-retries 2 busybox sleep 300 >/dev/null; for i in $(seq 600); do [ \"$(docker inspect --format '{{.State.Health.Status}}' $N)\" = unhealthy ] && break; sleep 0.2; done",
         setup: true,
       },
       "docker ps --filter name=$N --format '{{.Status}}'",

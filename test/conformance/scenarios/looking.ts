@@ -150,7 +150,6 @@ export const lookingScenarios: readonly Scenario[] = [
         run: "docker create --name $N-1 busybox >/dev/null; docker run --name $N-2 busybox true; docker run --name $N-3 busybox sh -c 'exit 5'; docker run -d --name $N-4 busybox sleep 300 >/dev/null; docker run -d --name $N-5 --health-cmd true --health-interval 1h -l a=b -l c= busybox sleep 300 >/dev/null; docker pause $N-4 >/dev/null",
         setup: true,
         compare: [],
-        timeoutMs: 40_000,
       },
       ...['status=created', 'status=exited', 'status=running', 'status=paused', 'status=dead'].map(filter =>
         listed(filter),

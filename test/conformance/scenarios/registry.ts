@@ -78,7 +78,6 @@ export const registryScenarios: readonly Scenario[] = [
       {
         run: 'docker tag busybox localhost:1/'.concat('$N:1; docker push localhost:1/$N:1'),
         replace: [...dial, [/^(Waiting|.*: (Preparing|Retrying|Waiting).*)\n/gm, '']],
-        timeoutMs: 120_000,
         compare: ['code'],
       },
       'docker rmi localhost:1/$N:1',
@@ -129,7 +128,7 @@ export const registryScenarios: readonly Scenario[] = [
         run: `${build}; docker push -q $REG/$N:1.0 >/dev/null; docker rmi $REG/$N:1.0 >/dev/null; docker builder prune -af >/dev/null; m=$(net curl -s -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' http://$REG/v2/$N/manifests/1.0); for d in $(echo "$m" | grep -o 'sha256:[0-9a-f]*' | tail -n 1); do net curl -s -X DELETE http://$REG/v2/$N/blobs/$d; done`,
         setup: true,
       },
-      { run: 'docker pull $REG/$N:1.0 >/dev/null', timeoutMs: 120_000, compare: ['code'] },
+      { run: 'docker pull $REG/$N:1.0 >/dev/null', compare: ['code'] },
       'docker images -q $REG/$N',
     ],
   },

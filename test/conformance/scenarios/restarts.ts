@@ -17,7 +17,6 @@ export const restartScenarios: readonly Scenario[] = [
         // The eighth restart is 12.8 seconds away, so that even a slow machine does all of this before it.
         run: 'docker run -d --name $N --restart always busybox false >/dev/null; until [ "$(docker inspect --format "{{.RestartCount}} {{.State.Status}}" $N)" = "8 restarting" ]; do sleep 0.2; done',
         setup: true,
-        timeoutMs: 90_000,
       },
       'docker pause $N',
       'docker exec $N true',

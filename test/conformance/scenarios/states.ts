@@ -4,7 +4,7 @@ const status =
   "docker inspect --format '{{.State.Status}} {{.State.Running}} {{.State.Paused}} {{.State.Restarting}} {{.State.Dead}} {{.State.ExitCode}}' $N";
 const running = { run: 'docker run -d --name $N busybox sleep 300 >/dev/null', setup: true };
 const paused = { run: `${running.run}; docker pause $N >/dev/null`, setup: true };
-const until = (condition: string) => `for i in $(seq 100); do ${condition} && break; sleep 0.1; done`;
+const until = (condition: string) => `for i in $(seq 600); do ${condition} && break; sleep 0.1; done`;
 
 export const statesScenarios: readonly Scenario[] = [
   {
@@ -141,7 +141,8 @@ export const statesScenarios: readonly Scenario[] = [
       running,
       'for c in not-running next-exit removed; do (echo $c $(api POST "/v1.41/containers/$N/wait?condition=$c" -D head-$c) > w-$c) & done; ' +
         `${until('[ -s head-not-running -a -s head-next-exit -a -s head-removed ]')}; ` +
-        'docker restart -t 0 $N >/dev/null; docker kill $N >/dev/null; docker rm $N >/dev/null; wait; cat w-*',
+        `docker kill $N >/dev/null; ${until('[ -s w-not-running -a -s w-next-exit ]')}; ` +
+        'docker start $N >/dev/null; docker kill $N >/dev/null; docker rm $N >/dev/null; wait; cat w-*',
     ],
   },
   {
