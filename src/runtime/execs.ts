@@ -129,8 +129,9 @@ export class Execs {
     } catch (error) {
       stream?.close();
       removeRecursively(bundle);
-      if (!(error instanceof RuntimeRefusal)) throw error;
+      // It ended meanwhile, and its files with it.
       if (!isAlive(container.process)) throw new EngineError('conflict', `Container ${id} is not running`);
+      if (!(error instanceof RuntimeRefusal)) throw error;
       throw classifyStartFailure('exec', container.runtimeName, process.args[0] ?? '', error.output);
     }
   }

@@ -1,20 +1,7 @@
 import { encodeHeader, encodePadding } from '../../src/archive/tar-writer.ts';
+import { type Expected, type Kind, verify } from './crash-expectations.ts';
 import type { Random } from './random.ts';
 import { type RawAnswer, type RawApi, Unanswered } from './raw-api.ts';
-
-/** What must be true of a container, as far as the daemon has said so; `maybe` when it was killed before it answered. */
-export interface Expected {
-  name: string;
-  there: 'yes' | 'no' | 'maybe';
-  run: 'stopped' | 'running' | 'ends' | 'maybe';
-  /** What its program ends with by itself; undefined: it does not end. */
-  exitCode: number | undefined;
-}
-
-interface Inspected {
-  Id: string;
-  State: { Running: boolean; Status: string; ExitCode: number; StartedAt: string; FinishedAt: string };
-}
 
 /** A client that does one thing after the other, each chosen by chance, and remembers what it was told. */
 export class LoadWorker {
@@ -47,39 +34,14 @@ export class LoadWorker {
     }
   }
 
-  /** Compares what it was told with what is, and takes over what it could not know. Returns what is wrong. */
+  /** Compares what it was told with what is. Returns what is wrong. */
   async verify(): Promise<string[]> {
     const wrong: string[] = [];
-    for (const expected of [...this.expected.values()]) wrong.push(...(await this.#verify(expected)));
-    return [...this.failures.splice(0), ...wrong];
-  }
-
-  async #verify(expected: Expected): Promise<string[]> {
-    const { name } = expected;
-    const answer = await this.#api.ask('GET', `/containers/${name}/json`);
-    if (answer.status === 404) {
-      this.expected.delete(name);
-      return expected.there === 'yes' ? [`${name} is lost`] : [];
+    for (const expected of [...this.expected.values()]) {
+      wrong.push(...(await verify(this.#api, expected)));
+      if (expected.there === 'no') this.expected.delete(expected.name);
     }
-    const found = JSON.parse(answer.text) as Inspected;
-    if (expected.there === 'no') return [`${name} was removed and is there: ${found.State.Status}`];
-    expected.there = 'yes';
-    const wrong = await this.#verifyRun(expected, found);
-    expected.run = found.State.Running ? (expected.exitCode === undefined ? 'running' : 'ends') : 'stopped';
-    return wrong.map(line => `${name} ${line}: ${JSON.stringify(found.State)}`);
-  }
-
-  async #verifyRun({ name, run, exitCode }: Expected, { State }: Inspected): Promise<string[]> {
-    if (!['created', 'running', 'paused', 'exited'].includes(State.Status)) return ['is in no lasting state'];
-    if (run === 'running' && !State.Running) return ['should run'];
-    if (run === 'stopped' && State.Running) return ['should not run'];
-    if (run !== 'ends' || State.Running) return [];
-    if (State.ExitCode !== exitCode) return [`should have ended with ${exitCode}`];
-    if (Date.parse(State.FinishedAt) < Date.parse(State.StartedAt)) return ['ended before it started'];
-    const { text } = await this.#api.ask('GET', `/containers/${name}/logs?stdout=1&tail=2`);
-    return text.includes('first') && text.includes('last')
-      ? []
-      : [`has lost its log (${JSON.stringify(text)})`];
+    return [...this.failures.splice(0), ...wrong];
   }
 
   #choose(): [string, () => Promise<void>] {
@@ -94,6 +56,8 @@ export class LoadWorker {
       ['exec', 3, () => this.#exec()],
       ['logs', 1, () => this.#onAny(name => this.#ask('GET', `/containers/${name}/logs?stdout=1&tail=5`))],
       ['update', 1, () => this.#update()],
+      ['edit', 2, () => this.#edit()],
+      ['wait', 2, () => this.#wait()],
       ['rename', 1, () => this.#rename()],
       ['cp', 1, () => this.#onAny(name => this.#copy(name))],
       ['commit', 1, () => this.#commit()],
@@ -113,21 +77,50 @@ export class LoadWorker {
   async #create(): Promise<void> {
     if (this.expected.size >= 5) return this.#remove();
     const name = `${this.#label}-${++this.#made}`;
-    const exitCode = this.#random.pick([undefined, undefined, 3, 7]);
-    const ends = `echo first; sleep 0.${1 + this.#random.below(6)}; echo last; exit ${exitCode}`;
-    const expected: Expected = { name, there: 'maybe', run: 'stopped', exitCode };
+    const kind = this.#random.pick<Kind>([
+      'stays',
+      'stays',
+      'checked',
+      'ends',
+      'ends',
+      'ends',
+      'loops',
+      'sick',
+    ]);
+    const exitCode = this.#random.pick([3, 7]);
+    const expected: Expected = { name, kind, there: 'maybe', run: 'stopped', exitCode, words: ['old'] };
     this.expected.set(name, expected);
-    const port = { '80/tcp': [{ HostPort: '' }] };
     await this.#ask('POST', `/containers/create?name=${name}`, {
       Image: 'busybox',
-      Cmd: exitCode === undefined ? ['sleep', '100000'] : ['sh', '-c', ends],
+      Cmd: this.#program(expected),
+      Env: ['WORD=old'],
       StopSignal: 'SIGKILL',
+      ...this.#health(kind),
       HostConfig: {
-        PortBindings: this.#random.below(2) === 0 ? port : {},
+        PortBindings: this.#random.below(2) === 0 ? { '80/tcp': [{ HostPort: '' }] } : {},
         Binds: this.#random.below(3) === 0 ? ['/anonymous'] : [],
+        RestartPolicy: { Name: kind === 'ends' ? 'no' : 'unless-stopped' },
+        UsernsMode: this.#random.below(3) === 0 ? '' : 'host',
       },
     });
     expected.there = 'yes';
+  }
+
+  #program({ kind, exitCode }: Expected): string[] {
+    const seconds = `0.${1 + this.#random.below(6)}`;
+    if (kind === 'ends') return ['sh', '-c', `echo first; sleep ${seconds}; echo last; exit ${exitCode}`];
+    return kind === 'loops' ? ['sh', '-c', `sleep ${seconds}; exit 1`] : ['sleep', '100000'];
+  }
+
+  #health(kind: Kind): object {
+    if (kind === 'checked') {
+      return { Healthcheck: { Test: ['CMD', 'true'], Interval: 5e8, Timeout: 60e9 } };
+    }
+    if (kind !== 'sick') return {};
+    return {
+      Healthcheck: { Test: ['CMD', 'false'], Interval: 3e8, Retries: 1 },
+      Labels: { 'gantry.health-on-failure': 'restart' },
+    };
   }
 
   async #start(): Promise<void> {
@@ -135,7 +128,8 @@ export class LoadWorker {
       const before = expected.run;
       expected.run = 'maybe';
       await this.#ask('POST', `/containers/${name}/start`, undefined, [304]);
-      expected.run = expected.exitCode === undefined ? 'running' : before === 'maybe' ? 'maybe' : 'ends';
+      expected.run =
+        expected.kind === 'ends' && before !== 'stopped' && before !== 'running' ? 'maybe' : 'running';
     });
   }
 
@@ -159,13 +153,13 @@ export class LoadWorker {
     await this.#onAny(async (name, expected) => {
       expected.run = 'maybe';
       await this.#ask('POST', `/containers/${name}/restart?t=0`);
-      expected.run = expected.exitCode === undefined ? 'running' : 'maybe';
+      expected.run = 'running';
     });
   }
 
   async #pause(): Promise<void> {
-    await this.#onAny(async (name, expected) => {
-      if (expected.run !== 'running') return;
+    await this.#onAny(async (name, { kind, run }) => {
+      if (kind !== 'stays' || run !== 'running') return;
       await this.#ask('POST', `/containers/${name}/pause`, undefined, [409]);
       await this.#ask('POST', `/containers/${name}/unpause`, undefined, [409]);
     });
@@ -197,6 +191,25 @@ export class LoadWorker {
     );
   }
 
+  /** One that runs and cannot go on with it runs again as it did. */
+  async #edit(): Promise<void> {
+    await this.#onAny(async (name, expected) => {
+      const word = `new${++this.#made}`;
+      if (expected.kind === 'ends') expected.run = 'maybe';
+      expected.words.push(word);
+      await this.#ask('POST', `/gantry/containers/${name}/edit`, { Env: [`WORD=${word}`] });
+      expected.words = [word];
+    });
+  }
+
+  async #wait(): Promise<void> {
+    await this.#onAny(async (name, { kind, run, exitCode }) => {
+      if (kind !== 'ends' || run !== 'running') return;
+      const { text } = await this.#ask('POST', `/containers/${name}/wait`);
+      if (!text.includes(`"StatusCode":${exitCode}`)) this.failures.push(`wait ${name}: ${text}`);
+    });
+  }
+
   async #rename(): Promise<void> {
     await this.#onAny(async (name, expected) => {
       const other: Expected = { ...expected, name: `${this.#label}-${++this.#made}` };
@@ -223,8 +236,8 @@ export class LoadWorker {
   async #network(): Promise<void> {
     const network = `${this.#label}-net`;
     await this.#ask('POST', '/networks/create', { Name: network }, [409]);
-    await this.#onAny(async (name, expected) => {
-      if (expected.run !== 'running') return;
+    await this.#onAny(async (name, { kind, run }) => {
+      if ((kind !== 'stays' && kind !== 'checked') || run !== 'running') return;
       const Container = name;
       await this.#ask('POST', `/networks/${network}/connect`, { Container }, [403]);
       await this.#ask('POST', `/networks/${network}/disconnect`, { Container }, [403]);

@@ -16,6 +16,12 @@ export interface MachineOptions {
   daemonArguments?: string[];
 }
 
+/** To prepare a world for userns-remap: its own /etc for the daemon's account, and a way in for the containers' root. */
+export const ownAccounts = `chmod 711 .
+cp -a /etc /run/etc
+mount --bind /run/etc /etc
+sed -i /dockremap/d /etc/passwd /etc/group /etc/subuid /etc/subgid`;
+
 /** A world with a daemon in it, the busybox image loaded, and the real docker client pointed at it. */
 export class Machine {
   readonly daemon: Daemon;

@@ -45,6 +45,21 @@ export class RawApi {
     });
   }
 
+  /** Reads a stream until it ends or the daemon does. @returns what came, and whether it was brought to its end */
+  stream(path: string): Promise<{ bytes: Buffer; whole: boolean }> {
+    return new Promise(resolve => {
+      const chunks: Buffer[] = [];
+      const end = (whole: boolean) => resolve({ bytes: Buffer.concat(chunks), whole });
+      const asked = request({ socketPath: this.#socketPath, path, agent: false }, response => {
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', () => end(false));
+        response.on('close', () => end(response.complete));
+      });
+      asked.on('error', () => end(false));
+      asked.end();
+    });
+  }
+
   /** @throws Error when the status is no success */
   async json<T>(path: string): Promise<T> {
     const { status, text } = await this.ask('GET', path);

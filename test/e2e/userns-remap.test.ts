@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { leftovers } from './leftovers.ts';
-import { daemonKind, Machine } from './machine.ts';
-
-/** Its own /etc, as the daemon makes an account, and a world that the containers' root may pass through. */
-const prepare = `chmod 711 .
-cp -a /etc /run/etc
-mount --bind /run/etc /etc
-sed -i /dockremap/d /etc/passwd /etc/group /etc/subuid /etc/subgid`;
+import { daemonKind, Machine, ownAccounts } from './machine.ts';
 
 describe(`user namespaces, against ${daemonKind}`, { concurrency: false }, () => {
   let machine: Machine;
@@ -16,7 +10,10 @@ describe(`user namespaces, against ${daemonKind}`, { concurrency: false }, () =>
   const owner = (path: string) => machine.must(`stat -c '%u:%g' ${path}`);
 
   before(async () => {
-    machine = await Machine.start('userns', { prepare, daemonArguments: ['--userns-remap', 'default'] });
+    machine = await Machine.start('userns', {
+      prepare: ownAccounts,
+      daemonArguments: ['--userns-remap', 'default'],
+    });
   });
   after(() => machine?.stop());
 

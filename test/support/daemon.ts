@@ -39,11 +39,7 @@ export class Daemon {
   /** Returns once /_ping answers 200; a daemon that ends before says why. Returns how long it took. */
   async start(): Promise<number> {
     const started = performance.now();
-    const log = openSync(this.logFile, 'a');
-    const argv = this.world.inside([...daemonProgram(this.kind), ...this.arguments()]);
-    const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', log, log] });
-    closeSync(log);
-    this.#child = child;
+    const child = this.#spawn();
     const deadline = Date.now() + 180_000;
     while ((await ping(this.socket)) !== 200) {
       if (child.exitCode !== null || child.signalCode !== null)
@@ -53,6 +49,22 @@ export class Daemon {
       await sleep(performance.now() - started < 2000 ? 5 : 200);
     }
     return performance.now() - started;
+  }
+
+  /** Starts it and kills it some time later, wherever it is by then. */
+  async startAndKill(afterMs: number): Promise<void> {
+    const child = this.#spawn();
+    while (child.exitCode === null && childOf(child.pid!) === undefined) await sleep(1);
+    await sleep(afterMs);
+    await this.kill();
+  }
+
+  #spawn(): ChildProcess {
+    const log = openSync(this.logFile, 'a');
+    const argv = this.world.inside([...daemonProgram(this.kind), ...this.arguments()]);
+    this.#child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', log, log] });
+    closeSync(log);
+    return this.#child;
   }
 
   arguments(): string[] {

@@ -75,8 +75,10 @@ export async function startLocked(
   try {
     const pid = await createProcess(context, record, undo);
     context.attachments.connect(record.id, stdin => context.runtime.attach(record.id, undefined, { stdin }));
+    // Not after: it may have ended by then, and nothing ends before it starts.
+    const startedAtMs = Date.now();
     await context.runtime.start(record.id);
-    settleRunning(context, record, pid, alongside);
+    settleRunning(context, record, { pid, startedAtMs }, alongside);
   } catch (error) {
     const failure = startFailure(record, error);
     await undo.run(context.log);
@@ -133,16 +135,15 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
 function settleRunning(
   context: EngineContext,
   record: ContainerRecord,
-  pid: number,
+  process: { pid: number; startedAtMs: number },
   alongside: () => void,
 ): void {
   Object.assign(record.state, {
+    ...process,
     status: 'running',
-    pid,
     exitCode: 0,
     error: '',
     oomKilled: false,
-    startedAtMs: Date.now(),
     endsToRestart: false,
   });
   context.health.start(record);
