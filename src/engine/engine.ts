@@ -76,7 +76,10 @@ export interface ContainerUseCases {
   /** Attributes that go with every line of its log: `a=b,c=d`; '' when there are none. */
   logDetails(ref: string): string;
   top(ref: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }>;
-  stats(ref: string): Promise<ContainerStatsSample>;
+  /** At most a second old. */
+  stats(ref: string): ContainerStatsSample;
+  /** One sample a second, the first at once. @throws notFound, also later when it is removed; an AbortError */
+  followStats(ref: string, signal: AbortSignal): AsyncIterable<ContainerStatsSample>;
   changes(ref: string): Promise<{ path: string; kind: 'modified' | 'added' | 'deleted' }[]>;
   statPath(ref: string, path: string): Promise<PathStat>;
   readArchive(ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;

@@ -136,10 +136,13 @@ function readUnified(layout: CgroupLayout, path: string): ContainerStats | undef
   };
 }
 
-/** The first line of /proc/stat: user nice system idle iowait irq softirq steal, in ticks of 10 ms (USER_HZ). */
+/**
+ * The first line of /proc/stat: user nice system idle iowait irq softirq, in ticks of 10 ms (USER_HZ). What other
+ * guests of the machine's host took (steal) Docker does not count.
+ */
 function hostCpu(): { hostTotalNs: number; onlineCpus: number } {
   const stat = readFileSync('/proc/stat', 'latin1');
-  const ticks = stat.slice(5, stat.indexOf('\n')).trim().split(/\s+/).slice(0, 8).map(Number);
+  const ticks = stat.slice(5, stat.indexOf('\n')).trim().split(/\s+/).slice(0, 7).map(Number);
   const onlineCpus = stat.match(/^cpu\d+ /gm)?.length ?? availableParallelism();
   return { hostTotalNs: ticks.reduce((sum, value) => sum + value, 0) * 10_000_000, onlineCpus };
 }

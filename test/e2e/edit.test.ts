@@ -77,6 +77,31 @@ describe('editing a container', { concurrency: false }, () => {
     assert.equal((await machine.world.run(['curl', '-sS', 'http://127.0.0.1:18081/'])).code, 7);
   });
 
+  test('a bandwidth given as a label changes while it runs, and stays when daemon and container start anew', async () => {
+    const label = 'io.gantry.network-bandwidth=up=10mbit,down=50mbit';
+    await machine.must(`docker run -d --name slow --label ${label} busybox sleep 1000`);
+    const rates = async () => {
+      const { stdout } = await machine.world.run(['tc', 'qdisc', 'show']);
+      return [...stdout.matchAll(/ dev (veth|ifb)\w+ .* rate (\w+)/g)]
+        .map(([, kind, rate]) => `${kind} ${rate}`)
+        .sort();
+    };
+    assert.deepEqual(await rates(), ['ifb 10Mbit', 'veth 50Mbit']);
+    await machine.daemon.kill();
+    await machine.daemon.start();
+    await gantry('update --network-bandwidth up=1mbit slow');
+    assert.deepEqual(await rates(), ['ifb 1Mbit', 'veth 50Mbit']);
+    await machine.must('docker restart -t 0 slow');
+    assert.deepEqual(await rates(), ['ifb 1Mbit', 'veth 50Mbit']);
+    const { HostConfig } = await machine.docker.inspect<{ HostConfig: { GantryNetworkBandwidth: object } }>(
+      'slow',
+    );
+    assert.deepEqual(HostConfig.GantryNetworkBandwidth, { Up: 1_000_000, Down: 50_000_000 });
+    await gantry('update --network-bandwidth up=0,down=0 slow');
+    assert.deepEqual(await rates(), []);
+    await machine.must('docker rm -f slow');
+  });
+
   test('a live change that fails leaves everything as it was', async () => {
     const old = await inspect('live');
     await machine.must('docker run -d --name taker -p 18084:80 busybox sleep 1000');

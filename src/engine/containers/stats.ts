@@ -1,27 +1,54 @@
 import { totalmem } from 'node:os';
 import type { BlkioEntry, ContainerStats } from '../../runtime/stats.ts';
+import { EngineError, errnoOf } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerStatsSample } from '../engine.ts';
+import type { ContainerRecord } from './container.ts';
 import { hasOwnNetwork, namespacePathOf } from './network.ts';
 import { isUp } from './stop.ts';
 
-/** One reading of all counters. A container that does not run has zeros, as in Docker. */
-export async function readStats(context: EngineContext, ref: string): Promise<ContainerStatsSample> {
+type Counters = Omit<ContainerStatsSample, 'readMs' | 'id' | 'name' | 'running'>;
+
+/** One reading of all counters. A container that does not run has zeros, as in Docker. @throws notFound */
+export function readStats(context: EngineContext, ref: string): ContainerStatsSample {
   const record = context.containers.get(ref);
-  const common = { readMs: Date.now(), id: record.id, name: record.name };
-  if (!isUp(record) || record.state.pid === 0) return { ...common, running: false, ...nothing };
-  const networks = hasOwnNetwork(record) ? context.network.statistics(namespacePathOf(record.state.pid)) : [];
+  const counters = readCounters(context, record);
   return {
-    ...common,
-    running: true,
-    ...countersOf(context.runtime.stats(record.id)),
-    networks: Object.fromEntries(networks.map(({ name, ...counters }) => [name, counters])),
+    readMs: Date.now(),
+    id: record.id,
+    name: record.name,
+    running: counters !== undefined,
+    ...(counters ?? nothing),
   };
 }
 
-function countersOf(
-  stats: ContainerStats,
-): Pick<ContainerStatsSample, 'cgroupVersion' | 'cpu' | 'memory' | 'pids' | 'blockIo'> {
+/** Undefined when it does not run. */
+function readCounters(context: EngineContext, record: ContainerRecord): Counters | undefined {
+  const { pid } = record.state;
+  if (!isUp(record) || pid === 0) return undefined;
+  try {
+    const networks = usesLinks(context, record) ? context.network.statistics(namespacePathOf(pid)) : [];
+    return {
+      ...countersOf(context.runtime.stats(record.id)),
+      networks: Object.fromEntries(networks.map(({ name, ...counters }) => [name, counters])),
+    };
+  } catch (error) {
+    // Its process has just ended; that is settled next.
+    const gone = error instanceof EngineError ? error.kind === 'conflict' : errnoOf(error) === 'ENOENT';
+    if (gone) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the links in its namespace are its own, or those of the container it shares the network with. */
+function usesLinks(context: EngineContext, record: ContainerRecord): boolean {
+  const { networkMode } = record.hostConfig;
+  if (!networkMode.startsWith('container:')) return hasOwnNetwork(record);
+  const owner = context.containers.find(networkMode.slice('container:'.length));
+  return owner !== undefined && usesLinks(context, owner);
+}
+
+function countersOf(stats: ContainerStats): Omit<Counters, 'networks'> {
   const { cpu, memory, pids, blkio } = stats;
   return {
     cgroupVersion: stats.cgroupVersion,
@@ -39,8 +66,8 @@ function countersOf(
     memory: {
       usageBytes: memory.usageBytes,
       maxUsageBytes: memory.maxUsageBytes ?? 0,
-      // Docker shows the machine's memory as the limit of what is not limited.
-      limitBytes: memory.limitBytes ?? totalmem(),
+      // What is not limited, or to more than there is, is limited by the machine.
+      limitBytes: Math.min(memory.limitBytes ?? Infinity, totalmem()),
       failures: memory.failcnt ?? 0,
       stats: memory.stats,
     },
@@ -60,7 +87,7 @@ function operationsOf(entries: readonly BlkioEntry[], wanted: BlkioEntry): numbe
   return entries.find(entry => entry.major === major && entry.minor === minor && entry.op === op)?.value ?? 0;
 }
 
-const nothing: Omit<ContainerStatsSample, 'readMs' | 'id' | 'name' | 'running'> = {
+const nothing: Counters = {
   cgroupVersion: 1,
   cpu: {
     totalNs: 0,

@@ -17,12 +17,14 @@ import { renameContainer } from './rename.ts';
 import { resizeContainer } from './resize.ts';
 import { startContainer } from './start.ts';
 import { readStats } from './stats.ts';
+import { StatsSampler } from './stats-sampler.ts';
 import { isUp, killContainer, pauseContainer, stopContainer, unpauseContainer } from './stop.ts';
 import { topContainer } from './top.ts';
 import { updateContainer } from './update.ts';
 
 /** Which file does what: every method is one of the files beside this one. */
 export function containerUseCases(context: EngineContext): ContainerUseCases {
+  const sampler = new StatsSampler(id => readStats(context, id));
   return {
     create: request => createContainer(context, request),
     start: ref => startContainer(context, ref),
@@ -54,7 +56,8 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     logs: (ref, options, signal) => readLogs(context, ref, options, signal),
     logDetails: ref => logDetailsOf(context.containers.get(ref)),
     top: (ref, psArguments) => topContainer(context, ref, psArguments),
-    stats: ref => readStats(context, ref),
+    stats: ref => sampler.newest(context.containers.get(ref).id),
+    followStats: (ref, signal) => sampler.follow(context.containers.get(ref).id, signal),
     changes: ref => context.storage.snapshots.changes(context.containers.get(ref).id),
     statPath: (ref, path) => statPath(context, ref, path),
     readArchive: (ref, path) => readArchive(context, ref, path),

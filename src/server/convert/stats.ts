@@ -18,13 +18,13 @@ export function statsToWire(
     preread: before?.running === true ? goTime(before.readMs) : zeroTime,
     num_procs: 0,
     pids_stats: running ? pidsStats(sample) : {},
-    ...(running ? { networks: networksStats(sample) } : {}),
+    ...(Object.keys(sample.networks).length > 0 ? { networks: networksStats(sample) } : {}),
     memory_stats: running
       ? {
           usage: memory.usageBytes,
           // Counters of cgroup v1 alone.
           ...(memory.maxUsageBytes > 0 ? { max_usage: memory.maxUsageBytes } : {}),
-          stats: memory.stats,
+          stats: exact(memory.stats),
           ...(memory.failures > 0 ? { failcnt: memory.failures } : {}),
           limit: memory.limitBytes,
         }
@@ -35,6 +35,24 @@ export function statsToWire(
     storage_stats: {},
   };
 }
+
+/**
+ * "No limit" is the largest multiple of a page below 2^63: JSON.stringify would write the shortest decimal that is
+ * nearest to it, which is another integer.
+ */
+function exact(stats: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(stats).map(([name, value]) => [
+      name,
+      Number.isInteger(value) && !Number.isSafeInteger(value)
+        ? (rawJson(String(BigInt(value))) as number)
+        : value,
+    ]),
+  );
+}
+
+/** TypeScript's library does not know it yet. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 
 const noCpuStats: CpuStats = {
   cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 },

@@ -1,5 +1,5 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { multiplexedStreamType, rawStreamType } from '../../api/paths.ts';
 import type { Attachment, AttachOptions, ContainerStatsSample } from '../../engine/engine.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
@@ -162,40 +162,48 @@ export function timestampNs(text: string): bigint | undefined {
   return BigInt(ms) * 1_000_000n;
 }
 
-/** Docker's, for streams and for the second sample of a single answer. */
-const statsIntervalMs = 1000;
-
 async function stats(call: Call): Promise<void> {
-  const { engine, query, response, signal } = call;
+  const { engine, query, signal } = call;
   const { id } = engine.containers.get(call.param('id'));
   const stream = query.flag('stream', true);
   const oneShot = query.flag('one-shot');
   if (stream && oneShot) {
     throw new EngineError('invalid', 'cannot have stream=true and one-shot=true');
   }
-  let before: ContainerStatsSample | undefined;
-  let sample = await engine.containers.stats(id);
-  if (!stream) {
-    if (!oneShot && sample.running) {
-      before = sample;
-      await sleep(statsIntervalMs, undefined, { signal });
-      sample = await engine.containers.stats(id);
-    }
-    call.json(statsToWire(sample, before));
+  if (oneShot) {
+    call.json(statsToWire(engine.containers.stats(id), undefined));
     return;
   }
-  response.writeHead(200, { 'Content-Type': 'application/json' });
-  while (!signal.aborted) {
-    response.write(`${JSON.stringify(statsToWire(sample, before))}\n`);
-    before = sample;
-    try {
-      await sleep(statsIntervalMs, undefined, { signal });
-      sample = await engine.containers.stats(id);
-    } catch (error) {
-      // The stream ends with the container, or the client has gone.
-      if (signal.aborted || (error instanceof EngineError && error.kind === 'notFound')) break;
-      throw error;
+  const samples = engine.containers.followStats(id, signal);
+  if (stream) await streamStats(call, samples);
+  else await answerStats(call, samples);
+}
+
+/** A single answer takes two samples, so that there is a difference to compute with. */
+async function answerStats(call: Call, samples: AsyncIterable<ContainerStatsSample>): Promise<void> {
+  let before: ContainerStatsSample | undefined;
+  for await (const sample of samples) {
+    if (before !== undefined || !sample.running) {
+      call.json(statsToWire(sample, before));
+      return;
     }
+    before = sample;
+  }
+}
+
+async function streamStats(call: Call, samples: AsyncIterable<ContainerStatsSample>): Promise<void> {
+  const { response, signal } = call;
+  let before: ContainerStatsSample | undefined;
+  response.writeHead(200, { 'Content-Type': 'application/json' });
+  try {
+    for await (const sample of samples) {
+      const line = `${JSON.stringify(statsToWire(sample, before))}\n`;
+      if (!response.write(line)) await once(response, 'drain', { signal });
+      before = sample;
+    }
+  } catch (error) {
+    // It ends with the container, or the client has gone.
+    if (!signal.aborted && !(error instanceof EngineError && error.kind === 'notFound')) throw error;
   }
   response.end();
 }

@@ -6,6 +6,9 @@ function listed(...filters: string[]): { run: string; sorted: true } {
   return { run: `docker ps -a --filter name=$N ${flags} --format '{{.Names}}'`, sorted: true };
 }
 
+const oneShot = (number: string) =>
+  `curl -s --unix-socket $SOCK "http://d/v1.41/containers/$N-${number}/stats?stream=0&one-shot=1"`;
+
 export const lookingScenarios: readonly Scenario[] = [
   {
     name: 'ps: all that is shown, and how much of it',
@@ -213,6 +216,17 @@ name" /vol/x /tmp/y'`,
       },
       { run: 'docker diff $N', sorted: true },
       { run: 'docker start -a $N >/dev/null 2>&1; docker diff $N', sorted: true },
+    ],
+  },
+  {
+    name: 'stats: whose links, and limits beyond the machine',
+    steps: [
+      {
+        run: 'docker run -d --name $N-1 --memory 100t busybox sleep 300 && docker run -d --name $N-2 --network container:$N-1 busybox sleep 300 && docker run -d --name $N-3 --network host busybox sleep 300 && docker run -d --name $N-4 --network container:$N-3 busybox sleep 300 && docker run -d --name $N-5 --network none busybox sleep 300',
+        setup: true,
+      },
+      `all=$(($(grep MemTotal: /proc/meminfo | tr -dc 0-9) * 1024)); for i in 1 2 3 4 5; do ${oneShot('$i')} | grep -oE '"networks":."eth0"|"limit":[0-9]+' | sed "s/$all/all/" | sort; done`,
+      `[ -e /sys/fs/cgroup/cgroup.controllers ] || ${oneShot('2')} | grep -oE '"hierarchical_memory_limit":[0-9]+'`,
     ],
   },
   {
