@@ -30,5 +30,5 @@ export interface ScheduleRun {
   /** `starting`, `running`, `success`, `failed`, `skipped`, `missed` or `interrupted`. */
   Outcome: string;
   /** Why it is so; '' otherwise. */
-  Error: string;
+  Note: string;
 }

@@ -28,7 +28,7 @@ export function scheduledRunToWire(run: ScheduledRun): ScheduleRun {
     FinishedAt: orNull(run.finishedAtMs),
     ExitCode: run.exitCode ?? null,
     Outcome: run.outcome,
-    Error: run.error,
+    Note: run.error,
   };
 }
 

@@ -40,6 +40,7 @@ function runLayout({ truncate }: { truncate: boolean }): ListLayout<ScheduleRun>
   return {
     typeName: '*formatter.scheduleRunContext',
     headers: {
+      ID: 'ID',
       Due: 'DUE',
       LastDue: 'LAST DUE',
       Times: 'TIMES',
@@ -50,10 +51,11 @@ function runLayout({ truncate }: { truncate: boolean }): ListLayout<ScheduleRun>
       ExitCode: 'EXIT CODE',
       Outcome: 'OUTCOME',
       Result: 'OUTCOME',
-      Error: 'NOTE',
+      Note: 'NOTE',
     },
-    columns: ['Due', 'Trigger', 'Duration', 'Result', 'Error'],
+    columns: ['Due', 'Trigger', 'Duration', 'Result', 'Note'],
     row: run => ({
+      ID: String(run.Id),
       Due: run.Due,
       LastDue: run.LastDue,
       Times: String(run.Times),
@@ -65,7 +67,7 @@ function runLayout({ truncate }: { truncate: boolean }): ListLayout<ScheduleRun>
       Outcome: run.Outcome,
       // A method with a parameter stays out of JSON; the table calls it all the same.
       Result: (_unused?: unknown) => outcomeText(run),
-      Error: () => (truncate ? ellipsis(run.Error, 50) : run.Error),
+      Note: () => (truncate ? ellipsis(run.Note, 50) : run.Note),
     }),
   };
 }
