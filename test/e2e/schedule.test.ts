@@ -58,7 +58,7 @@ describe('schedules', { concurrency: false }, () => {
 
   /** Asks until the answer is as wanted. */
   async function until<T>(ask: () => Promise<T> | T, wanted: (answer: T) => boolean): Promise<T> {
-    const deadline = performance.now() + 60_000;
+    const deadline = performance.now() + 120_000;
     for (;;) {
       const answer = await ask();
       if (wanted(answer)) return answer;
