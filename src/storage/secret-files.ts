@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   existsSync,
   fchmodSync,
@@ -45,8 +46,9 @@ export function writeSecretFiles(
   const release = () => remove(directory);
   remove(directory);
   try {
+    mkdirSync(paths.secretFiles, { recursive: true });
     // With a user namespace, its root passes here.
-    mkdirSync(paths.secretFiles, { recursive: true, mode: 0o711 });
+    chmodSync(paths.secretFiles, 0o711);
     mkdirSync(directory, { mode: 0o700 });
     mountMemory(directory, files, owner);
     const written = files.map((file, index) => writeSecretFile(join(directory, String(index)), file));

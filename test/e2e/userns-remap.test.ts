@@ -152,6 +152,24 @@ RUN touch /ran && echo to-stderr > /dev/stderr
     await machine.must('docker rmi built');
   });
 
+  test('secrets belong to ids of the container', { skip: daemonKind !== 'gantryd' }, async () => {
+    await machine.must('printf sesame | docker secret create db -');
+    const run = (flags: string, command: string) =>
+      machine.shell(
+        `docker run --rm ${flags} --label 'io.gantry.secrets=db;db,target=/key,uid=1000,gid=7,mode=0400' busybox ${command}`,
+      );
+    const both = 'sh -c "stat -c \'%u:%g %a\' /run/secrets/db /key; cat /run/secrets/db /key"';
+    for (const flags of ['', '--userns host', '--read-only', '-u 1000 --cap-drop ALL']) {
+      const { stdout, stderr } = await run(flags, both);
+      assert.equal(stdout, '0:0 444\n1000:7 400\nsesamesesame', `${flags}: ${stderr}`);
+    }
+    const { stderr } = await run('-u 1001', 'cat /key');
+    assert.match(stderr, /Permission denied/);
+    const outside = "docker run --rm --label 'io.gantry.secrets=db,uid=70000' busybox true";
+    assert.match((await machine.shell(outside)).stderr, /uid 70000 is not in the container's user namespace/);
+    await machine.must('docker secret rm db');
+  });
+
   test('logs, ports, limits and health work', async () => {
     await machine.must(
       `docker run -d --name one -p 18080:80 --memory 64m --pids-limit 20 --health-cmd 'test -e /www/index.html' busybox \
