@@ -57,20 +57,15 @@ export const int: Shape<number> = scalar(
   'int64',
   value => typeof value === 'number' && Number.isInteger(value),
 );
-/** Go's []byte. @throws EngineError `invalid`, which is all that dockerd says of it */
+/** Go's []byte. @throws EngineError `invalid`: dockerd says no more of it than where the fault is */
 export const base64: Shape<Buffer> = {
   goType: '[]uint8',
   read(value, path) {
     if (typeof value !== 'string') throw new Mismatch(value, path, '[]uint8');
     const text = value.replaceAll(/[\r\n]/g, '');
-    const padding = /={0,2}$/.exec(text)!.index;
-    const digits = text.slice(0, padding);
-    const fault = digits.search(/[^A-Za-z0-9+/]/);
-    if (fault !== -1 || text.length % 4 !== 0) {
-      const at = fault === -1 ? padding : fault;
-      throw new EngineError('invalid', `illegal base64 data at input byte ${at}`);
-    }
-    return Buffer.from(digits, 'base64');
+    const fault = base64Fault(text);
+    if (fault === undefined) return Buffer.from(text, 'base64');
+    throw new EngineError('invalid', `illegal base64 data at input byte ${fault}`);
   },
 };
 /** Taken as it is, never looked into. */
@@ -148,6 +143,19 @@ function scalar<T>(goType: string, accepts: (value: unknown) => boolean): Shape<
       return value as T;
     },
   };
+}
+
+/** Where Go's decoder stops; undefined: nowhere. */
+function base64Fault(text: string): number | undefined {
+  const digits = /^[A-Za-z0-9+/]*/.exec(text)![0].length;
+  const inLastGroup = digits % 4;
+  const padding = text.slice(digits);
+  if (padding === '') return inLastGroup === 0 ? undefined : digits - inLastGroup;
+  if (padding[0] !== '=' || inLastGroup < 2) return digits;
+  const wanted = 4 - inLastGroup;
+  if (padding.length < wanted) return text.length;
+  if (wanted === 2 && padding[1] !== '=') return digits;
+  return padding.length > wanted ? digits + wanted : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -16,6 +16,7 @@ import { registryScenarios } from './scenarios/registry.ts';
 import { resourcesScenarios } from './scenarios/resources.ts';
 import { restartScenarios } from './scenarios/restarts.ts';
 import { runScenarios } from './scenarios/run.ts';
+import { secretsScenarios } from './scenarios/secrets.ts';
 import { securityScenarios } from './scenarios/security.ts';
 import { statesScenarios } from './scenarios/states.ts';
 import { streamsScenarios } from './scenarios/streams.ts';
@@ -46,4 +47,5 @@ export const groups: Record<string, readonly Scenario[]> = {
   resources: resourcesScenarios,
   api: apiScenarios,
   system: systemScenarios,
+  secrets: secretsScenarios,
 };
