@@ -33,6 +33,8 @@ export interface BuilderOptions {
   /** The machine's own platform, `{os: 'linux', architecture: 'amd64'}`. */
   platform: Platform;
   log: Log;
+  /** After an image was given one of the names asked for. */
+  onTag: (imageId: Digest, reference: string) => void;
 }
 
 export type PullImage = (
@@ -165,7 +167,9 @@ export class Builder {
       const before = new Set(images.get(imageId)?.references);
       images.tag(imageId, tag);
       const added = images.get(imageId)?.references.find(reference => !before.has(reference));
-      output.event({ type: 'tagged', reference: added ?? withTag(tag) });
+      const reference = added ?? withTag(tag);
+      output.event({ type: 'tagged', reference });
+      this.#options.onTag(imageId, reference);
     }
   }
 }

@@ -15,6 +15,7 @@ import type { Digest } from '../oci/digest.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { isUp } from './containers/stop.ts';
 import type { EngineContext } from './context.ts';
+import { imageLabels, publishImageEvent, publishTransfer } from './image-events.ts';
 
 export interface RegistryCredentials {
   username?: string;
@@ -69,48 +70,56 @@ export interface ImageUseCases {
 }
 
 export function imageUseCases(context: EngineContext, services: ImageServices): ImageUseCases {
-  const publish = (action: string, id: string, name: string) =>
-    context.events.publish('image', action, id, { ...labelsOf(context, id), name });
+  const publish = (action: string, ref: string, name: string) =>
+    publishImageEvent(context, action, ref, name);
   const inUse = (id: Digest): ContainerUse[] =>
     context.containers
       .list()
       .filter(record => record.imageId === id)
       .map(record => ({ id: record.id, running: isUp(record) }));
-  const publishRemoval = (results: RemoveResult[]) => {
+  const publishRemoval = (results: RemoveResult[], labels: ReadonlyMap<string, Record<string, string>>) => {
     for (const result of results) {
-      if ('untagged' in result) publish('untag', result.imageId, result.imageId);
-      else if (result.what === 'image') publish('delete', result.deleted, result.deleted);
+      if ('deleted' in result) {
+        if (result.what === 'image') publish('delete', result.deleted, result.deleted);
+      } else if (!result.along) {
+        const { imageId } = result;
+        context.events.publish('image', 'untag', imageId, { ...labels.get(imageId), name: imageId });
+      }
     }
   };
 
   return {
     async pull(reference, options, progress, signal) {
-      const pulled = await pullImage(services, reference, options, progress, signal);
-      for (const image of pulled) publish('pull', image.references[0] ?? reference, reference);
+      await pullImage(services, reference, options, progress, signal);
+      const pulled = parseReference(reference);
+      const named = options.allTags === true ? pulled : withDefaultTag(pulled);
+      publishTransfer(context, 'pull', named);
     },
     async push(reference, options, progress, signal) {
       if (options.platform) throw notSupported('push --platform');
       await pushImage(services, reference, options, progress, signal);
-      publish('push', reference, reference);
+      publishTransfer(context, 'push', parseReference(reference));
     },
     async tag(source, target) {
       const image = context.images.resolve(source);
       context.images.tag(image.id, target);
-      publish('tag', image.id, familiarText(withDefaultTag(parseReference(target))));
+      publish('tag', image.id, withDefaultTagText(target));
     },
     async remove(ref, options) {
+      const image = context.images.find(ref);
+      const labels = new Map(image === undefined ? [] : [[image.id, imageLabels(context, image.id)]]);
       const results = await context.images.remove(ref, { ...options, inUse });
-      publishRemoval(results);
+      publishRemoval(results, labels);
       return results;
     },
     async save(refs) {
       const tar = await saveImages(services, refs);
-      for (const ref of refs) for (const id of idsOf(context, ref)) publish('save', id, id);
+      for (const id of new Set(refs.flatMap(ref => idsOf(context, ref)))) publish('save', id, id);
       return tar;
     },
     async load(tar, options, progress, signal) {
       const result = await loadImages(services, tar, options, progress, signal);
-      for (const name of result.loaded) publish('load', name, name);
+      for (const id of result.imageIds) publish('load', id, id);
       return result;
     },
     async import(tar, options, signal) {
@@ -118,7 +127,8 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       const reference = repository === undefined ? undefined : tag ? `${repository}:${tag}` : repository;
       const config = changes.length === 0 ? undefined : applyChanges({}, changes);
       const image = await importImage(services, tar, { reference, message, platform, config }, signal);
-      publish('import', image.id, reference ?? image.id);
+      if (reference !== undefined) publish('tag', image.id, withDefaultTagText(reference));
+      publish('import', image.id, image.id);
       return { imageId: image.id };
     },
     async bootstrap(spec, progress, signal) {
@@ -127,8 +137,9 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       return { imageId: image.id };
     },
     async prune(options) {
+      const labels = new Map(context.images.list().map(({ id }) => [id, imageLabels(context, id)]));
       const result = await context.images.prune({ ...options, inUse });
-      publishRemoval(result.removed);
+      publishRemoval(result.removed, labels);
       context.events.publish('image', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
       return result;
     },
@@ -143,8 +154,8 @@ function idsOf(context: EngineContext, ref: string): Digest[] {
   return context.images.tagsOf(parseReference(ref)).map(({ imageId }) => imageId);
 }
 
-function labelsOf(context: EngineContext, ref: string): Record<string, string> {
-  return context.images.find(ref)?.config.config?.Labels ?? {};
+function withDefaultTagText(text: string): string {
+  return familiarText(withDefaultTag(parseReference(text)));
 }
 
 function notSupported(what: string): EngineError {

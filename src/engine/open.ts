@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Builder } from '../build/builder.ts';
+import { parseReference, withDefaultTag } from '../distribution/reference.ts';
 import { pullImage } from '../images/pull.ts';
 import { openImageServices } from '../images/services.ts';
 import { type NetworkConfig, NetworkController } from '../network/controller.ts';
@@ -30,6 +31,7 @@ import { EventLog } from './event-log.ts';
 import { EventBus, keptEvents } from './events.ts';
 import { ExecStore } from './execs/store.ts';
 import { execUseCases } from './execs/use-cases.ts';
+import { publishImageEvent, publishTransfer } from './image-events.ts';
 import { imageUseCases } from './images.ts';
 import { LogRotation } from './log-rotation.ts';
 import { networkUseCases } from './networks.ts';
@@ -105,7 +107,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
       const credentials = credentialsFor(reference, pull.credentials);
       await pullImage(services, reference, { platform, credentials }, progress, signal);
+      publishTransfer(context, 'pull', withDefaultTag(parseReference(reference)));
     },
+    onTag: (imageId, name) => publishImageEvent(context, 'tag', imageId, name),
     directory: join(storage.paths.dataRoot, 'build'),
     platform: { os: 'linux', architecture: runtime.host.architecture },
     log,

@@ -90,7 +90,7 @@ async function settle(
   // What was written while no daemon was there, or was not delivered before it went.
   if (pid === undefined) followLog(context, record, false);
   if (state.status === 'removing' || state.status === 'dead') {
-    await releaseContainer(context, record);
+    (await releaseContainer(context, record))();
     await removeStopped(context, record, { volumes: record.hostConfig.autoRemove });
     return;
   }
@@ -105,7 +105,7 @@ async function settle(
     return;
   }
   // A start that was cut off before the process was let go leaves mounts and a created process.
-  await releaseContainer(context, record);
+  (await releaseContainer(context, record))();
 }
 
 async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {

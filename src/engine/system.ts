@@ -42,6 +42,10 @@ export interface SystemInfo {
   registryMirrors: string[];
   insecureRegistries: string[];
   ipForwarding: boolean;
+  /** The kernel lets packets between ports of a bridge pass its firewall; false also where br_netfilter is not loaded. */
+  bridgeFirewall: { ipv4: boolean; ipv6: boolean };
+  /** Path of the program for `--init`; '' when the host has none. */
+  initPath: string;
   startedAtMs: number;
   limits: KernelLimits;
 }
@@ -100,7 +104,10 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     storageStatus: [
       ['Backing Filesystem', fileSystemName(storage.paths.dataRoot)],
       ['Supports d_type', 'true'],
+      ['Using metacopy', String(readText('/sys/module/overlay/parameters/metacopy').trim() === 'Y')],
       ['Native Overlay Diff', 'true'],
+      // Only mounts made without root need it.
+      ['userxattr', 'false'],
     ],
     logDriver: settings.logDriver,
     logDrivers: logDriverNames,
@@ -130,7 +137,12 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     // As dockerd shows them.
     registryMirrors: settings.registryMirrors.map(mirror => mirror.replace(/\/?$/, '/')),
     insecureRegistries: settings.insecureRegistries,
-    ipForwarding: readText('/proc/sys/net/ipv4/ip_forward').trim() === '1',
+    ipForwarding: isOn('/proc/sys/net/ipv4/ip_forward'),
+    bridgeFirewall: {
+      ipv4: isOn('/proc/sys/net/bridge/bridge-nf-call-iptables'),
+      ipv6: isOn('/proc/sys/net/bridge/bridge-nf-call-ip6tables'),
+    },
+    initPath: settings.initPath ?? '',
     startedAtMs,
     limits,
   };
@@ -194,6 +206,10 @@ function operatingSystem(): { operatingSystem: string; osVersion: string } {
   const text = readText('/etc/os-release');
   const value = (key: string) => new RegExp(`^${key}="?([^"\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
   return { operatingSystem: value('PRETTY_NAME') || 'Linux', osVersion: value('VERSION_ID') };
+}
+
+function isOn(sysctlPath: string): boolean {
+  return readText(sysctlPath).trim() === '1';
 }
 
 /** '' when the file is not there: such facts are shown, nothing depends on them. */

@@ -15,6 +15,8 @@ export interface LoadResult {
   loaded: string[];
   /** What `docker load` prints, one entry a line. */
   lines: string[];
+  /** Every image once. */
+  imageIds: Set<Digest>;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function loadImages(
   const lease = services.images.leases.take(`load:${crypto.randomUUID()}`);
   try {
     const archive = await readArchive(services, lease, tar, signal);
-    const result: LoadResult = { loaded: [], lines: [] };
+    const result: LoadResult = { loaded: [], lines: [], imageIds: new Set() };
     const load = new Load(services, archive, lease, options.quiet ? () => {} : progress, signal);
     for (const archived of imagesOf(archive)) await load.run(archived, result);
     return result;
@@ -96,6 +98,7 @@ class Load {
     const { images } = this.#services;
     for (const { digest } of archived.manifests) await this.#archive.blob(blobPath(digest));
     const image = images.add(archived.config, { manifests: archived.manifests });
+    result.imageIds.add(image.id);
     for (const reference of archived.references) this.#tag(image, reference, result);
     if (archived.references.length > 0) return;
     result.loaded.push(image.id);

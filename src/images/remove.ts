@@ -10,9 +10,12 @@ export interface ContainerUse {
   running: boolean;
 }
 
-/** Docker lists images and layers alike as deleted; only images make events, an untagged one under its id. */
+/**
+ * Docker lists images and layers alike as deleted; only images make events, an untagged one under its id, and a digest
+ * that goes along with its tag none.
+ */
 export type RemoveResult =
-  | { untagged: string; imageId: Digest }
+  | { untagged: string; imageId: Digest; along: boolean }
   | { deleted: Digest; what: 'image' | 'layer' };
 
 /** What the rules look at. */
@@ -25,7 +28,7 @@ export interface RemovalView {
 }
 
 export type RemovalStep =
-  | { kind: 'untag'; name: string; suffix: string }
+  | { kind: 'untag'; name: string; suffix: string; along?: boolean }
   | { kind: 'delete'; imageId: Digest };
 
 /**
@@ -78,7 +81,7 @@ function planByName(
   let left = references.filter(row => row.name !== name || row.suffix !== suffix);
   const keepsTag = left.some(row => row.name === name && isTag(row));
   if (reference.digest === undefined && !keepsTag) {
-    steps.push(...left.filter(row => row.name === name).map(untag));
+    steps.push(...left.filter(row => row.name === name).map(row => ({ ...untag(row), along: true })));
     left = left.filter(row => row.name !== name);
   }
   if (left.length > 0) return steps;

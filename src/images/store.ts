@@ -203,7 +203,11 @@ export class ImageStore {
       for (const step of plan) {
         if (step.kind === 'untag') {
           this.tables.deleteReference(step.name, step.suffix);
-          results.push({ untagged: familiarText(referenceOf(step)), imageId: image.id });
+          results.push({
+            untagged: familiarText(referenceOf(step)),
+            imageId: image.id,
+            along: step.along === true,
+          });
         } else {
           results.push({ deleted: step.imageId, what: 'image' }, ...(await this.#delete(step.imageId)));
         }

@@ -8,18 +8,11 @@ const prefixActions = ['exec_create', 'exec_start', 'health_status', 'health_fai
 /** Which events a client wants (moby, daemon/events/filter.go). Filters of other names are ignored, as dockerd does. */
 export function eventFilter(call: Call): (event: EngineEvent) => boolean {
   const filters = Filters.readAny(call.query);
-  // Of swarm there are none.
-  const impossible = ['node', 'plugin', 'service', 'config'].some(name => filters.has(name));
   return event =>
-    !impossible &&
     matchesAction(filters, event) &&
     filters.exact('type', event.type) &&
     filters.exact('scope', 'local') &&
-    matchesActor(filters, 'daemon', event) &&
-    matchesActor(filters, 'container', event) &&
-    matchesActor(filters, 'volume', event) &&
-    matchesActor(filters, 'network', event) &&
-    matchesActor(filters, 'secret', event) &&
+    actors.every(actor => matchesActor(filters, actor, event)) &&
     matchesImage(filters, event) &&
     filters.labels('label', event.actor.attributes);
 }
@@ -29,12 +22,20 @@ function matchesAction(filters: Filters, event: EngineEvent): boolean {
   return byPrefix ? filters.prefix('event', event.action) : filters.exact('event', event.action);
 }
 
+const actors = [
+  'daemon',
+  'container',
+  'volume',
+  'network',
+  'plugin',
+  'node',
+  'service',
+  'secret',
+  'config',
+] as const;
+
 /** By id or name of whatever the event is about, as dockerd does it: `network=web` shows a container `web` as well. */
-function matchesActor(
-  filters: Filters,
-  type: 'daemon' | 'container' | 'volume' | 'network' | 'secret',
-  event: EngineEvent,
-): boolean {
+function matchesActor(filters: Filters, type: (typeof actors)[number], event: EngineEvent): boolean {
   if (!filters.has(type)) return true;
   const { id, attributes } = event.actor;
   return filters.prefix(type, id) || filters.prefix(type, attributes['name'] ?? '');

@@ -65,15 +65,15 @@ export class Filters {
     return !this.has('label!') || !this.labels('label!', labels);
   }
 
-  /** @throws EngineError `invalid` for anything that is no boolean */
+  /** @throws EngineError `invalid` for no boolean at all, and for both */
   flag(name: string): boolean | undefined {
     const values = this.values(name);
     if (values.length === 0) return undefined;
-    const truth = values.map(value => truthOf(value));
-    if (truth.some(value => value === undefined) || new Set(truth).size > 1) {
+    const truths = new Set(values.map(truthOf).filter(truth => truth !== undefined));
+    if (truths.size !== 1) {
       throw new EngineError('invalid', `invalid filter '${name}=[${values.join(' ')}]'`);
     }
-    return truth[0];
+    return truths.has(true);
   }
 
   /**
@@ -137,7 +137,9 @@ function parse(text: string): Map<string, string[]> {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new EngineError('invalid', syntaxFault(text, error as Error), { cause: error });
+    // Go has other words for the end of a text than for that of a stream.
+    const fault = syntaxFault(text, error as Error).replace('unexpected EOF', 'unexpected end of JSON input');
+    throw new EngineError('invalid', fault, { cause: error });
   }
   if (json === null) return new Map();
   if (typeof json !== 'object' || Array.isArray(json)) throw new EngineError('invalid', 'invalid filter');

@@ -181,7 +181,7 @@ export function syntaxFault(text: string, error: Error): string {
     return `invalid character '${text[Number(name[1])]}' looking for beginning of object key string`;
   const character = /^Unexpected token '(.)'/su.exec(error.message)?.[1];
   if (character !== undefined) return `invalid character '${character}' looking for beginning of value`;
-  return error.message.includes('end of JSON') || error.message.startsWith('Unterminated')
-    ? 'unexpected EOF'
-    : error.message;
+  const position = /at position (\d+)/.exec(error.message)?.[1];
+  const cut = /end of JSON|^Unterminated/.test(error.message) || Number(position) >= text.length;
+  return cut ? 'unexpected EOF' : error.message;
 }

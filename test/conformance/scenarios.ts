@@ -2,6 +2,7 @@ import type { Scenario } from './scenario.ts';
 import { apiScenarios } from './scenarios/api.ts';
 import { buildScenarios } from './scenarios/build.ts';
 import { changingScenarios } from './scenarios/changing.ts';
+import { eventsScenarios } from './scenarios/events.ts';
 import { execScenarios } from './scenarios/exec.ts';
 import { filesScenarios } from './scenarios/files.ts';
 import { flagsScenarios } from './scenarios/flags.ts';
@@ -12,6 +13,7 @@ import { logsScenarios } from './scenarios/logs.ts';
 import { lookingScenarios } from './scenarios/looking.ts';
 import { networksScenarios } from './scenarios/networks.ts';
 import { observeScenarios } from './scenarios/observe.ts';
+import { pruneScenarios } from './scenarios/prune.ts';
 import { registryScenarios } from './scenarios/registry.ts';
 import { resourcesScenarios } from './scenarios/resources.ts';
 import { restartScenarios } from './scenarios/restarts.ts';
@@ -37,6 +39,7 @@ export const groups: Record<string, readonly Scenario[]> = {
   flags: flagsScenarios,
   restarts: restartScenarios,
   observe: observeScenarios,
+  events: eventsScenarios,
   files: filesScenarios,
   images: imagesScenarios,
   build: buildScenarios,
@@ -48,4 +51,5 @@ export const groups: Record<string, readonly Scenario[]> = {
   api: apiScenarios,
   system: systemScenarios,
   secrets: secretsScenarios,
+  prune: pruneScenarios,
 };

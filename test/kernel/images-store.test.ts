@@ -78,10 +78,10 @@ test('images share layers; only what nobody needs any more is deleted', async co
     message: /image has dependent child images$/,
   });
   assert.deepEqual(await images.remove('base:1', { force: false, noPrune: false, inUse }), [
-    { untagged: 'base:1', imageId: base.id },
+    { untagged: 'base:1', imageId: base.id, along: false },
   ]);
   assert.deepEqual(await images.remove('child:1', { force: false, noPrune: false, inUse }), [
-    { untagged: 'child:1', imageId: child.id },
+    { untagged: 'child:1', imageId: child.id, along: false },
     { deleted: child.id, what: 'image' },
     { deleted: base.id, what: 'image' },
     { deleted: base.chainId!, what: 'layer' },

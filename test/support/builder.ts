@@ -41,6 +41,7 @@ export class BuilderWorld {
     const executor = new ChrootExecutor();
     const pulls: string[] = [];
     const builder = await Builder.open({
+      onTag: () => {},
       images,
       storage,
       executor,

@@ -1,7 +1,9 @@
 import { applyChanges } from '../../build/changes.ts';
+import { familiarText, parseReference } from '../../distribution/reference.ts';
 import type { HistoryEntry, ImageConfig, ImageRunConfig } from '../../oci/image.ts';
 import type { EngineContext } from '../context.ts';
 import type { CommitOptions } from '../engine.ts';
+import { publishImageEvent } from '../image-events.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerConfig } from './config.ts';
 import type { ContainerRecord } from './container.ts';
@@ -31,11 +33,17 @@ async function commitUnder(
   const pauses = options.pause && record.state.status === 'running';
   const config = imageConfigOf(record, options);
   const layer = await context.locks.run(record.id, async () => {
-    if (pauses) await context.runtime.pause(record.id);
+    if (pauses) {
+      await context.runtime.pause(record.id);
+      publishContainerEvent(context, record, 'pause');
+    }
     try {
       return await context.storage.snapshots.commit(record.id, { owner, keep: true });
     } finally {
-      if (pauses) await context.runtime.resume(record.id);
+      if (pauses) {
+        await context.runtime.resume(record.id);
+        publishContainerEvent(context, record, 'unpause');
+      }
     }
   });
   const base = context.images.get(record.imageId);
@@ -59,10 +67,14 @@ async function commitUnder(
     layers: context.storage.layers.chain(layer.chainId),
     parent: record.imageId,
   });
-  if (options.repository) {
-    context.images.tag(image.id, `${options.repository}:${options.tag || 'latest'}`);
+  const name = options.repository && `${options.repository}:${options.tag || 'latest'}`;
+  const attributes: Record<string, string> = { comment: options.comment ?? '', imageID: image.id };
+  if (name) {
+    context.images.tag(image.id, name);
+    attributes['imageRef'] = familiarText(parseReference(name));
+    publishImageEvent(context, 'tag', image.id, attributes['imageRef']);
   }
-  publishContainerEvent(context, record, 'commit', { comment: options.comment ?? '', imageID: image.id });
+  publishContainerEvent(context, record, 'commit', attributes);
   return { imageId: image.id };
 }
 

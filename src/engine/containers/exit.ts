@@ -39,9 +39,9 @@ export async function handleExit(
     context.health.stop(record);
     context.execs.forgetUnstarted(id);
     if (exit.oomKilled) publishContainerEvent(context, record, 'oom');
-    await releaseContainer(context, record);
+    const publishReleased = await releaseContainer(context, record);
     await endLog(context, record);
-    const delayMs = await settleExit(context, record, exit);
+    const delayMs = await settleExit(context, record, exit, publishReleased);
     if (delayMs === undefined || options.whileAway) return;
     context.restarts.schedule(id, delayMs, () => void restartByPolicy(context, id));
   });
@@ -52,6 +52,7 @@ async function settleExit(
   context: EngineContext,
   record: ContainerRecord,
   exit: ContainerExit,
+  publishReleased: () => void,
 ): Promise<number | undefined> {
   const { state } = record;
   const ranForMs = exit.finishedAtMs - state.startedAtMs;
@@ -81,6 +82,7 @@ async function settleExit(
     exitCode: String(exit.exitCode),
     execDuration: String(Math.max(0, Math.floor(ranForMs / 1000))),
   });
+  publishReleased();
   if (run !== undefined) publishRun(context, record, run);
   context.waits.exited(record);
   if (delayMs === undefined && record.hostConfig.autoRemove && !replaced) {

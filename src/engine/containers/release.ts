@@ -7,9 +7,11 @@ import { containerFiles } from './directory.ts';
 /**
  * Gives back what a run holds: ports, addresses, the runtime's state, mounts. Every step may find its part gone
  * already; one that fails is logged and the others go on, as the next start of the daemon tries again.
+ * @returns publishes what was given back, which Docker tells after the container's end
  */
-export async function releaseContainer(context: EngineContext, record: ContainerRecord): Promise<void> {
-  await attempt(context, record, 'releasing its network', () => releaseNetwork(context, record));
+export async function releaseContainer(context: EngineContext, record: ContainerRecord): Promise<() => void> {
+  const released: (() => void)[] = [];
+  await attempt(context, record, 'releasing its network', () => releaseNetwork(context, record, released));
   await attempt(context, record, 'deleting its runtime state', () => context.runtime.delete(record.id));
   await attempt(context, record, 'unmounting its root', () => context.storage.snapshots.unmount(record.id));
   if (record.hostConfig.ipcMode === 'shareable') {
@@ -17,25 +19,36 @@ export async function releaseContainer(context: EngineContext, record: Container
       unmountSharedMemory(containerFiles(context, record.id).sharedMemory),
     );
   }
-  await attempt(context, record, 'unmounting its volumes', () => releaseVolumes(context, record));
+  await attempt(context, record, 'unmounting its volumes', () => releaseVolumes(context, record, released));
+  return () => {
+    for (const publish of released) publish();
+  };
 }
 
-function releaseNetwork(context: EngineContext, record: ContainerRecord): void {
+function releaseNetwork(context: EngineContext, record: ContainerRecord, released: (() => void)[]): void {
   for (const endpoint of context.network.endpointsOfContainer(record.id)) {
-    context.events.publish('network', 'disconnect', endpoint.networkId, {
-      container: record.id,
-      name: endpoint.networkName,
-      type: endpoint.driver,
-    });
+    released.push(() =>
+      context.events.publish('network', 'disconnect', endpoint.networkId, {
+        container: record.id,
+        name: endpoint.networkName,
+        type: endpoint.driver,
+      }),
+    );
   }
   context.network.release(record.id);
 }
 
-async function releaseVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
+async function releaseVolumes(
+  context: EngineContext,
+  record: ContainerRecord,
+  released: (() => void)[],
+): Promise<void> {
   for (const mount of record.mounts) {
     if (mount.type !== 'volume') continue;
     await context.storage.volumes.unmount(mount.name, record.id);
-    context.events.publish('volume', 'unmount', mount.name, { container: record.id, driver: mount.driver });
+    released.push(() =>
+      context.events.publish('volume', 'unmount', mount.name, { container: record.id, driver: mount.driver }),
+    );
   }
 }
 

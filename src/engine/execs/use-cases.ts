@@ -86,13 +86,17 @@ async function startExec(
     return {
       tty: config.tty,
       async pump(client) {
-        await pumpStream(opened, {
+        const detached = await pumpStream(opened, {
           input: config.attachStdin ? client.input : undefined,
           stdout: config.attachStdout || config.tty ? client.stdout : undefined,
           stderr: config.attachStderr ? client.stderr : undefined,
           closesStdin: !config.tty,
           detachKeys: config.tty ? parseDetachKeys(config.detachKeys) : undefined,
         });
+        if (detached) {
+          publishContainerEvent(context, container, 'exec_detach', { execID: id });
+          return;
+        }
         // Who sees the end of the stream may ask for the exit code.
         await ended;
       },

@@ -119,7 +119,7 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
     },
     LiveRestoreEnabled: true,
     Isolation: '',
-    InitBinary: '',
+    InitBinary: info.initPath,
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: info.runtimeVersion },
     InitCommit: { ID: '' },
@@ -131,6 +131,10 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
   if (compareVersions(version, '1.42') < 0) {
     wire.KernelMemory = false;
     wire.KernelMemoryTCP = false;
+  }
+  if (compareVersions(version, '1.50') < 0) {
+    wire.BridgeNfIptables = info.bridgeFirewall.ipv4;
+    wire.BridgeNfIp6tables = info.bridgeFirewall.ipv6;
   }
   if (compareVersions(version, '1.49') < 0) Reflect.deleteProperty(wire, 'FirewallBackend');
   return wire;

@@ -96,9 +96,10 @@ async function peek(body: Readable): Promise<{ first: Buffer; rest: Readable }> 
   return { first, rest };
 }
 
-/** `until` and `unused-for` mean the same here: not used since. */
-const pruneFilters = ['until', 'unused-for', 'id', 'type', 'description', 'inuse'];
-
+/**
+ * `until` and `unused-for` mean the same here: not used since. Other filters are ignored, as dockerd does, because
+ * `system prune` sends the same ones to everything it prunes.
+ */
 async function prune(call: Call): Promise<void> {
   const { query } = call;
   const keep = query.integer('keep-storage') ?? query.integer('reserved-space');
@@ -107,7 +108,7 @@ async function prune(call: Call): Promise<void> {
       throw new EngineError('notImplemented', `build prune with ${limit} is not supported yet`);
     }
   }
-  const filters = Filters.read(query, pruneFilters);
+  const filters = Filters.readAny(query);
   const inUse = filters.flag('inuse');
   const ages = ['until', 'unused-for'].map(name => filters.untilMs(name) ?? Number.POSITIVE_INFINITY);
   const unusedSinceMs = Math.min(...ages);

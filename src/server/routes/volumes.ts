@@ -1,6 +1,5 @@
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
-import { orNull } from '../convert/host-config.ts';
 import { volumeCreate } from '../convert/shapes.ts';
 import { volumeToWire } from '../convert/volume.ts';
 import { Filters } from '../filters.ts';
@@ -64,5 +63,5 @@ async function prune(call: Call): Promise<void> {
     all: filters.flag('all') ?? !call.atLeast('1.42'),
     matches: volume => filters.prunableLabels(volume.labels),
   });
-  call.json({ VolumesDeleted: orNull(deleted), SpaceReclaimed: reclaimedBytes });
+  call.json({ VolumesDeleted: deleted, SpaceReclaimed: reclaimedBytes });
 }
