@@ -65,7 +65,7 @@ export const eventsScenarios: readonly Scenario[] = [
     files: { Dockerfile: 'FROM busybox\nLABEL made=here\n', file: 'x' },
     steps: [
       {
-        run: `${begin}; docker tag busybox $N:1; docker tag $N:1 $REG/$N:1; docker push -q $REG/$N:1 >/dev/null; docker save $N:1 busybox > i.tar; docker rmi $N:1 >/dev/null; docker load -q -i i.tar >/dev/null; docker pull -q $REG/$N:1 >/dev/null; docker rmi $REG/$N:1 >/dev/null; docker pull -qa $REG/$N >/dev/null; DOCKER_BUILDKIT=0 docker build -q -t $N:built -t $N:twice . >/dev/null; tar c file | docker import - $N:imported >/dev/null; tar c file | docker import - >/dev/null; docker rmi $N:1 $REG/$N:1 $N:built $N:twice $N:imported >/dev/null; docker image prune -f >/dev/null`,
+        run: `docker image prune -f >/dev/null; ${begin}; docker tag busybox $N:1; docker tag $N:1 $REG/$N:1; docker push -q $REG/$N:1 >/dev/null; docker save $N:1 busybox > i.tar; docker rmi $N:1 >/dev/null; docker load -q -i i.tar >/dev/null; docker pull -q $REG/$N:1 >/dev/null; docker rmi $REG/$N:1 >/dev/null; docker pull -qa $REG/$N >/dev/null; DOCKER_BUILDKIT=0 docker build -q -t $N:built -t $N:twice . >/dev/null; tar c file | docker import - $N:imported >/dev/null; tar c file | docker import - >/dev/null; docker rmi $N:1 $REG/$N:1 $N:built $N:twice $N:imported >/dev/null; docker image prune -f >/dev/null`,
         setup: true,
         timeoutMs: 60_000,
       },

@@ -132,7 +132,7 @@ export const systemScenarios: readonly Scenario[] = [
     steps: [
       { run: 'docker service ls', compare: ['code'] },
       { run: 'docker node ls', compare: ['code'] },
-      { run: 'docker secret ls', compare: ['code'] },
+      { run: 'docker config ls', compare: ['code'] },
       'api GET /v1.41/services',
       'api GET /v1.41/swarm',
     ],
