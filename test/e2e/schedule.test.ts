@@ -98,7 +98,7 @@ describe('schedules', { concurrency: false }, () => {
     await refused('schedule pause tick', /the schedule of container tick is paused already/);
     assert.match(
       await gantry("schedule ls --format '{{.Name}} {{.Schedule}} {{.TimeZone}} {{.Next}} {{.Outcome}}'"),
-      /^tick \* \* \* \* \* \* UTC paused \S.*$/m,
+      /^tick \* \* \* \* \* \* \S+ paused \S.*$/m,
     );
     await until(
       () => history('tick'),

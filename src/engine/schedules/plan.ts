@@ -1,4 +1,5 @@
 import type { DueTimes } from './cron.ts';
+import type { RunTrigger } from './run.ts';
 
 /** A start so much after its time is still on time: a daemon that was started anew has not missed it. */
 const graceMs = 60_000;
@@ -12,7 +13,7 @@ export interface DuePlan {
   /** Due times that passed without a start. */
   missed?: { firstMs: number; lastMs: number; times: number /** And more, uncounted. */; more: boolean };
   /** The one to start for now. */
-  run?: { dueMs: number; trigger: 'due' | 'catch-up' };
+  run?: { dueMs: number; trigger: RunTrigger };
   /** Due times up to here are settled: none of them ever comes again. */
   throughMs: number;
   /** When to look again; undefined when it never comes due any more. */

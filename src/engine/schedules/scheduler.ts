@@ -1,8 +1,10 @@
 import type { ScheduleConfig } from '../containers/config.ts';
+import type { ContainerRecord } from '../containers/container.ts';
 import { isUp } from '../containers/stop.ts';
 import type { EngineContext } from '../context.ts';
 import { type DueTimes, dueTimesOf } from './cron.ts';
 import { planDue } from './plan.ts';
+import type { ScheduledRun } from './run.ts';
 import { publishRun, startRun } from './start-run.ts';
 
 /** The clock may be set while we wait, and timers do not follow it: so we look at it now and then. */
@@ -80,9 +82,10 @@ export class Scheduler {
 
   /** @returns when it comes due next */
   #settle(context: EngineContext, id: string, watched: Watched): number | undefined {
-    const record = context.containers.get(id);
+    const record = context.containers.find(id);
     const state = context.schedules.state(id)!;
-    if (state.paused) return undefined;
+    if (record === undefined || state.paused) return undefined;
+    if (record.state.status === 'removing' || record.state.status === 'dead') return undefined;
     const nowMs = Date.now();
     const { throughMs } = state;
     const { looked } = watched;
@@ -94,9 +97,15 @@ export class Scheduler {
     if (plan.throughMs === throughMs) return plan.nextMs;
     const busy = isUp(record) || context.schedules.hasOpenRun(id) ? 'the run before goes on' : undefined;
     for (const run of context.schedules.settle(id, plan, busy)) {
-      if (run.outcome === 'starting') void startRun(context, record, run);
+      if (run.outcome === 'starting') this.#start(context, record, run);
       else publishRun(context, record, run);
     }
     return plan.nextMs;
+  }
+
+  #start(context: EngineContext, record: ContainerRecord, run: ScheduledRun): void {
+    startRun(context, record, run).catch(error => {
+      context.log.error({ container: record.id, err: error }, 'settling a run of a schedule failed');
+    });
   }
 }

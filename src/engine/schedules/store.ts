@@ -109,47 +109,36 @@ export class ScheduleStore {
    * @param busy why nothing can be started now; undefined: the run's line is written, and the caller starts it
    */
   settle(containerId: string, plan: DuePlan, busy: string | undefined): ScheduledRun[] {
-    return this.#database.transaction(() => {
-      this.#save(containerId, { ...this.#states.get(containerId)!, throughMs: plan.throughMs });
-      const lines: ScheduledRun[] = [];
+    const state = { ...this.#states.get(containerId)!, throughMs: plan.throughMs };
+    const lines = this.#database.transaction(() => {
+      this.#write(containerId, state);
       const { missed, run } = plan;
-      if (missed !== undefined) {
-        const { firstMs: dueMs, lastMs: lastDueMs, times, more } = missed;
-        const error = more ? `and more: counted up to ${times}` : '';
-        lines.push(
-          this.#pass(containerId, { outcome: 'missed', trigger: 'due', dueMs, lastDueMs, times, error }),
-        );
-      }
-      if (run !== undefined && busy !== undefined) {
-        const { dueMs, trigger } = run;
-        const times = 1;
-        lines.push(
-          this.#pass(containerId, {
-            outcome: 'skipped',
-            trigger,
-            dueMs,
-            lastDueMs: dueMs,
-            times,
-            error: busy,
-          }),
-        );
-      } else if (run !== undefined) {
-        lines.push(this.begin(containerId, run.trigger, run.dueMs));
-      }
-      return lines;
+      return [
+        ...(missed === undefined ? [] : [this.#pass(containerId, missedLine(missed))]),
+        ...(run === undefined ? [] : [this.#settleRun(containerId, run, busy)]),
+      ];
     });
+    // What could not be written has not happened: it is due the next time we look.
+    this.#states.set(containerId, state);
+    const begun = lines.find(({ outcome }) => outcome === 'starting');
+    if (begun !== undefined) this.#open.set(containerId, begun.id);
+    return lines;
   }
 
-  /** Writes the line of a run that is about to be started. */
-  begin(containerId: string, trigger: RunTrigger, dueMs: number): ScheduledRun {
-    const run = this.#insert(containerId, {
-      outcome: 'starting',
-      trigger,
-      dueMs,
-      lastDueMs: dueMs,
-      times: 1,
-      error: '',
-    });
+  #settleRun(
+    containerId: string,
+    { dueMs, trigger }: NonNullable<DuePlan['run']>,
+    busy: string | undefined,
+  ): ScheduledRun {
+    const line = { trigger, dueMs, lastDueMs: dueMs, times: 1 };
+    return busy === undefined
+      ? this.#insert(containerId, { ...line, outcome: 'starting', error: '' })
+      : this.#pass(containerId, { ...line, outcome: 'skipped', error: busy });
+  }
+
+  /** Writes the line of a run that is about to be started out of its turn. */
+  begin(containerId: string, dueMs: number): ScheduledRun {
+    const run = this.#settleRun(containerId, { dueMs, trigger: 'manual' }, undefined);
     this.#open.set(containerId, run.id);
     return run;
   }
@@ -213,12 +202,16 @@ export class ScheduleStore {
   }
 
   #save(containerId: string, state: ScheduleState): void {
+    this.#write(containerId, state);
+    this.#states.set(containerId, state);
+  }
+
+  #write(containerId: string, { times, paused, throughMs }: ScheduleState): void {
     this.#database
       .prepare(
         'insert or replace into schedules (container_id, times, paused, through_ms) values (?, ?, ?, ?)',
       )
-      .run(containerId, state.times, state.paused ? 1 : 0, state.throughMs);
-    this.#states.set(containerId, state);
+      .run(containerId, times, paused ? 1 : 0, throughMs);
   }
 
   /** Due times that pass without a start share a line while nothing else happens: a long run would fill the history. */
@@ -251,6 +244,11 @@ export class ScheduleStore {
 }
 
 type NewLine = Pick<ScheduledRun, 'trigger' | 'dueMs' | 'times' | 'lastDueMs' | 'outcome' | 'error'>;
+
+function missedLine({ firstMs, lastMs, times, more }: NonNullable<DuePlan['missed']>): NewLine {
+  const error = more ? `and more: counted up to ${times}` : '';
+  return { outcome: 'missed', trigger: 'due', dueMs: firstMs, lastDueMs: lastMs, times, error };
+}
 
 /** Whatever else of a schedule changes, its due times go on. */
 function timesOf({ cron, timeZone }: ScheduleConfig): string {

@@ -23,7 +23,7 @@ export interface ScheduleView {
 
 export function scheduleUseCases(context: EngineContext): ScheduleUseCases {
   return {
-    list: () => context.containers.list().flatMap(record => viewOf(context, record) ?? []),
+    list: () => context.containers.list().flatMap(record => scheduleOf(context, record) ?? []),
     history(ref, limit) {
       return context.schedules.history(context.containers.get(ref).id, limit);
     },
@@ -48,7 +48,8 @@ export function scheduleUseCases(context: EngineContext): ScheduleUseCases {
   };
 }
 
-function viewOf(context: EngineContext, record: ContainerRecord): ScheduleView | undefined {
+/** @returns undefined when it has none */
+export function scheduleOf(context: EngineContext, record: ContainerRecord): ScheduleView | undefined {
   const { schedule } = record.hostConfig;
   const state = context.schedules.state(record.id);
   if (schedule === undefined || state === undefined) return undefined;
@@ -74,7 +75,7 @@ async function runNow(context: EngineContext, record: ContainerRecord): Promise<
   if (isUp(record) || context.schedules.hasOpenRun(record.id)) {
     throw new EngineError('conflict', `Container ${record.name} is already running`);
   }
-  const run = context.schedules.begin(record.id, 'manual', Date.now());
+  const run = context.schedules.begin(record.id, Date.now());
   const failure = await startRun(context, record, run);
   if (failure !== undefined) throw failure;
 }

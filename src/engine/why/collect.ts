@@ -11,6 +11,7 @@ import { isReadable, readLogs } from '../containers/logs.ts';
 import { resolveUserIn } from '../containers/root.ts';
 import { presentMappings } from '../containers/user-namespace.ts';
 import type { EngineContext } from '../context.ts';
+import { scheduleOf } from '../schedules/use-cases.ts';
 import { collectNames } from './collect-names.ts';
 import type {
   DiskEvidence,
@@ -21,6 +22,7 @@ import type {
   MountEvidence,
   NetworkEvidence,
   ReachEvidence,
+  ScheduleEvidence,
 } from './evidence.ts';
 import { listeningSockets } from './sockets.ts';
 
@@ -52,6 +54,7 @@ export async function collect(
     finishedAtMs: state.finishedAtMs,
     restartCount: record.restartCount,
     manuallyStopped: record.manuallyStopped,
+    schedule: collectSchedule(context, record),
     command: [record.path, ...record.args],
     tty: config.tty,
     openStdin: config.openStdin,
@@ -66,6 +69,11 @@ export async function collect(
     readonlyRoot: hostConfig.readonlyRootfs,
     reach: options.reach && collectReach(context, record, options.reach),
   };
+}
+
+function collectSchedule(context: EngineContext, record: ContainerRecord): ScheduleEvidence | undefined {
+  const view = scheduleOf(context, record);
+  return view && { cron: view.schedule.cron, paused: view.paused, nextMs: view.nextMs };
 }
 
 const keptLines = 50;

@@ -105,6 +105,21 @@ describe('why a container does not work', () => {
     );
   });
 
+  test('a scheduled one between its runs: a note, unless the last one failed', () => {
+    const schedule = { cron: '@daily', paused: false, nextMs: 86_400_000 };
+    const waits = `note: It waits for its schedule.
+  schedule: @daily
+  it is due next at 1970-01-02T00:00:00.000Z
+> gantry schedule run web    # starts it now`;
+    assert.equal(told({ schedule, exitCode: 0 }, ended), waits);
+    assert.equal(told({ schedule, exitCode: 0, status: 'created', startedAtMs: 0 }, ended), waits);
+    assert.match(told({ schedule }, ended), /^problem: .*exit code 1/s);
+    assert.match(
+      told({ schedule: { cron: '@daily', paused: true }, exitCode: 0 }, ended),
+      /^note: Its schedule is paused\.\n.*\n> gantry schedule resume web\n/s,
+    );
+  });
+
   test('a program that its shell does not find', () => {
     assert.match(
       told({ exitCode: 127, command: ['sh', '-c', 'nosuch'], lastLines: ['sh: nosuch: not found'] }, ended),

@@ -15,6 +15,7 @@ export interface Evidence {
   restartCount: number;
   /** Its user asked it to stop. */
   manuallyStopped: boolean;
+  schedule?: ScheduleEvidence;
   /** The first process, with its arguments. */
   command: string[];
   tty: boolean;
@@ -31,6 +32,13 @@ export interface Evidence {
   mounts: MountEvidence[];
   readonlyRoot: boolean;
   reach?: ReachEvidence;
+}
+
+export interface ScheduleEvidence {
+  cron: string;
+  paused: boolean;
+  /** undefined while it is paused. */
+  nextMs?: number;
 }
 
 export interface MemoryEvidence {

@@ -1,4 +1,4 @@
-import type { Evidence } from './evidence.ts';
+import type { Evidence, ScheduleEvidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
 import { linesLike, quoteLines, showCommand, showDuration } from './text.ts';
 
@@ -8,6 +8,7 @@ const atOnceMs = 10_000;
 /** Why the first process is not there. */
 export function diagnoseExit(evidence: Evidence): Finding[] {
   if (evidence.status === 'paused') return [paused(evidence)];
+  if (isBetweenRuns(evidence)) return [waitsForSchedule(evidence, evidence.schedule)];
   if (evidence.status === 'created' && evidence.error === '') return [neverStarted(evidence)];
   if (!hasEnded(evidence) || evidence.memory.oomKilled) return [];
   const { exitCode, manuallyStopped, status } = evidence;
@@ -74,6 +75,29 @@ function paused({ name }: Evidence): Finding {
     title: 'It is paused: its processes stand still.',
     evidence: ['its cgroup is frozen'],
     mend: [`gantry unpause ${name}`],
+  };
+}
+
+/** Nothing is wrong about a scheduled container that does not run: unless its last run failed. */
+function isBetweenRuns(evidence: Evidence): evidence is Evidence & { schedule: ScheduleEvidence } {
+  const { schedule, status, error, exitCode, manuallyStopped } = evidence;
+  if (schedule === undefined || error !== '') return false;
+  return status === 'created' || (status === 'exited' && (exitCode === 0 || manuallyStopped));
+}
+
+function waitsForSchedule({ name }: Evidence, { cron, paused, nextMs }: ScheduleEvidence): Finding {
+  return {
+    check: 'exit',
+    severity: 'note',
+    title: paused ? 'Its schedule is paused.' : 'It waits for its schedule.',
+    evidence: [
+      `schedule: ${cron}`,
+      ...(nextMs === undefined ? [] : [`it is due next at ${new Date(nextMs).toISOString()}`]),
+    ],
+    mend: [
+      ...(paused ? [`gantry schedule resume ${name}`] : []),
+      `gantry schedule run ${name}    # starts it now`,
+    ],
   };
 }
 
