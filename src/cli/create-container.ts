@@ -3,7 +3,7 @@ import { perform } from '../client/operation.ts';
 import { containerOperations } from '../client/operations.ts';
 import { EngineError, errnoOf, kindOf, messageOf } from '../stdx/errors.ts';
 import { type CreatePlan, forVersion } from './container-options/create-request.ts';
-import { requireSchedules } from './of-gantryd.ts';
+import { requireOwnFields } from './of-gantryd.ts';
 import { pullImage } from './pull-image.ts';
 import { checkReferenceOrId, splitReference } from './references.ts';
 import type { Session } from './session.ts';
@@ -24,7 +24,7 @@ export async function createContainer(
     );
   }
   checkReferenceOrId(plan.image);
-  if (plan.request.HostConfig?.Schedule !== undefined) await requireSchedules(await session.client());
+  await requireOwnFields(await session.client(), plan.request.HostConfig ?? {});
   const cidFile = plan.cidFile === '' ? undefined : openCidFile(plan.cidFile);
   try {
     if (pull === 'always')

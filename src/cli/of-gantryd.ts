@@ -1,3 +1,4 @@
+import type { HostConfig } from '../api/containers.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { Client } from '../client/client.ts';
 import { perform } from '../client/operation.ts';
@@ -18,7 +19,17 @@ export async function ofGantryd<T>(what: string, ask: () => Promise<T>): Promise
   }
 }
 
-/** A dockerd would take a container with a schedule, and never start it. */
-export async function requireSchedules(client: Client): Promise<void> {
-  await ofGantryd('scheduling a container', () => perform(client, scheduleOperations.list, {}));
+/** What a dockerd would take and leave out, by the field it is sent in. */
+const ownFields = {
+  GantryNetworkBandwidth: 'limiting the network',
+  HealthOnFailure: 'acting on failing health',
+  Schedule: 'scheduling a container',
+  Secrets: 'showing secrets to a container',
+} satisfies Partial<Record<keyof HostConfig, string>>;
+
+/** @throws notImplemented when something is asked that the daemon would leave out */
+export async function requireOwnFields(client: Client, asked: Partial<HostConfig>): Promise<void> {
+  const own = Object.entries(ownFields).find(([field]) => asked[field as keyof HostConfig] !== undefined);
+  if (own === undefined) return;
+  await ofGantryd(own[1], () => perform(client, scheduleOperations.list, {}));
 }

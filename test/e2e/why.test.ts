@@ -210,6 +210,11 @@ describe('gantry why', { concurrency: false }, () => {
         [edited.code, edited.stderr],
         [1, 'editing a container needs gantryd: this daemon does not know how\n'],
       );
+      for (const flag of ['--secret db', '--network-bandwidth up=1mbit', '--health-on-failure kill']) {
+        const created = await docker.shell(`${repository}/gantry create ${flag} busybox`);
+        assert.equal(created.code, 1);
+        assert.match(created.stderr, / needs gantryd: this daemon does not know how$/m);
+      }
     } finally {
       await world.stop();
     }

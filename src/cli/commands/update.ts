@@ -9,7 +9,7 @@ import { editFlags, planEdit } from '../container-options/edit-request.ts';
 import { planLimits } from '../container-options/resources.ts';
 import { parseSchedule } from '../container-options/schedule.ts';
 import { forEach } from '../for-each.ts';
-import { ofGantryd, requireSchedules } from '../of-gantryd.ts';
+import { ofGantryd, requireOwnFields } from '../of-gantryd.ts';
 import { alignColumns } from '../output/table.ts';
 
 export const command: Command = {
@@ -53,7 +53,7 @@ ${editFlags}`,
     if (onlyLimits && Object.keys(limits).length === 0)
       throw new EngineError('invalid', 'you must provide one or more flags when using this command');
     const client = await session.client();
-    if (schedule !== undefined) await requireSchedules(client);
+    await requireOwnFields(client, limits);
     if (onlyLimits && !options['dry-run'] && !options['wait-healthy']) {
       await updateLimits(call, client, containers, limits);
       return;
