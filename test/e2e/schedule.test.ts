@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -68,11 +68,32 @@ describe('schedules', { concurrency: false }, () => {
   }
 
   /** What the daemon finds at its next start. */
-  function changeState(change: (database: DatabaseSync) => void): void {
+  function changeState<T>(change: (database: DatabaseSync) => T): T {
     const database = new DatabaseSync(machine.world.path('data', 'state.db'));
     try {
-      change(database);
+      return change(database);
     } finally {
+      database.close();
+    }
+  }
+
+  /** Settles as soon as the line of a run is written that is not started yet. */
+  async function untilStarting(): Promise<void> {
+    const database = new DatabaseSync(machine.world.path('data', 'state.db'), {
+      readOnly: true,
+      timeout: 5000,
+    });
+    const starting = database.prepare("select 1 from schedule_runs where outcome = 'starting'");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const watcher = watch(machine.world.path('data', 'state.db-wal'), () => {
+      if (starting.get() !== undefined) resolve();
+    });
+    const giveUp = setTimeout(resolve, 60_000);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(giveUp);
+      watcher.close();
       database.close();
     }
   }
@@ -303,9 +324,15 @@ describe('schedules', { concurrency: false }, () => {
     };
     for (let round = 1; round <= rounds; round++) {
       const [newest] = await look();
-      await sleep(Math.random() * 1200);
+      if (round % 2 === 0) await sleep(Math.random() * 1200);
+      else await untilStarting();
       await machine.daemon.kill();
+      const cut = changeState(database =>
+        database.prepare("select id from schedule_runs where outcome = 'starting'").get(),
+      );
       await machine.daemon.start();
+      const settled = (await look()).find(({ ID }) => ID === String(cut?.['id']));
+      if (cut !== undefined) assert.equal(settled?.Outcome, 'interrupted');
       await until(look, runs => ended(runs).some(({ ID }) => Number(ID) > Number(newest?.ID ?? 0)));
     }
     await gantry('schedule pause cut');
