@@ -57,7 +57,9 @@ async function fishScript(): Promise<string> {
   const names = `(gantry ps -a --format '{{.Names}}' 2>/dev/null)`;
   const takers =
     'attach cp diff exec export inspect kill logs pause port rename restart rm start stats stop top unpause update wait';
-  lines.push(`complete -c gantry -n '__fish_seen_subcommand_from ${takers}' -a ${fishQuoted(names)}`);
+  for (const seen of [takers, 'schedule; and __fish_seen_subcommand_from history resume']) {
+    lines.push(`complete -c gantry -n '__fish_seen_subcommand_from ${seen}' -a ${fishQuoted(names)}`);
+  }
   return `${lines.join('\n')}\n`;
 }
 
