@@ -6,6 +6,7 @@ import { followLog } from './containers/log-follow.ts';
 import { hasOwnNetwork, namespacePathOf } from './containers/network.ts';
 import { releaseContainer } from './containers/release.ts';
 import { removeStopped } from './containers/remove.ts';
+import { isUp } from './containers/stop.ts';
 import type { EngineContext } from './context.ts';
 import { recoverEdits } from './edit/recover.ts';
 import { adoptExecs } from './execs/use-cases.ts';
@@ -26,11 +27,28 @@ export async function reconcile(context: EngineContext): Promise<void> {
   for (const id of quarantined) context.storage.snapshots.unmount(id);
   await context.storage.volumes.reconcile(volumeUsers(records, alive));
   removeUnknownDirectories(context);
-  for (const record of records) await settle(context, record, alive.get(record.id));
+  for (const record of records) {
+    await logged(context, record, () => settle(context, record, alive.get(record.id)));
+  }
   settleInterruptedRuns(context);
   await recoverEdits(context);
-  for (const record of context.containers.list()) removeUnwantedEndpoints(context, record);
+  for (const record of context.containers.list()) {
+    await logged(context, record, () => removeUnwantedEndpoints(context, record));
+  }
   await startByPolicies(context);
+}
+
+/** One container that cannot be put in order keeps neither the others nor the daemon from going on. */
+async function logged(
+  context: EngineContext,
+  record: ContainerRecord,
+  work: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    context.log.error({ container: record.id, err: error }, 'a container could not be put in order');
+  }
 }
 
 /** @returns pids by container id. A process whose start was never written down is not taken on: it is undone. */
@@ -38,7 +56,10 @@ function adoptRunning(context: EngineContext, records: ContainerRecord[]): Map<s
   const alive = new Map<string, number>();
   for (const { id, state } of records) {
     if (state.status !== 'running' && state.status !== 'paused') continue;
-    if (context.runtime.adopt(id) === undefined) alive.set(id, context.runtime.state(id).pid);
+    if (context.runtime.adopt(id) !== undefined) continue;
+    const { pid } = context.runtime.state(id);
+    // Nothing: it has ended this very moment, and its monitor is about to say so.
+    if (pid !== 0) alive.set(id, pid);
   }
   return alive;
 }
@@ -95,7 +116,7 @@ async function settle(
     return;
   }
   if (pid !== undefined) {
-    await adopt(context, record, pid);
+    await context.locks.run(record.id, () => adopt(context, record, pid));
     return;
   }
   if (state.status === 'running' || state.status === 'paused') {
@@ -109,6 +130,8 @@ async function settle(
 }
 
 async function adopt(context: EngineContext, record: ContainerRecord, pid: number): Promise<void> {
+  // Its end may have been handled meanwhile, or be about to be.
+  if (!isUp(record) || context.runtime.state(record.id).pid !== pid) return;
   record.state.pid = pid;
   await settlePause(context, record);
   followLog(context, record, true);

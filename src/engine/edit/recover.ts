@@ -14,6 +14,8 @@ export async function recoverEdits(context: EngineContext): Promise<void> {
     context.network.pinAddresses(placesOf(entry));
     try {
       await recover(context, entry);
+    } catch (error) {
+      context.log.error({ container: entry.containerId, err: error }, 'an edit could not be undone');
     } finally {
       context.network.unpinAddresses(entry.containerId);
     }
