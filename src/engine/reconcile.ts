@@ -1,6 +1,6 @@
 import { startByPolicies } from './containers/boot.ts';
 import type { ContainerRecord } from './containers/container.ts';
-import { removeUnknownDirectories } from './containers/directory.ts';
+import { quarantineUnknown, removeUnknownDirectories } from './containers/directory.ts';
 import { handleExit } from './containers/exit.ts';
 import { followLog } from './containers/log-follow.ts';
 import { hasOwnNetwork, namespacePathOf } from './containers/network.ts';
@@ -19,6 +19,7 @@ import { settleInterruptedRuns } from './schedules/start-run.ts';
  */
 export async function reconcile(context: EngineContext): Promise<void> {
   const records = context.containers.list();
+  if (context.storage.database.damaged) quarantineUnknown(context);
   const alive = adoptRunning(context, records);
   adoptNetworks(context, records, alive);
   await context.runtime.removeLeftovers(new Set(records.map(record => record.id)));
@@ -35,6 +36,7 @@ export async function reconcile(context: EngineContext): Promise<void> {
   for (const record of context.containers.list()) {
     await logged(context, record, () => removeUnwantedEndpoints(context, record));
   }
+  context.storage.database.forgetDamage();
   await startByPolicies(context);
 }
 
@@ -55,7 +57,7 @@ async function logged(
 function adoptRunning(context: EngineContext, records: ContainerRecord[]): Map<string, number> {
   const alive = new Map<string, number>();
   for (const { id, state } of records) {
-    if (state.status !== 'running' && state.status !== 'paused') continue;
+    if ((state.status !== 'running' && state.status !== 'paused') || state.ended !== undefined) continue;
     if (context.runtime.adopt(id) !== undefined) continue;
     const { pid } = context.runtime.state(id);
     // Nothing: it has ended this very moment, and its monitor is about to say so.
@@ -121,7 +123,7 @@ async function settle(
   }
   if (state.status === 'running' || state.status === 'paused') {
     // Its monitor has kept the exit code and the time; a machine that went down has kept neither.
-    const exit = context.runtime.adopt(record.id);
+    const exit = state.ended ?? context.runtime.adopt(record.id);
     if (exit !== undefined) await handleExit(context, record.id, exit, { whileAway: true });
     return;
   }

@@ -80,6 +80,7 @@ export class ImageTables {
   constructor(database: Database) {
     this.#database = database;
     database.migrate('images', migrations);
+    if (database.damaged) this.#restoreReferences();
   }
 
   transaction<T>(work: () => T): T {
@@ -93,6 +94,18 @@ export class ImageTables {
   imageIds(): Digest[] {
     return this.#rows<{ id: Digest }>('select id from images order by created_ms desc, id').map(
       row => row.id,
+    );
+  }
+
+  /** After damage: layers and manifests are their image's again, before what nobody needs is removed. */
+  #restoreReferences(): void {
+    this.#run(
+      `insert or ignore into layer_references (owner, chain_id)
+       select 'image:' || id, chain_id from images where chain_id in (select chain_id from layers)`,
+    );
+    this.#run(
+      `insert or ignore into blob_references (owner, digest)
+       select 'image:' || image_id, digest from image_manifests`,
     );
   }
 

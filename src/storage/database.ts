@@ -1,8 +1,15 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
+import { salvage } from './salvage.ts';
+
+interface DatabaseOptions {
+  log?: Log;
+  quarantine?: string;
+  expected?: boolean;
+}
 
 /**
  * The state database: one SQLite file that all rooms share, each with its own tables.
@@ -11,33 +18,41 @@ import type { Log } from '../stdx/log.ts';
  * transactions but never half of one.
  */
 export class Database {
-  /** Where the old file went when it was found corrupt at open, and this one is new and empty. */
-  readonly quarantined: string | undefined;
+  /** Rows were lost, here or with a file that is gone: what is on disk without a row may be of value. */
+  readonly damaged: boolean;
   readonly #sqlite: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
 
   /**
-   * Opens or creates the file. A file that SQLite finds corrupt is moved aside, so that the daemon always starts.
+   * Opens or creates the file. A file that SQLite finds corrupt is moved aside, and a new one has all that could be
+   * read of it, so that the daemon always starts.
    * @param options.quarantine directory for corrupt files; default: beside the file.
+   * @param options.expected there must have been one: when it is gone, or empty, it is as corrupt as can be.
    */
-  static open(path: string, options: { log?: Log; quarantine?: string } = {}): Database {
+  static open(path: string, options: DatabaseOptions = {}): Database {
+    finishReplacement(path, options);
     try {
-      return new Database(openChecked(path), undefined);
+      if (options.expected && isEmpty(path)) throw new EngineError('corrupt', 'there is nothing in it');
+      return new Database(openChecked(path));
     } catch (error) {
       if (!isCorruption(error)) throw within(`opening the state database ${path}`, asDatabaseError(error));
-      const quarantined = moveAside(path, options.quarantine ?? dirname(path));
+      const { rows, damaged } = salvage(path, salvaging(path));
+      renameSync(salvaging(path), salvaged(path));
+      const movedTo = finishReplacement(path, options);
       options.log?.error(
-        { err: error, database: path, movedTo: quarantined },
-        `the state database is corrupt; it was moved to ${quarantined} and a new one is begun`,
+        { err: error, database: path, movedTo, rows, damaged },
+        rows === 0
+          ? `the state database is corrupt; it was moved to ${movedTo} and a new one is begun`
+          : `the state database is corrupt; it was moved to ${movedTo}, and ${rows} rows of it are kept`,
       );
-      return new Database(openChecked(path), quarantined);
+      return new Database(openChecked(path));
     }
   }
 
-  private constructor(sqlite: DatabaseSync, quarantined: string | undefined) {
+  private constructor(sqlite: DatabaseSync) {
     this.#sqlite = sqlite;
-    this.quarantined = quarantined;
+    this.damaged = Number(sqlite.prepare('pragma user_version').get()!['user_version']) !== 0;
     reserveSpace(sqlite);
     sqlite.exec(
       'create table if not exists migrations (room text primary key, version integer not null) strict',
@@ -91,6 +106,11 @@ export class Database {
     } finally {
       this.#depth--;
     }
+  }
+
+  /** What is on disk without a row has been seen to, for this damage. */
+  forgetDamage(): void {
+    this.#sqlite.exec('pragma user_version = 0');
   }
 
   close(): void {
@@ -152,14 +172,29 @@ function isCorruption(error: unknown): boolean {
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
-/** The -wal file belongs to the database file: beside a new one it would be taken for that one's. */
-function moveAside(path: string, directory: string): string {
+function isEmpty(path: string): boolean {
+  return !existsSync(path) || statSync(path).size === 0;
+}
+
+/** While it is filled, and once it is whole: a kill in between loses neither the old file nor the new one. */
+const salvaging = (path: string) => `${path}.salvaging`;
+const salvaged = (path: string) => `${path}.salvaged`;
+
+/**
+ * Puts a salvaged file in the place of the corrupt one, if there is one. The -wal file belongs to the database file:
+ * beside a new one it would be taken for that one's.
+ * @returns where the corrupt one went
+ */
+function finishReplacement(path: string, options: DatabaseOptions): string | undefined {
+  const directory = options.quarantine ?? dirname(path);
+  if (!existsSync(salvaged(path))) return undefined;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const stamp = new Date().toISOString().replaceAll(':', '-');
   const target = join(directory, `${basename(path)}.corrupt-${stamp}`);
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix);
   }
+  renameSync(salvaged(path), path);
   return target;
 }
 

@@ -53,6 +53,16 @@ export class LayerTable {
     return this.#database.transaction(work);
   }
 
+  /** After damage: what a layer was unpacked from is its own again. */
+  restoreReferences(): void {
+    this.#database
+      .prepare(
+        `insert or ignore into blob_references (owner, digest)
+         select 'layer:' || chain_id, blob_digest from layers where blob_digest is not null`,
+      )
+      .run();
+  }
+
   /** The highest number ever given to a row. */
   lastNumber(): number {
     const row = this.#database.prepare("select seq from sqlite_sequence where name = 'layers'").get();

@@ -101,16 +101,19 @@ export class LayerStore {
     this.#limits = options.limits ?? defaultLimits;
     this.#table = new LayerTable(options.database);
     this.#lastNumber = this.#table.lastNumber();
+    if (options.database.damaged) this.#table.restoreReferences();
+  }
+
+  /** Names of the directories that have a row. */
+  directories(): Set<string> {
+    return new Set(['0-init', ...this.#table.all().flatMap(({ number }) => [`${number}`, `${number}-init`])]);
   }
 
   /** To be called once, before anything else: removes what has no row. */
   async removeLeftovers(): Promise<void> {
     // Preparing mount points for containers (snapshots.ts) was cut short.
     for (const { mountPoint } of listMounts(this.#paths.layers)) unmount(mountPoint, { detach: true });
-    const known = new Set([
-      '0-init',
-      ...this.#table.all().flatMap(({ number }) => [`${number}`, `${number}-init`]),
-    ]);
+    const known = this.directories();
     const leftovers = readdirSync(this.#paths.layers).filter(name => !known.has(name));
     if (leftovers.length === 0) return;
     this.#log.info({ leftovers }, 'removing layers that were not finished');

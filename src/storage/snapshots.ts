@@ -60,6 +60,22 @@ export class SnapshotStore {
     this.#database.migrate('snapshots', migrations);
     const row = this.#database.prepare("select seq from sqlite_sequence where name = 'snapshots'").get();
     this.#lastNumber = Math.max(row === undefined ? 0 : Number(row['seq']), ...this.#numbersOnDisk());
+    if (options.database.damaged) this.#restoreReferences();
+  }
+
+  /** After damage: the layers below are its own again. */
+  #restoreReferences(): void {
+    this.#database
+      .prepare(
+        `insert or ignore into layer_references (owner, chain_id)
+         select 'snapshot:' || id, parent from snapshots where parent is not null`,
+      )
+      .run();
+  }
+
+  /** Names of the directories that have a row. */
+  directories(): Set<string> {
+    return new Set(this.#rows().map(row => String(row.number)));
   }
 
   /** To be called once, before anything else: removes what has no row. */

@@ -8,6 +8,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -15,6 +16,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { flock, spreadSubdirectories } from '../linux/files.ts';
+import { listMounts, unmount } from '../linux/mount.ts';
 import { hostIdOf, type IdMappings } from '../oci/id-mappings.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
@@ -70,8 +72,8 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
   const unlock = lock(paths);
   const workers = new WorkerPool();
   try {
-    const database = Database.open(paths.database, { log, quarantine: paths.quarantine });
-    if (database.quarantined !== undefined) moveAside(paths, log);
+    const expected = [paths.layers, paths.snapshots].some(path => readdirSync(path).length > 0);
+    const database = Database.open(paths.database, { log, quarantine: paths.quarantine, expected });
     const blobs = new BlobStore({ database, paths, log });
     const sync = new FileSystemSync(workers, paths.dataRoot);
     const layers = new LayerStore({ database, paths, blobs, workers, sync, log });
@@ -81,6 +83,10 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
     const volumes = new VolumeStore({ database, paths, workers, log });
     const secrets = new SecretStore({ database, key: new SecretKey(paths.secretsKey) });
     removeSecretFiles(paths);
+    if (database.damaged) {
+      setAside(paths.layers, paths, layers.directories(), log);
+      setAside(paths.snapshots, paths, snapshots.directories(), log);
+    }
     await snapshots.removeLeftovers();
     await layers.removeLeftovers();
     await volumes.removeLeftovers();
@@ -157,17 +163,20 @@ function lock(paths: StoragePaths): () => void {
 }
 
 /**
- * Without the database nobody knows which layer is which: what the old one spoke of goes aside with it, where a
- * person may still find it. Blobs are known by their digest, and volumes by their name.
+ * Without its row nobody knows which layer it is, or whose root: it goes where a person may still find it. Blobs are
+ * known by their digest, and volumes by their name.
  */
-function moveAside(paths: StoragePaths, log: Log): void {
+function setAside(directory: string, paths: StoragePaths, known: ReadonlySet<string>, log: Log): void {
+  const unknown = readdirSync(directory).filter(name => !known.has(name));
+  if (unknown.length === 0) return;
   const stamp = new Date().toISOString().replaceAll(':', '-');
-  for (const path of [paths.layers, paths.snapshots]) {
-    const target = join(paths.quarantine, `${basename(path)}-${stamp}`);
-    renameSync(path, target);
-    makeTreesDirectory(path, 0o711);
-    log.error({ movedTo: target }, `${basename(path)} of the lost state database were moved away`);
+  const target = join(paths.quarantine, `${basename(directory)}-${stamp}`);
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  for (const name of unknown) {
+    for (const { mountPoint } of listMounts(join(directory, name))) unmount(mountPoint, { detach: true });
+    renameSync(join(directory, name), join(target, name));
   }
+  log.error({ movedTo: target }, `${basename(directory)} whose rows are lost were moved away`);
 }
 
 function idOf(database: Database): string {

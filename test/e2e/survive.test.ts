@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { busyboxArchive } from '../support/base-images.ts';
 import { findCgroups, processesIn } from '../support/cgroups.ts';
+import { leftovers } from './leftovers.ts';
 import { daemonKind, Machine } from './machine.ts';
 
 describe('what outlives the daemon and the machine', {
@@ -149,6 +151,28 @@ describe('what outlives the daemon and the machine', {
     await must('docker rm -f fine');
   });
 
+  test('damage to the state database costs what was in the damaged part', async () => {
+    const id = await must('docker run -d --name fine -v data:/data busybox sleep 1000');
+    const pid = await field('fine', '{{.State.Pid}}');
+    await machine.daemon.kill('SIGTERM');
+    damagePageOf('events');
+    await machine.daemon.start();
+    assert.match(machine.daemon.logTail(), /the state database is corrupt; .* rows of it are kept/);
+    assert.equal(await field('fine', '{{.State.Pid}} {{.State.Status}}'), `${pid} running`);
+    await must('docker exec fine touch /data/precious /mine');
+    await machine.daemon.kill();
+    for (const suffix of ['', '-wal']) truncateSync(machine.world.path(`data/state.db${suffix}`));
+    await machine.daemon.start();
+    assert.match(machine.daemon.logTail(), /what is there of it is kept/);
+    assert.equal(await must('docker ps -aq; docker volume ls -q'), 'data');
+    assert.equal(await must(`find ${machine.world.path('data/quarantine')} -name mine | wc -l`), '1');
+    assert.equal(await must(`ls ${machine.world.path('data/containers')}`), id);
+    machine.seenIds.add(id);
+    await settled(async () => assert.deepEqual(await leftovers(machine), []));
+    await must(`docker load -i ${await busyboxArchive()}`);
+    assert.equal(await must('docker run --rm -v data:/data busybox ls /data'), 'precious');
+  });
+
   test('a newer state database is refused, and nothing is changed', async () => {
     await machine.daemon.kill('SIGTERM');
     const path = machine.world.path('data/state.db');
@@ -172,6 +196,18 @@ describe('what outlives the daemon and the machine', {
     await must('docker rm -f damaged');
     assert.equal(await must('docker ps -aq'), '');
   });
+
+  /** Writes over the first page of a table. */
+  function damagePageOf(table: string): void {
+    const path = machine.world.path('data/state.db');
+    const database = new DatabaseSync(path);
+    const sql = 'select pageno from dbstat where name = ? order by pageno limit 1';
+    const { pageno } = database.prepare(sql).get(table) as { pageno: number };
+    database.close();
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.alloc(4096, 0x55), 0, 4096, (pageno - 1) * 4096);
+    closeSync(file);
+  }
 
   /** The machine as it is after its power came back: no process, no mount, no link, an empty exec-root. */
   async function reboot(): Promise<void> {

@@ -19,6 +19,17 @@ export interface ContainerState {
   health?: HealthState;
   /** It is being ended because it is unhealthy, and shall be started again afterwards. */
   endsToRestart?: boolean;
+  /** Its process has ended like this, and what the run held is being given back. */
+  ended?: ContainerExit;
+}
+
+export interface ContainerExit {
+  exitCode: number;
+  finishedAtMs: number;
+  oomKilled: boolean;
+  /** Nobody saw it end. */
+  lost?: boolean;
+  memoryPeakBytes?: number;
 }
 
 export interface HealthState {

@@ -69,6 +69,21 @@ export function writeContainerFiles(
   for (const path of [files.hosts, files.hostname, files.resolvConf]) chownSync(path, owner.uid, owner.gid);
 }
 
+/** After damage of the state database: what has lost its row is kept for a person to look at. */
+export function quarantineUnknown(context: EngineContext): void {
+  const snapshots = context.storage.snapshots.list().map(({ id }) => id);
+  const found = new Set([...listOrNothing(containersRoot(context)), ...snapshots]);
+  const known = new Set([
+    ...context.containers.list().map(({ id }) => id),
+    ...context.containers.quarantined(),
+  ]);
+  for (const id of found.difference(known)) {
+    if (!/^[0-9a-f]{64}$/.test(id)) continue;
+    context.log.error({ container: id }, 'the row of a container is lost; what is there of it is kept');
+    context.containers.quarantineLost(id);
+  }
+}
+
 /** Directories of containers that no longer exist: what a killed create or remove left. */
 export function removeUnknownDirectories(context: EngineContext): void {
   const known = new Set([

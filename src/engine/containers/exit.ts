@@ -2,22 +2,13 @@ import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import { publishRun } from '../schedules/start-run.ts';
 import { publishContainerEvent } from './attributes.ts';
-import type { ContainerRecord } from './container.ts';
+import type { ContainerExit, ContainerRecord } from './container.ts';
 import { restartForHealthDelayMs } from './health-plan.ts';
 import { endLog } from './log-follow.ts';
 import { releaseContainer } from './release.ts';
 import { removeStopped } from './remove.ts';
 import { restartDelayMs } from './restart-policy.ts';
 import { startLocked } from './start.ts';
-
-export interface ContainerExit {
-  exitCode: number;
-  finishedAtMs: number;
-  oomKilled: boolean;
-  /** Nobody saw it end. */
-  lost?: boolean;
-  memoryPeakBytes?: number;
-}
 
 /**
  * A container's first process has ended: everything its run held is given back, the state says how it ended,
@@ -39,6 +30,9 @@ export async function handleExit(
     context.health.stop(record);
     context.execs.forgetUnstarted(id);
     if (exit.oomKilled) publishContainerEvent(context, record, 'oom');
+    // What the runtime knows of it goes with the release, and so would the exit code if the daemon is killed then.
+    record.state.ended = exit;
+    context.containers.save(record);
     const publishReleased = await releaseContainer(context, record);
     await endLog(context, record);
     const delayMs = await settleExit(context, record, exit, publishReleased);
@@ -68,6 +62,7 @@ async function settleExit(
     oomKilled: exit.oomKilled,
     memoryPeakBytes: exit.memoryPeakBytes,
     finishedAtMs: exit.finishedAtMs,
+    ended: undefined,
   });
   if (delayMs !== undefined && !exit.lost) record.restartCount++;
   const run = context.storage.database.transaction(() => {

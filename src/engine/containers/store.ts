@@ -56,6 +56,11 @@ export class ContainerStore {
       .map(row => String(row['id']));
   }
 
+  /** After damage of the database: something is there of a container whose row is gone. */
+  quarantineLost(id: string): void {
+    this.#quarantine(id, '', '', 'the row was lost with a part of the state database');
+  }
+
   #quarantine(id: string, name: string, text: string, why: string): void {
     this.#database.transaction(() => {
       this.#database
