@@ -11,7 +11,7 @@ export function apiTimestamp(text: string, nowMs: number, flag = ''): string | u
   if (text === '') return undefined;
   const durationNs = goDurationOf(text);
   if (durationNs !== undefined && text !== '0') return seconds(nowMs - durationNs / 1e6);
-  if (/^-?\d+(\.\d+)?$/.test(text)) return text;
+  if (/^\d+(\.\d+)?$/.test(text)) return text;
   const match = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(\.\d+)?)?)?)?(Z|[+-]\d\d:\d\d)?$/.exec(
     text,
   );

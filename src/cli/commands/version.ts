@@ -80,13 +80,13 @@ function describe(client: ClientVersion, server: VersionResponse | undefined): s
     : client.ApiVersion;
   const lines = [
     'Client:',
-    field(1, 'Version', client.Version, 18),
-    field(1, 'API version', api, 18),
-    field(1, 'Node version', client.NodeVersion, 18),
-    field(1, 'Git commit', client.GitCommit, 18),
-    field(1, 'Built', client.BuildTime, 18),
-    field(1, 'OS/Arch', `${client.Os}/${client.Arch}`, 18),
-    field(1, 'Context', client.Context, 18),
+    field(1, 'Version', client.Version),
+    field(1, 'API version', api),
+    field(1, 'Node version', client.NodeVersion),
+    field(1, 'Git commit', client.GitCommit),
+    field(1, 'Built', client.BuildTime),
+    field(1, 'OS/Arch', `${client.Os}/${client.Arch}`),
+    field(1, 'Context', client.Context),
   ];
   if (server !== undefined) lines.push('', ...describeServer(server));
   return `${lines.join('\n')}\n`;
@@ -96,28 +96,27 @@ function describeServer(server: VersionResponse): string[] {
   const lines = [server.Platform?.Name ? `Server: ${server.Platform.Name}` : 'Server:'];
   for (const component of server.Components ?? []) {
     const details = component.Details ?? {};
-    lines.push(` ${component.Name}:`, field(2, 'Version', component.Version, 18));
+    lines.push(` ${component.Name}:`, field(2, 'Version', component.Version));
     if (component.Name === 'Engine') {
       lines.push(
-        field(2, 'API version', `${details.ApiVersion} (minimum version ${details.MinAPIVersion})`, 18),
+        field(2, 'API version', `${details.ApiVersion} (minimum version ${details.MinAPIVersion})`),
         field(
           2,
           details.NodeVersion === undefined ? 'Go version' : 'Node version',
           details.NodeVersion ?? details.GoVersion ?? '',
-          18,
         ),
-        field(2, 'Git commit', details.GitCommit ?? '', 18),
-        field(2, 'Built', details.BuildTime ?? '', 18),
-        field(2, 'OS/Arch', `${details.Os}/${details.Arch}`, 18),
-        field(2, 'Experimental', details.Experimental ?? 'false', 18),
+        field(2, 'Git commit', details.GitCommit ?? ''),
+        field(2, 'Built', details.BuildTime ?? ''),
+        field(2, 'OS/Arch', `${details.Os}/${details.Arch}`),
+        field(2, 'Experimental', details.Experimental ?? 'false'),
       );
       continue;
     }
-    for (const [name, value] of Object.entries(details).sort()) lines.push(field(2, name, value, 18));
+    for (const [name, value] of Object.entries(details).sort()) lines.push(field(2, name, value));
   }
   return lines;
 }
 
-function field(indent: number, name: string, value: string, width: number): string {
-  return `${' '.repeat(indent)}${`${name}:`.padEnd(width)} ${value}`;
+function field(indent: number, name: string, value: string): string {
+  return `${' '.repeat(indent)}${name}:`.padEnd(20) + value;
 }

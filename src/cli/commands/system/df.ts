@@ -2,7 +2,6 @@ import type { BuildCacheRecord, DiskUsageResponse } from '../../../api/system.ts
 import { perform } from '../../../client/operation.ts';
 import { systemOperations } from '../../../client/operations.ts';
 import { humanDuration } from '../../../stdx/human-duration.ts';
-import { toJson } from '../../../stdx/template/json.ts';
 import { goType, type TemplateStruct } from '../../../stdx/template/values.ts';
 import { type Command, noArguments } from '../../command.ts';
 import { type ListLayout, listFormatFlag, printList, readTemplate, rowOf } from '../../output/list.ts';
@@ -25,9 +24,8 @@ ${listFormatFlag}
     const format = flags.string('format');
     const usage = await perform(await session.client(), systemOperations.diskUsage, {});
     if (!flags.on('verbose')) return printList(session.out, summaryLayout, summarize(usage), { format });
-    if (format === 'json') return session.out.line(toJson(usage));
     if (format === '' || format === 'table') return printVerbose(session, usage);
-    session.out.write(readTemplate(format).run(verboseRows(usage)));
+    session.out.write(readTemplate(format === 'json' ? '{{json .}}' : format).run(verboseRows(usage)));
   },
 };
 
@@ -121,13 +119,14 @@ function withShare(reclaimableBytes: number, totalBytes: number): string {
   return totalBytes > 0 ? `${size} (${Math.trunc((reclaimableBytes * 100) / totalBytes)}%)` : size;
 }
 
-/** All that `-v` shows, for a template: rows of the lists the things have of their own. */
+/** All that `-v` shows, for a template: rows of the lists the things have of their own, with ids in full. */
 function verboseRows(usage: DiskUsageResponse): TemplateStruct {
-  const images = imageLayout({ truncate: true, digests: false });
-  const containers = containerLayout({ truncate: true, size: true });
+  const images = imageLayout({ truncate: false, digests: false });
+  const containers = containerLayout({ truncate: false, size: true });
   return {
     [goType]: '*formatter.diskUsageContext',
-    Images: firstNames(usage).map(row => rowOf(images, row)),
+    // An image is shown once, whatever its digests.
+    Images: firstNames(usage).map(row => ({ ...rowOf(images, row), Digest: '' })),
     Containers: (usage.Containers ?? []).map(row => rowOf(containers, { ...row, SizeRootFs: 0 })),
     Volumes: (usage.Volumes ?? []).map(row => rowOf(volumeLayout, row)),
     BuildCache: (usage.BuildCache ?? []).map(row => rowOf(cacheLayout, row)),

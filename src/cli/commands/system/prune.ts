@@ -28,7 +28,7 @@ export const command: Command = {
     const volumes = flags.on('volumes');
     const filters = parseFilters(flags.list('filter'));
     if (volumes && filters.has('until'))
-      throw new EngineError('invalid', 'The "until" filter is not supported with "--volumes"');
+      throw new EngineError('invalid', 'ERROR: The "until" filter is not supported with "--volumes"');
     if (!flags.on('force')) await confirm(session, warning({ all, volumes, filters: flags.list('filter') }));
     const client = await session.client();
     const done: Pruned[] = [await pruneContainers(client, filters), await pruneNetworks(client, filters)];
