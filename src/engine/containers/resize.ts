@@ -3,7 +3,7 @@ import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import { isUp } from './stop.ts';
 
-/** Tells the container's terminal its new size. */
+/** Tells the container's terminal its new size. One that has none is told nothing, and that is no error in Docker. */
 export async function resizeContainer(
   context: EngineContext,
   ref: string,
@@ -11,7 +11,9 @@ export async function resizeContainer(
 ): Promise<void> {
   const record = context.containers.get(ref);
   if (!isUp(record)) throw new EngineError('conflict', `Container ${record.id} is not running`);
-  context.runtime.resize(record.id, undefined, { rows: size.rows, cols: size.columns });
+  if (record.config.tty) {
+    context.runtime.resize(record.id, undefined, { rows: size.rows, cols: size.columns });
+  }
   publishContainerEvent(context, record, 'resize', {
     height: String(size.rows),
     width: String(size.columns),

@@ -3,7 +3,7 @@ import { EngineError, within } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
-import { largestSignal, parseSignalOption } from './signals.ts';
+import { largestSignal, parseSignalOption, parseStopSignal } from './signals.ts';
 
 /** Seconds between the stop signal and SIGKILL when nobody says otherwise, as in Docker. */
 export const defaultStopTimeoutS = 10;
@@ -17,7 +17,7 @@ export async function stopContainer(
   options: { signal?: string; timeoutS?: number } = {},
 ): Promise<void> {
   const record = context.containers.get(ref);
-  const signal = parseSignalOption(options.signal || record.config.stopSignal || 'SIGTERM');
+  const signal = parseStopSignal(options.signal || record.config.stopSignal || 'SIGTERM');
   const timeoutS = options.timeoutS ?? record.config.stopTimeoutS ?? defaultStopTimeoutS;
   if (!isUp(record)) throw new EngineError('notModified', `Container ${ref} is not running`);
   await terminate(context, record, signal, timeoutS);
@@ -98,7 +98,7 @@ export async function killContainer(context: EngineContext, ref: string, signalN
   const signal = parseSignalOption(signalName || 'SIGKILL');
   const { stopSignal } = record.config;
   // As in Docker: where nobody said which signal stops it, every one is meant to.
-  const final = signal === SIGKILL || !stopSignal || signal === parseSignalOption(stopSignal);
+  const final = signal === SIGKILL || !stopSignal || signal === parseStopSignal(stopSignal);
   const ended = signal === SIGKILL ? context.waits.wait(record, 'not-running') : undefined;
   await signalContainer(context, record, signal, { final, byUser: true });
   if (ended !== undefined) await settlesWithin(ended, killTimeoutMs);

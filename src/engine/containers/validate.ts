@@ -2,7 +2,7 @@ import { knownCapabilities, normalizeCapabilities } from '../../runtime/capabili
 import { EngineError, within } from '../../stdx/errors.ts';
 import { validateBandwidth } from './bandwidth.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
-import { parseSignalOption } from './signals.ts';
+import { parseStopSignal } from './signals.ts';
 
 /**
  * Checks what the caller wants to run, before the image's configuration is put under it.
@@ -19,7 +19,7 @@ export function validateContainerConfig(config: ContainerConfig): void {
     if (variable !== '' && !variable.startsWith('=')) continue;
     throw new EngineError('invalid', `invalid environment variable: ${variable}`);
   }
-  if (config.stopSignal) parseSignalOption(config.stopSignal);
+  if (config.stopSignal) parseStopSignal(config.stopSignal);
   validateHealthcheck(config.healthcheck);
 }
 

@@ -1,7 +1,7 @@
 import { EngineError, messageOf, within } from '../../stdx/errors.ts';
 import { publishContainerEvent } from '../containers/attributes.ts';
 import type { ContainerRecord } from '../containers/container.ts';
-import { parseSignalOption } from '../containers/signals.ts';
+import { parseStopSignal } from '../containers/signals.ts';
 import { startLocked } from '../containers/start.ts';
 import { isUp, terminate } from '../containers/stop.ts';
 import type { EngineContext } from '../context.ts';
@@ -93,7 +93,7 @@ export async function removeNewVolumes(context: EngineContext, { newVolumes }: E
 
 function end(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { stopSignal, stopTimeoutS } = record.config;
-  return terminate(context, record, parseSignalOption(stopSignal ?? 'SIGTERM'), stopTimeoutS ?? 10);
+  return terminate(context, record, parseStopSignal(stopSignal ?? 'SIGTERM'), stopTimeoutS ?? 10);
 }
 
 function requireStillThere(context: EngineContext, record: ContainerRecord): void {

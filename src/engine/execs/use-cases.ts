@@ -21,11 +21,16 @@ export function execUseCases(context: EngineContext): ExecUseCases {
     get: id => context.execs.get(id),
     async resize(id, size) {
       const record = context.execs.get(id);
+      await context.execs.whenStarted(record, startWithinMs);
       if (!record.running) throw new EngineError('notFound', 'no such exec');
+      if (!record.config.tty) return;
       context.runtime.resize(record.containerId, record.id, { rows: size.rows, cols: size.columns });
     },
   };
 }
+
+/** A client may tell the size of its terminal before it starts the command; as long does dockerd wait for the start. */
+const startWithinMs = 10_000;
 
 function createExec(context: EngineContext, containerRef: string, config: ExecConfig): string {
   const container = context.containers.get(containerRef);
@@ -80,6 +85,7 @@ async function startExec(
           },
     });
     record.pid = exec.pid;
+    context.execs.started(record);
     const ended = settleAtEnd(context, container, record, exec.exitCode);
     const opened = stream;
     if (opened === undefined) return undefined;

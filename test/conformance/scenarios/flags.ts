@@ -125,6 +125,7 @@ export const flagsScenarios: readonly Scenario[] = [
       'docker create --name $N --stop-signal SIGRTMIN+3 --stop-timeout 7 busybox >/dev/null',
       config('Config.StopSignal', 'Config.StopTimeout'),
       'docker create --stop-signal 0 busybox',
+      'docker run -d --name $N-3 --stop-signal 99 busybox sleep 300 >/dev/null; docker create --stop-signal -1 --name $N-4 busybox >/dev/null; docker stop $N-3 $N-4; docker inspect --format "{{.Config.StopSignal}} {{.State.ExitCode}}" $N-3 $N-4',
       'docker create --stop-signal RTMAX-1 --name $N-2 busybox >/dev/null; docker inspect --format "{{json .Config.StopSignal}}" $N-2',
       'docker create --stop-timeout x busybox',
     ],

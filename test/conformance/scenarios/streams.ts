@@ -3,6 +3,9 @@ import type { Scenario } from '../scenario.ts';
 const running = { run: 'docker run -d --name $N busybox sleep 300 >/dev/null', setup: true };
 /** Ends the wait for something that is there in a moment: `until 'test -s file'`. */
 const until = (condition: string) => `for i in $(seq 600); do ${condition} && break; sleep 0.1; done`;
+/** Makes an exec and writes its id to the file `id`. */
+const execCreated = (body: string) =>
+  `curl -s --unix-socket $SOCK -H "Content-Type: application/json" -d '${body}' http://d/v1.41/containers/$N/exec | cut -d'"' -f4 > id`;
 const attached = (query: string, decode = 'od -An -c') =>
   `api POST "/v1.41/containers/$N/attach?${query}" | ${decode}`;
 
@@ -112,13 +115,30 @@ export const streamsScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'attach: a client that takes nothing holds the container back, until it is gone',
+    steps: [
+      {
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; seq 800000' >/dev/null",
+        setup: true,
+      },
+      `sh -c 'exec docker attach --no-stdin $0 > stuck' $N & stuck=$!; docker attach --no-stdin $N > other & ${until('[ -s stuck -a -s other ]')}; kill -STOP $stuck; docker exec $N touch /go; sleep 2; docker inspect --format '{{.State.Running}}' $N; kill -KILL $stuck; docker wait $N; wait; grep -v waiting other | cksum; ${until('[ $(docker logs $N | grep -vc waiting) = 800000 ]')}; docker logs $N | grep -v waiting | cksum`,
+    ],
+  },
+  {
+    name: 'attach: several clients at one terminal',
+    steps: [
+      { run: 'docker run -d -it --name $N busybox sh >/dev/null', setup: true },
+      `mkfifo in1 in2; for i in 1 2; do timeout 20 script -qec "docker attach $N" /dev/null < in$i > out$i & done; exec 3> in1 4> in2; echo 'echo o"n"e' >&3; ${until("grep -q '^one' out1")}; echo 'echo t"w"o' >&4; ${until("grep -q '^two' out1 && grep -q '^two' out2")}; printf '\\020\\021' | tee /dev/fd/3 >&4; wait; grep -ac '^two' out1 out2; docker inspect --format '{{.State.Running}}' $N`,
+    ],
+  },
+  {
     name: 'attach: a slow client gets everything',
     steps: [
       {
         run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; seq 300000' >/dev/null",
         setup: true,
       },
-      'docker attach --no-stdin $N | { read first; docker exec $N touch /go; sleep 2; grep -v waiting | cksum; }; docker wait $N; docker logs $N | grep -v waiting | cksum',
+      `docker attach --no-stdin $N | { read first; docker exec $N touch /go; sleep 2; grep -v waiting | cksum; }; docker wait $N; ${until('[ $(docker logs $N | grep -vc waiting) = 300000 ]')}; docker logs $N | grep -v waiting | cksum`,
     ],
   },
   {
@@ -219,6 +239,20 @@ export const streamsScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'resize: without a terminal, and of an exec that is about to start',
+    steps: [
+      running,
+      'api POST "/v1.41/containers/$N/resize?h=10&w=20"',
+      `${execCreated('{"Cmd":["sleep","300"],"AttachStdout":true}')}; api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d '{"Detach":true}'; api POST "/v1.41/exec/$(cat id)/resize?h=10&w=20"`,
+      'api POST "/v1.41/exec/nosuch/resize?h=10&w=20"; api POST "/v1.41/exec/$(cat id)/resize?h=x&w=20"',
+      {
+        // 20.10 waits for the start in a request that nobody may leave before ten seconds have passed.
+        run: `${execCreated('{"Cmd":["sh","-c","until stty size | grep 31; do sleep 0.1; done"],"Tty":true,"AttachStdout":true}')}; api POST "/v1.41/exec/$(cat id)/resize?h=31&w=77" > resized & sleep 1; api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d '{"Tty":true}' 2>/dev/null | grep -ao '31 77'; wait; cat resized`,
+        timeoutMs: 40_000,
+      },
+    ],
+  },
+  {
     name: 'exec: half-closed, large and ignored input',
     steps: [
       running,
@@ -289,6 +323,7 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'exec: keys to detach that are none',
     steps: [
       running,
+      "for keys in '' a 'ctrl-@' 'ctrl-[' 'ctrl-_' 'a,b,c' DEL ' ' 'ctrl-A' 'ctrl-é' , 'a,' ctrl-; do docker exec --detach-keys \"$keys\" $N echo \"$keys\"; done",
       'docker exec --detach-keys nonsense $N true',
       'docker exec --detach-keys nonsense -t $N true',
     ],
