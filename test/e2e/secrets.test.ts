@@ -193,7 +193,10 @@ RUN mkdir -p /run /inside && ln -s ../../../../inside /run/secrets
   });
 
   describe('SIGKILL of the daemon', { concurrency: false }, () => {
-    before(() => must('gantry run -d --name bystander --secret db busybox sleep 1000'));
+    before(async () => {
+      await must('docker secret inspect db 2>/dev/null || docker secret create db value');
+      await must('gantry run -d --name bystander --secret db busybox sleep 1000');
+    });
     after(() => must('docker rm -f bystander'));
 
     /** All is as it should be, and what was cut off can be done again. */
@@ -213,8 +216,9 @@ RUN mkdir -p /run /inside && ln -s ../../../../inside /run/secrets
         const changes = watch(machine.world.path('exec', 'secrets'));
         const changed = new Promise<void>(resolve => {
           let left = phase === 'begins to write them' ? 1 : 2;
-          changes.on('change', () => {
-            if (--left === 0) resolve();
+          // A directory comes, and goes.
+          changes.on('change', kind => {
+            if (kind === 'rename' && --left === 0) resolve();
           });
         });
         const cut = machine.shell('docker start one');
@@ -226,7 +230,7 @@ RUN mkdir -p /run /inside && ln -s ../../../../inside /run/secrets
       });
     }
 
-    for (const delayMs of [20, 60]) {
+    for (const delayMs of [60]) {
       test(`${delayMs} ms into a start`, async () => {
         await must('gantry create --name one --secret db busybox sleep 1000');
         const cut = machine.shell('docker start one');

@@ -120,6 +120,17 @@ describe('why a container does not work', () => {
     );
   });
 
+  test('a secret that is gone', () => {
+    assert.equal(
+      told({ status: 'created', error: 'secret not found: db', exitCode: 128 }, { ...ended, startedAtMs: 0 }),
+      `problem: The secret db does not exist.
+  command: httpd -f
+  it did not start: secret not found: db
+> gantry secret create db FILE
+> gantry start web`,
+    );
+  });
+
   test('a program that its shell does not find', () => {
     assert.match(
       told({ exitCode: 127, command: ['sh', '-c', 'nosuch'], lastLines: ['sh: nosuch: not found'] }, ended),

@@ -183,6 +183,13 @@ function notStarted({ name, error }: Evidence): Explanation {
       ],
     };
   }
+  const secret = /^secret not found: (.+)$/.exec(error)?.[1];
+  if (secret !== undefined) {
+    return {
+      title: `The secret ${secret} does not exist.`,
+      mend: [`gantry secret create ${secret} FILE`, `gantry start ${name}`],
+    };
+  }
   return { title: 'It could not be started.', mend: [`gantry start ${name}    # when its cause is mended`] };
 }
 
