@@ -77,6 +77,7 @@ export const FS_TOPDIR_FL = 0x00020000;
 /** openat2(2), linux/openat2.h */
 export const SYS_openat2 = 437;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
 /** sys/stat.h */

@@ -15,6 +15,7 @@ import {
   O_PATH,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
+  RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   S_IFIFO,
@@ -65,7 +66,25 @@ export function openInRoot(root: string, path: string, flags: number, mode = 0):
 
 /** As openInRoot, below an open directory. */
 export function openInRootAt(rootFd: number, path: string, flags: number, mode = 0): number {
-  const inside = how(flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  return openResolved(rootFd, path, how(flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
+}
+
+/**
+ * Opens a path below `root` with RESOLVE_BENEATH: a link or `..` that leads out of it, even if only for a part of the
+ * way, is an error.
+ * @returns a file descriptor (close-on-exec).
+ * @throws SystemError EXDEV when it leads out
+ */
+export function openBeneath(root: string, path: string, flags: number): number {
+  const rootFd = openat2(root, AT_FDCWD, cPath(root), how(O_PATH | constants.O_DIRECTORY, 0, 0), HOW_SIZE);
+  try {
+    return openResolved(rootFd, path, how(flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
+  } finally {
+    closeSync(rootFd);
+  }
+}
+
+function openResolved(rootFd: number, path: string, inside: Buffer): number {
   // EAGAIN: a rename raced with the resolution of `..`; the kernel asks to try again (openat2(2)).
   for (let attempt = 0; ; attempt++) {
     try {

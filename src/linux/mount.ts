@@ -162,6 +162,20 @@ export function idMappedMount(source: string, target: string, userNamespaceFd: n
   }
 }
 
+/** Shows what an open file or directory is, with all that is mounted below it, at another place too. Private. */
+export function mountDescriptor(fd: number, target: string): void {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
+  const tree = openTree(target, fd, '', flags);
+  try {
+    const attributes = Buffer.alloc(32);
+    attributes.writeBigUInt64LE(BigInt(MS_PRIVATE), 16);
+    mountSetattr(target, tree, '', AT_EMPTY_PATH | AT_RECURSIVE, attributes, attributes.length);
+    moveMount(target, tree, '', AT_FDCWD, cPath(target), MOVE_MOUNT_F_EMPTY_PATH);
+  } finally {
+    closeSync(tree);
+  }
+}
+
 /** Makes a mount (`r...`: and all below it) read-only, keeping its other flags. */
 export function setReadOnly(target: string, recursive: boolean): void {
   // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd }

@@ -26,6 +26,7 @@ import { type Digest, hexOf } from '../oci/digest.ts';
  *
  *     <exec-root>/                        gone after a reboot: sockets, pid files, runtime state
  *     ├── secrets/                        of containers that are being made (secret-files.ts); emptied at start
+ *     ├── subpaths/                       parts of volumes for containers being made (subpaths.ts); emptied at start
  *     └── mapped/                         with userns-remap: id-mapped views (id-mapped.ts); emptied at start
  */
 export interface StoragePaths {
@@ -44,6 +45,7 @@ export interface StoragePaths {
   readonly quarantine: string;
   /** These are below the exec-root. */
   readonly secretFiles: string;
+  readonly subpaths: string;
   readonly mapped: string;
   blob(digest: Digest): string;
   ingestPart(key: string): string;
@@ -84,6 +86,7 @@ export function storagePaths(dataRoot: string, execRoot: string): StoragePaths {
     secretsKey: below('secrets.key'),
     quarantine: below('quarantine'),
     secretFiles: join(execRoot, 'secrets'),
+    subpaths: join(execRoot, 'subpaths'),
     mapped: join(execRoot, 'mapped'),
     blob: digest => join(below('blobs'), 'sha256', hexOf(digest).slice(0, 2), hexOf(digest)),
     ingestPart: key => join(below('ingest'), `${key}.part`),

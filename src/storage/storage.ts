@@ -31,6 +31,7 @@ import { removeSecretFiles } from './secret-files.ts';
 import { SecretKey } from './secret-key.ts';
 import { SecretStore } from './secrets.ts';
 import { SnapshotStore } from './snapshots.ts';
+import { removeSubpaths } from './subpaths.ts';
 import { VolumeStore } from './volumes.ts';
 import { diskError } from './worker/errors.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -83,6 +84,7 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
     const volumes = new VolumeStore({ database, paths, workers, log });
     const secrets = new SecretStore({ database, key: new SecretKey(paths.secretsKey) });
     removeSecretFiles(paths);
+    removeSubpaths(paths);
     if (database.damaged) {
       setAside(paths.layers, paths, layers.directories(), log);
       setAside(paths.snapshots, paths, snapshots.directories(), log);

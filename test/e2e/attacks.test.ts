@@ -82,4 +82,41 @@ describe(`attacks from inside a container, against ${daemonKind}`, { concurrency
     assert.deepEqual(readdirSync(loot), ['secret']);
     await machine.must('docker rm -f swapper');
   });
+
+  test('a part of a volume that is a link to the host, in every place where links can be', {
+    skip: daemonKind === 'dockerd' && 'dockerd has parts of volumes since version 26',
+  }, async () => {
+    const climb = `${'../'.repeat(12)}${loot.slice(1)}`;
+    await machine.must(
+      `docker run --rm -v parts:/v busybox sh -c 'mkdir -p /v/d; echo mine > /v/d/secret;
+           ln -s ${loot} /v/straight; ln -s ${climb} /v/climbing; ln -s straight /v/twice; ln -s d /v/inside'`,
+    );
+    const part = (subpath: string) => `--mount type=volume,src=parts,dst=/x,volume-subpath=${subpath}`;
+    const leading = ['straight', 'climbing', 'twice', 'straight/secret', 'd/../climbing/secret'];
+    for (const subpath of leading) {
+      const run = await machine.shell(`docker run --rm ${part(subpath)} busybox ls /x`);
+      assert.match(run.stderr, /path concatenation escapes the base directory/, subpath);
+      await machine.must(`docker create --name part ${part(subpath)} busybox`);
+      const copy = await machine.shell(
+        'docker cp part:/x -; docker cp part:/x/secret -; docker cp evil part:/x/',
+      );
+      assert.doesNotMatch(copy.stdout, /has been read/, subpath);
+      await machine.must('docker rm part');
+    }
+    assert.deepEqual(readdirSync(loot), ['secret']);
+    const outside = await machine.shell(`docker create ${part('d/../..')} busybox`);
+    assert.match(outside.stderr, /subpath must be a relative path within the volume/);
+    const missing = await machine.shell(`docker run --rm ${part('nosuch')} busybox true`);
+    assert.match(missing.stderr, /cannot access path .*nosuch: no such file or directory/);
+    for (const subpath of ['d', 'inside']) {
+      assert.equal(await machine.must(`docker run --rm ${part(subpath)} busybox cat /x/secret`), 'mine');
+    }
+    assert.equal(await machine.must(`docker run --rm ${part('d/secret')} busybox cat /x`), 'mine');
+    await machine.must(`docker create --name part ${part('d')} busybox`);
+    assert.equal(
+      await machine.must('docker cp part:/x/secret - | tar -xO; docker rm part >/dev/null'),
+      'mine',
+    );
+    await machine.must('docker volume rm parts');
+  });
 });

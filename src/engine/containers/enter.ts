@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf } from '../../stdx/errors.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
+import { openVolumePart } from '../../storage/subpaths.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { newId } from './names.ts';
@@ -131,21 +132,50 @@ async function enterMount(
     if (mount.type === 'volume') await volumes.unmount(mount.name, user);
   };
   try {
-    const full = mount.subpath === undefined ? source : posix.join(source, mount.subpath);
+    if (mount.subpath !== undefined) {
+      return await enterPart(context, mount, { volume: source, subpath: mount.subpath, real, release });
+    }
     // A single file can be mounted, too: then it is looked for in its directory on the host.
     const isFile =
-      mount.type === 'bind' && statSync(full, { throwIfNoEntry: false })?.isDirectory() === false;
+      mount.type === 'bind' && statSync(source, { throwIfNoEntry: false })?.isDirectory() === false;
     // A volume has the ids of the container on disk, what is bound those of the host.
     const mappings = mount.type === 'bind' ? mappingsFor(context, record.hostConfig) : undefined;
-    const root = await context.storage.confine(isFile ? posix.dirname(full) : full, mappings);
+    const root = await context.storage.confine(isFile ? posix.dirname(source) : source, mappings);
     const leave = async () => {
       await root.close();
       await release();
     };
-    if (isFile) return { root, leave, at: posix.dirname(mount.target), path: `/${posix.basename(full)}` };
+    if (isFile) return { root, leave, at: posix.dirname(mount.target), path: `/${posix.basename(source)}` };
     return { root, leave, at: mount.target, path: `/${posix.relative(mount.target, real)}` };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** The part of a volume that a container sees: nobody gets to the rest of it, nor out of it. */
+async function enterPart(
+  context: EngineContext,
+  { target }: ResolvedMount,
+  { volume, subpath, real, release }: PartToEnter,
+): Promise<EnteredRoot & { path: string; at: string }> {
+  using part = openVolumePart(volume, subpath);
+  // A single file is looked for in its directory, as one that is bound.
+  using directory = openVolumePart(volume, part.isDirectory ? subpath : posix.dirname(subpath));
+  const root = await context.storage.confine(directory.path);
+  const leave = async () => {
+    await root.close();
+    await release();
+  };
+  if (!part.isDirectory)
+    return { root, leave, at: posix.dirname(target), path: `/${posix.basename(subpath)}` };
+  return { root, leave, at: target, path: `/${posix.relative(target, real)}` };
+}
+
+interface PartToEnter {
+  volume: string;
+  subpath: string;
+  /** In the container. */
+  real: string;
+  release(): Promise<void>;
 }

@@ -152,6 +152,10 @@ function planMount(mount: MountRequest, volumeDriver: string): PlannedMount {
       if (mount.source === '' && mount.readOnly) {
         throw refuse('must not set ReadOnly mode when using anonymous volumes');
       }
+      if (mount.volume?.subpath) {
+        if (mount.source === '') throw refuse('must not set Subpath when using anonymous volumes');
+        if (!isBelow(mount.volume.subpath)) throw refuse('subpath must be a relative path within the volume');
+      }
       return {
         ...volumeMount(mount.source, target, mount.volume?.driver || volumeDriver),
         readWrite: !mount.readOnly,
@@ -171,6 +175,12 @@ function planMount(mount: MountRequest, volumeDriver: string): PlannedMount {
         fromMountFlag: true,
       };
   }
+}
+
+/** Of the words alone: where links lead is seen when it is mounted. */
+function isBelow(path: string): boolean {
+  const normal = posix.normalize(path);
+  return !normal.startsWith('/') && normal !== '..' && !normal.startsWith('../');
 }
 
 function tmpfsOptionsOf(mount: MountRequest): string[] {

@@ -5,6 +5,7 @@ import { EngineError, errnoOf, kindOf, within } from '../../stdx/errors.ts';
 import type { Undo } from '../../stdx/undo.ts';
 import { requirePropagation } from '../../storage/mount-propagation.ts';
 import { readRootFile, rootDirectoryExists } from '../../storage/root-files.ts';
+import { showVolumePart } from '../../storage/subpaths.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists } from './directory.ts';
@@ -22,7 +23,7 @@ export interface PreparedRoot {
   rootfs: string;
   user: ResolvedUser;
   mappings: IdMappings | undefined;
-  /** With a user namespace: where the runtime finds the volumes, by their targets; good until they are mounted. */
+  /** Where the runtime finds volumes that are not mounted as they are, by their targets; good until it has mounted them. */
   volumeViews: ReadonlyMap<string, string>;
   releaseViews(): void;
 }
@@ -42,7 +43,7 @@ export async function prepareRoot(
   return { rootfs, user, mappings, ...showVolumes(context, record, mappings, undo) };
 }
 
-/** With a user namespace, its root shall own in a volume what is root's there. */
+/** Of a volume only the part that was asked for; and with a user namespace, its root shall own what is root's there. */
 function showVolumes(
   context: EngineContext,
   record: ContainerRecord,
@@ -54,13 +55,18 @@ function showVolumes(
   const releaseViews = () => {
     for (const release of releases.splice(0)) release();
   };
-  if (mappings === undefined) return { volumeViews, releaseViews };
   undo.push('the views of volumes', releaseViews);
-  for (const mount of record.mounts) {
-    if (mount.type !== 'volume') continue;
-    const view = context.storage.mapped!.show(mount.source);
-    releases.push(view.release);
-    volumeViews.set(mount.target, view.path);
+  for (const [index, { type, source, target, subpath }] of record.mounts.entries()) {
+    if (type !== 'volume') continue;
+    let path = source;
+    const show = (view: { path: string; release: () => void }) => {
+      releases.push(view.release);
+      path = view.path;
+    };
+    const part = { volume: source, subpath: subpath ?? '' };
+    if (subpath !== undefined) show(showVolumePart(context.storage.paths, `${record.id}-${index}`, part));
+    if (mappings !== undefined) show(context.storage.mapped!.show(path));
+    if (path !== source) volumeViews.set(target, path);
   }
   return { volumeViews, releaseViews };
 }

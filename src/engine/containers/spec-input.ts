@@ -1,4 +1,4 @@
-import { join, posix } from 'node:path';
+import { posix } from 'node:path';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import type { RuntimeMount, RuntimeThrottle } from '../../oci/runtime-spec.ts';
 import { allHostDevices, type DeviceGrant, deviceNumber, grantDevices } from '../../runtime/devices.ts';
@@ -223,11 +223,10 @@ function runtimeMount(mount: ResolvedMount): RuntimeMount {
   if (mount.type === 'tmpfs') {
     return { destination: mount.target, source: 'tmpfs', type: 'tmpfs', options: mount.tmpfsOptions ?? [] };
   }
-  const source = mount.subpath === undefined ? mount.source : join(mount.source, mount.subpath);
   const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate'];
   return {
     destination: mount.target,
-    source,
+    source: mount.source,
     type: 'bind',
     options: mount.readWrite ? options : [...options, 'ro'],
   };

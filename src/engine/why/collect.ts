@@ -1,10 +1,10 @@
-import { readFileSync, statfsSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { containerIdOf, hostIdOf, overflowId } from '../../oci/id-mappings.ts';
 import { errnoOf } from '../../stdx/errors.ts';
+import { openVolumePart } from '../../storage/subpaths.ts';
 import type { HostConfig } from '../containers/config.ts';
-import type { ContainerRecord } from '../containers/container.ts';
+import type { ContainerRecord, ResolvedMount } from '../containers/container.ts';
 import { enterSnapshot } from '../containers/enter.ts';
 import { planHealth } from '../containers/health-plan.ts';
 import { isReadable, readLogs } from '../containers/logs.ts';
@@ -257,13 +257,23 @@ function overridesModes({ privileged, capAdd, capDrop }: HostConfig): boolean {
   return !has(capDrop) && (!names(capDrop).includes('ALL') || names(capAdd).includes('ALL'));
 }
 
+function statMount({ source, subpath }: ResolvedMount): Stats | undefined {
+  if (subpath === undefined) return statSync(source, { throwIfNoEntry: false });
+  try {
+    using part = openVolumePart(source, subpath);
+    return statSync(part.path);
+  } catch {
+    // There is none: nothing is known of it.
+    return undefined;
+  }
+}
+
 /** As the container sees their owners. */
 function collectMounts(context: EngineContext, record: ContainerRecord): MountEvidence[] {
   const mappings = presentMappings(context, record);
   return record.mounts.flatMap((mount): MountEvidence[] => {
     if (mount.type === 'tmpfs') return [];
-    const path = mount.subpath === undefined ? mount.source : join(mount.source, mount.subpath);
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = statMount(mount);
     if (stat === undefined) return [];
     const uid = mappings === undefined ? stat.uid : containerIdOf(stat.uid, mappings.uid);
     const gid = mappings === undefined ? stat.gid : containerIdOf(stat.gid, mappings.gid);

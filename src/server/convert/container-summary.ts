@@ -55,10 +55,19 @@ export function summaryToWire(context: SummaryContext, record: ContainerRecord):
     Labels: record.config.labels,
     State: record.state.status,
     Status: statusText(record.state, context.nowMs),
-    HostConfig: { NetworkMode: record.hostConfig.networkMode },
+    HostConfig: hostConfigOf(context, record),
     NetworkSettings: { Networks: networksOf(context, record) },
     Mounts: mountPoints(record.mounts),
   };
+}
+
+/** Annotations, where there are some, since 1.46. */
+function hostConfigOf(
+  { version }: SummaryContext,
+  { hostConfig: { networkMode, annotations } }: ContainerRecord,
+): ContainerSummary['HostConfig'] {
+  const tell = compareVersions(version, '1.46') >= 0 && Object.keys(annotations).length > 0;
+  return { NetworkMode: networkMode, ...(tell ? { Annotations: annotations } : {}) };
 }
 
 /** The name it was made from, as long as that still means the same image. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ContainerState } from '../../engine/containers/container.ts';
+import { containerConfig, hostConfig } from '../../../test/support/container-values.ts';
+import type { ContainerRecord, ContainerState } from '../../engine/containers/container.ts';
 import { progressMessage } from '../progress-stream.ts';
+import { type SummaryContext, summaryToWire } from './container-summary.ts';
 import { endpointFromWire } from './create-request.ts';
 import { eventToWire } from './event.ts';
 import { humanSize, progressBar } from './progress-bar.ts';
@@ -20,6 +22,23 @@ describe('wire forms', () => {
   test('an endpoint has a gateway priority when it was asked for', () => {
     assert.equal(endpointFromWire({ GwPriority: 3 }).gatewayPriority, 3);
     assert.equal(endpointFromWire({ GwPriority: 0 }).gatewayPriority, undefined);
+  });
+
+  test('annotations are in lists since API 1.46', () => {
+    const record = {
+      config: containerConfig(),
+      hostConfig: hostConfig({ annotations: { a: 'b' } }),
+      state: { status: 'created' },
+      ...{ path: 'true', args: [], mounts: [], endpoints: {} },
+    } as unknown as ContainerRecord;
+    const hostConfigAt = (version: string) => {
+      const context = { version, imageIdOf: () => undefined, namesByLinks: new Map(), nowMs: 0 };
+      const networkController = { endpointsOfContainer: () => [] };
+      return summaryToWire({ ...context, networkController } as unknown as SummaryContext, record).HostConfig;
+    };
+    const { networkMode: NetworkMode } = record.hostConfig;
+    assert.deepEqual(hostConfigAt('1.45'), { NetworkMode });
+    assert.deepEqual(hostConfigAt('1.46'), { NetworkMode, Annotations: { a: 'b' } });
   });
 
   test('states read as in docker ps', () => {
