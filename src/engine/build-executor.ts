@@ -125,6 +125,7 @@ export class BuildExecutor implements Executor {
         additionalGids: user.additionalGids,
         tty: false,
         capabilities: { add: [], drop: [], privileged: false },
+        noNewPrivileges: this.#context.settings.noNewPrivileges,
         rlimits: limits.ulimits.map(({ name, soft, hard }) => ({
           type: `RLIMIT_${name.toUpperCase()}`,
           soft,
@@ -144,7 +145,7 @@ export class BuildExecutor implements Executor {
       idMappings: mappings,
       resources: limits,
       cgroupsPath: join('/', limits.cgroupParent || this.#context.settings.cgroupParent || 'gantry', step.id),
-      security: { seccomp: 'default' },
+      security: { seccomp: this.#context.settings.seccomp.profile },
     };
   }
 }

@@ -2,6 +2,7 @@ import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
 import type { LogSinks } from '../runtime/logs/log-sinks.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { SeccompProfile } from '../runtime/seccomp.ts';
 import type { Log } from '../stdx/log.ts';
 import type { KeyedMutex } from '../stdx/mutex.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -17,6 +18,12 @@ import type { ExecStore } from './execs/store.ts';
 import type { Scheduler } from './schedules/scheduler.ts';
 import type { ScheduleStore } from './schedules/store.ts';
 
+export interface SeccompDefault {
+  /** `builtin`, `unconfined` or the profile's file, for `info`. */
+  name: string;
+  profile: 'default' | 'unconfined' | SeccompProfile;
+}
+
 /** Settings of the daemon that use cases read; from gantryd's flags and daemon.json. */
 export interface EngineSettings {
   /** `local` unless the daemon was told otherwise. */
@@ -27,6 +34,14 @@ export interface EngineSettings {
   cgroupParent: string;
   /** Path of a static init program for `--init`; undefined when the host has none. */
   initPath: string | undefined;
+  /** Containers get an init unless they say otherwise. */
+  init: boolean;
+  noNewPrivileges: boolean;
+  /** Of containers that name none. */
+  seccomp: SeccompDefault;
+  defaultIpcMode: 'private' | 'shareable';
+  /** undefined: private with cgroup v2, the host's with v1. */
+  defaultCgroupnsMode: 'private' | 'host' | undefined;
   labels: string[];
   debug: boolean;
   registryMirrors: string[];

@@ -8,6 +8,9 @@ export const reloadable = [
   'labels',
   'registryMirrors',
   'insecureRegistries',
+  'defaultShmSizeBytes',
+  'defaultIpcMode',
+  'defaultCgroupnsMode',
   'shutdownTimeoutMs',
   'maxConcurrentDownloads',
   'maxConcurrentUploads',
@@ -54,6 +57,9 @@ export function reloadSettings(
     'max-concurrent-downloads': String(settings.maxConcurrentDownloads),
     'max-concurrent-uploads': String(settings.maxConcurrentUploads),
     'max-download-attempts': String(settings.maxDownloadAttempts),
+    'default-shm-size': String(settings.defaultShmSizeBytes),
+    'default-ipc-mode': settings.defaultIpcMode,
+    'default-cgroupns-mode': settings.defaultCgroupnsMode ?? '',
     'live-restore': 'true',
   });
   return changed;

@@ -125,9 +125,10 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     runtimeVersion: runtime.info.version,
     monitorVersion: runtime.conmonVersion,
     securityOptions: [
-      'name=seccomp,profile=builtin',
+      `name=seccomp,profile=${settings.seccomp.name}`,
       ...(storage.mapped === undefined ? [] : ['name=userns']),
       ...(runtime.info.cgroupVersion === 2 ? ['name=cgroupns'] : []),
+      ...(settings.noNewPrivileges ? ['name=no-new-privileges'] : []),
     ],
     warnings: warningsOf(limits),
     debug: settings.debug,

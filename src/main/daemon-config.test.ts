@@ -85,6 +85,37 @@ describe('gantryd flags', () => {
     assert.match(refusal(['--default-ulimit=nofile=20:10']), /soft limit must be less/);
   });
 
+  test('of what containers get by default', () => {
+    const { settings } = parse(['--init', '--no-new-privileges', '--default-ipc-mode=shareable']).config;
+    assert.deepEqual(
+      [settings.init, settings.noNewPrivileges, settings.defaultIpcMode, settings.defaultCgroupnsMode],
+      [true, true, 'shareable', undefined],
+    );
+    assert.equal(
+      refusal(['--default-ipc-mode=host']),
+      'default IPC mode setting (host) is not supported; use "shareable" or "private"',
+    );
+    assert.match(refusal(['--default-ipc-mode=x']), /^default IPC mode setting \(x\) is invalid/);
+    assert.equal(parse(['--default-cgroupns-mode=host']).config.settings.defaultCgroupnsMode, 'host');
+    assert.match(refusal(['--default-cgroupns-mode=x']), /is invalid; use "host" or "private"$/);
+  });
+
+  test('of the seccomp profile', () => {
+    const seccomp = (argv: string[], file?: string) => parse(argv, file).config.settings.seccomp;
+    assert.deepEqual(seccomp([]), { name: 'builtin', profile: 'default' });
+    assert.deepEqual(seccomp(['--seccomp-profile=unconfined']), {
+      name: 'unconfined',
+      profile: 'unconfined',
+    });
+    const named = ['--config-file=/dev/null.pem', '--seccomp-profile=/p.json'];
+    const readFile = (path: string) => (path === '/p.json' ? '{"defaultAction": "SCMP_ACT_ALLOW"}' : '{}');
+    const given = parseDaemonConfig({ argv: named, env: {}, readFile });
+    assert.ok(given.action === 'run');
+    assert.equal(given.config.settings.seccomp.name, '/p.json');
+    assert.match(refusal(['--seccomp-profile=/nowhere']), /^opening seccomp profile \(\/nowhere\) failed: /);
+    assert.match(refusal(['--seccomp-profile=/x.pem']), /^seccomp profile \/x\.pem: Decoding/);
+  });
+
   test('that mean nothing here are accepted with a warning', () => {
     const { warnings } = parse(['--live-restore', '--userland-proxy=false', '--containerd', '/x']);
     assert.deepEqual(warnings.map(text => text.split(' ')[0]).sort(), [

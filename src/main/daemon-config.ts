@@ -1,5 +1,6 @@
-import type { EngineSettings } from '../engine/context.ts';
+import type { EngineSettings, SeccompDefault } from '../engine/context.ts';
 import type { NetworkConfig } from '../network/controller.ts';
+import { parseSeccompProfile } from '../runtime/seccomp.ts';
 import type { TlsOptions } from '../server/http.ts';
 import { type Host, hostText, isLoopbackHost, parseHost } from '../server/listen.ts';
 import { parseByteSize } from '../stdx/byte-size.ts';
@@ -189,12 +190,12 @@ function buildConfig(values: Values, source: ConfigSource): Omit<DaemonConfig, '
     tls,
     defaultRuntime: last('default-runtime'),
     usernsRemap: last('userns-remap') ?? '',
-    settings: engineSettings(values),
+    settings: engineSettings(values, source),
     network: networkConfig(values),
   };
 }
 
-function engineSettings(values: Values): EngineSettings {
+function engineSettings(values: Values, source: ConfigSource): EngineSettings {
   const { all, last, isSet, number } = readersOf(values);
   return {
     logDriver: last('log-driver') ?? 'local',
@@ -203,6 +204,11 @@ function engineSettings(values: Values): EngineSettings {
     defaultShmSizeBytes: parseByteSize(last('default-shm-size') ?? '64M'),
     cgroupParent: last('cgroup-parent') ?? '',
     initPath: last('init-path'),
+    init: isSet('init'),
+    noNewPrivileges: isSet('no-new-privileges'),
+    seccomp: readSeccomp(last('seccomp-profile'), source),
+    defaultIpcMode: requireIpcMode(last('default-ipc-mode') ?? 'private'),
+    defaultCgroupnsMode: requireCgroupnsMode(last('default-cgroupns-mode')),
     labels: all('label').map(requireLabel),
     debug: isSet('debug'),
     registryMirrors: all('registry-mirror'),
@@ -288,6 +294,36 @@ function keyValues(texts: string[]): Record<string, string> {
 function requireAtLeast(least: number, what: string, value: number): number {
   if (value < least) throw invalid(`invalid ${what}: ${value}`);
   return value;
+}
+
+/** As dockerd words it. `default` is how its older versions call the built-in profile. */
+function readSeccomp(named: string | undefined, source: ConfigSource): SeccompDefault {
+  if (named === undefined || named === 'builtin' || named === 'default') {
+    return { name: 'builtin', profile: 'default' };
+  }
+  if (named === 'unconfined') return { name: named, profile: 'unconfined' };
+  let text: string;
+  try {
+    text = source.readFile(named);
+  } catch (error) {
+    throw invalid(`opening seccomp profile (${named}) failed: ${messageOf(error)}`);
+  }
+  try {
+    return { name: named, profile: parseSeccompProfile(text) };
+  } catch (error) {
+    throw invalid(`seccomp profile ${named}: ${messageOf(error)}`);
+  }
+}
+
+function requireIpcMode(mode: string): EngineSettings['defaultIpcMode'] {
+  if (mode === 'private' || mode === 'shareable') return mode;
+  const fault = /^(none|host|container:.+)$/.test(mode) ? 'not supported' : 'invalid';
+  throw invalid(`default IPC mode setting (${mode}) is ${fault}; use "shareable" or "private"`);
+}
+
+function requireCgroupnsMode(mode: string | undefined): EngineSettings['defaultCgroupnsMode'] {
+  if (mode === undefined || mode === 'private' || mode === 'host') return mode;
+  throw invalid(`default cgroup namespace mode (${mode}) is invalid; use "host" or "private"`);
 }
 
 function requireLabel(text: string): string {

@@ -113,9 +113,11 @@ function settleHostConfig(context: EngineContext, asked: HostConfig): HostConfig
     ...asked,
     shmSizeBytes: asked.shmSizeBytes || settings.defaultShmSizeBytes,
     logConfig: settleLogConfig(settings, asked.logConfig),
-    ipcMode: settleSharing(context, asked.ipcMode) || 'private',
+    ipcMode: settleSharing(context, asked.ipcMode) || settings.defaultIpcMode,
     runtime: chooseRuntime(context, asked.runtime),
-    cgroupnsMode: asked.cgroupnsMode || (context.runtime.info.cgroupVersion === 2 ? 'private' : 'host'),
+    cgroupnsMode:
+      asked.cgroupnsMode ||
+      (settings.defaultCgroupnsMode ?? (context.runtime.info.cgroupVersion === 2 ? 'private' : 'host')),
     networkMode: asked.networkMode || 'default',
     pidMode: settleSharing(context, asked.pidMode),
     memorySwapBytes:

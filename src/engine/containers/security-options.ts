@@ -1,5 +1,6 @@
 import { parseSeccompProfile, type SeccompProfile } from '../../runtime/seccomp.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import type { EngineSettings } from '../context.ts';
 
 export interface SecurityOptions {
   seccomp: 'default' | 'unconfined' | SeccompProfile;
@@ -10,13 +11,22 @@ export interface SecurityOptions {
   selinuxLabel?: string;
 }
 
+export type SecurityDefaults = Pick<EngineSettings, 'seccomp' | 'noNewPrivileges'>;
+
 /**
  * `--security-opt` values: `seccomp=unconfined`, `seccomp=<profile JSON>` (clients send the file's content),
  * `no-new-privileges[:true]`, `writable-cgroups=true`, `apparmor=<profile>`, `label=...`.
+ * @param defaults of the daemon
  * @throws invalid for unknown ones
  */
-export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
-  const parsed: SecurityOptions = { seccomp: 'default', noNewPrivileges: false };
+export function parseSecurityOptions(
+  options: readonly string[],
+  defaults: SecurityDefaults,
+): SecurityOptions {
+  const parsed: SecurityOptions = {
+    seccomp: defaults.seccomp.profile,
+    noNewPrivileges: defaults.noNewPrivileges,
+  };
   for (const option of options) {
     const [, name = '', value] = /^([^=:]+)(?:[=:]([\s\S]*))?$/.exec(option) ?? [];
     switch (name) {
@@ -27,7 +37,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
         parsed.writableCgroups = parseBoolean(value, option);
         break;
       case 'seccomp':
-        parsed.seccomp = parseSeccomp(value ?? '');
+        if (value) parsed.seccomp = parseSeccomp(value);
         break;
       case 'apparmor':
         parsed.apparmorProfile = value === 'unconfined' ? undefined : value;
@@ -51,6 +61,6 @@ function parseBoolean(value: string | undefined, option: string): boolean {
 
 function parseSeccomp(value: string): SecurityOptions['seccomp'] {
   if (value === 'unconfined') return 'unconfined';
-  if (value === '' || value === 'builtin') return 'default';
+  if (value === 'builtin') return 'default';
   return parseSeccompProfile(value);
 }

@@ -9,7 +9,7 @@ import type { HostConfig, Resources, ThrottleDevice } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import type { ContainerFiles } from './directory.ts';
 import { variableName } from './merge.ts';
-import { parseSecurityOptions } from './security-options.ts';
+import { parseSecurityOptions, type SecurityDefaults } from './security-options.ts';
 import type { ResolvedUser } from './user.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -38,14 +38,14 @@ export interface StartFacts {
 /** Translates a container into the runtime room's words. Reads nothing but the device nodes the container asks for. */
 export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInput {
   const { hostConfig, config } = record;
-  const security = parseSecurityOptions(hostConfig.securityOpt);
+  const security = parseSecurityOptions(hostConfig.securityOpt, facts.settings);
   return {
     id: record.id,
     rootfs: facts.rootfs,
     hostname: hostConfig.utsMode === 'host' ? '' : config.hostname,
     domainname: config.domainname || undefined,
     process: {
-      ...processInputOf(record, facts.user, { cwd: config.workingDir, tty: config.tty }),
+      ...processInputOf(record, facts.user, facts.settings, { cwd: config.workingDir, tty: config.tty }),
       args: [record.path, ...record.args],
       env: environmentOf(record, facts.user.home, facts.linkEnvironment),
       oomScoreAdj: hostConfig.oomScoreAdj,
@@ -85,7 +85,7 @@ export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInp
     privileged: hostConfig.privileged,
     rootfsPropagation: rootfsPropagationOf(record.mounts),
     annotations: hostConfig.annotations,
-    init: hostConfig.init === true ? initPathOf(facts.settings) : undefined,
+    init: wantsInit(hostConfig, facts.settings) ? initPathOf(facts.settings) : undefined,
   };
 }
 
@@ -93,10 +93,11 @@ export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInp
 export function processInputOf(
   record: ContainerRecord,
   user: ResolvedUser,
+  defaults: SecurityDefaults,
   options: { cwd: string; tty: boolean; privileged?: boolean },
 ): Omit<ProcessInput, 'args' | 'env'> {
   const { hostConfig } = record;
-  const security = parseSecurityOptions(hostConfig.securityOpt);
+  const security = parseSecurityOptions(hostConfig.securityOpt, defaults);
   return {
     cwd: options.cwd || '/',
     uid: user.uid,
@@ -237,6 +238,11 @@ function rootfsPropagationOf(mounts: ResolvedMount[]): string | undefined {
   if (mounts.some(mount => /^r?shared$/.test(mount.propagation))) return 'shared';
   if (mounts.some(mount => /^r?slave$/.test(mount.propagation))) return 'rslave';
   return undefined;
+}
+
+/** There is nothing for it to do among the processes of others. */
+function wantsInit({ init, pidMode }: HostConfig, settings: EngineSettings): boolean {
+  return (init ?? settings.init) && pidMode === '';
 }
 
 function initPathOf(settings: EngineSettings): string {

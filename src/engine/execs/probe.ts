@@ -24,7 +24,13 @@ export async function runProbe(
   const exec = await context.runtime.exec(record.id, {
     execId,
     process: planProcess(
-      execProcess(record, probeConfig(command), undefined, linkEnvironmentOf(context, record)),
+      execProcess(
+        record,
+        probeConfig(command),
+        undefined,
+        linkEnvironmentOf(context, record),
+        context.settings,
+      ),
       context.runtime.host,
     ),
     stdin: false,

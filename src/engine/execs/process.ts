@@ -2,6 +2,7 @@ import type { ProcessInput } from '../../runtime/spec.ts';
 import type { ContainerRecord } from '../containers/container.ts';
 import { mergeEnvironment } from '../containers/merge.ts';
 import { resolveUserIn } from '../containers/root.ts';
+import type { SecurityDefaults } from '../containers/security-options.ts';
 import { environmentOf, processInputOf } from '../containers/spec-input.ts';
 import type { ExecConfig } from '../engine.ts';
 
@@ -11,6 +12,7 @@ export function execProcess(
   config: ExecConfig,
   consoleSize: { rows: number; columns: number } | undefined,
   linkEnvironment: readonly string[],
+  defaults: SecurityDefaults,
 ): ProcessInput {
   const user = resolveUserIn(
     `/proc/${container.state.pid}/root`,
@@ -23,7 +25,7 @@ export function execProcess(
     linkEnvironment,
   );
   return {
-    ...processInputOf(container, user, {
+    ...processInputOf(container, user, defaults, {
       cwd: config.workingDir || container.config.workingDir,
       tty: config.tty,
       privileged: config.privileged,

@@ -71,7 +71,7 @@ async function startExec(
     const exec = await context.runtime.exec(record.containerId, {
       execId: id,
       process: planProcess(
-        execProcess(container, config, size, linkEnvironmentOf(context, container)),
+        execProcess(container, config, size, linkEnvironmentOf(context, container), context.settings),
         context.runtime.host,
       ),
       stdin: config.attachStdin,

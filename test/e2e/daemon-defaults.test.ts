@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { daemonKind, Machine } from './machine.ts';
+
+/** What the administrator makes the default for all containers, seen from inside of them. */
+const profile = {
+  defaultAction: 'SCMP_ACT_ALLOW',
+  syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }],
+};
+const prepare = `echo '${JSON.stringify(profile)}' > /run/seccomp.json`;
+
+describe(`defaults of the daemon, against ${daemonKind}`, { concurrency: false }, () => {
+  let machine: Machine;
+
+  before(async () => {
+    machine = await Machine.start('defaults', {
+      prepare,
+      daemonArguments: [
+        '--init',
+        '--no-new-privileges',
+        ...['--default-ipc-mode', 'shareable'],
+        ...['--default-cgroupns-mode', 'private'],
+        ...['--seccomp-profile', '/run/seccomp.json'],
+      ],
+    });
+  });
+  after(() => machine?.stop());
+
+  test('an init is pid 1, unless a container wants none or sees the processes of others', async () => {
+    const first = (flags: string) =>
+      machine.must(`docker run --rm ${flags} busybox sh -c 'tr "\\\\0" " " < /proc/1/cmdline'`);
+    assert.match(await first(''), /init/);
+    assert.doesNotMatch(await first('--init=false'), /init/);
+    assert.equal(
+      await machine.must(
+        "docker create --name one busybox; docker inspect --format '{{.HostConfig.Init}}' one | cat",
+      ),
+      `${await machine.must('docker ps -aq --no-trunc')}\n<nil>`,
+    );
+    await machine.must('docker rm one');
+  });
+
+  test('there are no new privileges, unless asked for', async () => {
+    const privileges = (flags: string) =>
+      machine.must(`docker run --rm ${flags} busybox grep NoNewPrivs /proc/self/status`);
+    assert.equal(await privileges(''), 'NoNewPrivs:\t1');
+    assert.equal(await privileges('--security-opt no-new-privileges=false'), 'NoNewPrivs:\t0');
+    await machine.must('docker run -d --name one busybox sleep 600');
+    assert.equal(await machine.must('docker exec one grep NoNewPrivs /proc/self/status'), 'NoNewPrivs:\t1');
+    await machine.must('docker rm -f one');
+  });
+
+  test('the seccomp profile is the one given, and info names it', async () => {
+    const mkdir = (flags: string) => machine.shell(`docker run --rm ${flags} busybox mkdir /x`);
+    assert.match((await mkdir('')).stderr, /Operation not permitted/);
+    assert.equal((await mkdir('--security-opt seccomp=unconfined')).code, 0);
+    assert.match(
+      await machine.must("docker info --format '{{json .SecurityOptions}}'"),
+      /profile=\/run\/seccomp\.json/,
+    );
+  });
+
+  test('memory can be shared, and cgroups are not seen', async () => {
+    await machine.must(
+      'docker run -d --name one busybox sleep 600; docker run --rm --ipc container:one busybox true',
+    );
+    assert.equal(await machine.must("docker inspect --format '{{.HostConfig.IpcMode}}' one"), 'shareable');
+    assert.equal(await machine.must("docker inspect --format '{{.HostConfig.CgroupnsMode}}' one"), 'private');
+    await machine.must('docker rm -f one');
+  });
+});
