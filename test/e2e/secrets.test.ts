@@ -81,6 +81,7 @@ describe('secrets', { concurrency: false }, () => {
       `gantry run --rm --cap-add SYS_ADMIN --security-opt seccomp=unconfined --secret db busybox sh -c 'mount -o remount,rw,bind /run/secrets/db; echo x > /run/secrets/db'`,
       /Read-only file system/,
     );
+    await refused('gantry run --rm --secret db busybox nosuchprogram', /executable file not found/);
     assert.deepEqual([hostMounts(), directories()], [[], []]);
   });
 

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { bindMount, listMounts, unmount } from '../../src/linux/mount.ts';
@@ -94,6 +103,9 @@ suite('secrets at rest', () => {
       kind: 'corrupt',
       message: /^secret db cannot be decrypted: .*is not the key it was encrypted with/,
     });
+    rmSync(secretsKey);
+    symlinkSync(`${secretsKey}.kept`, secretsKey);
+    assert.deepEqual(secrets.reveal(secret), value);
     renameSync(`${secretsKey}.kept`, secretsKey);
     assert.deepEqual(secrets.reveal(secret), value);
     secrets.remove(secret);

@@ -1,6 +1,7 @@
 import { type Command, noArguments } from '../../command.ts';
 import { type ContextMetadata, ContextStore } from '../../config/context-store.ts';
 import { type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
+import { naturalOrder } from '../../output/natural-order.ts';
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -19,7 +20,7 @@ ${listFormatFlag}
       Endpoints: { docker: { Host: session.defaultAddress() } },
     };
     const contexts = [initial, ...new ContextStore(session.configDirectory).list()];
-    contexts.sort((left, right) => (left.Name < right.Name ? -1 : 1));
+    contexts.sort((left, right) => naturalOrder(left.Name, right.Name));
     printList(session.out, layout(current), contexts, {
       format: flags.string('format'),
       quiet: flags.on('quiet'),

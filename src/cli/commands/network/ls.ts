@@ -4,6 +4,7 @@ import { networkOperations } from '../../../client/operations.ts';
 import { type Command, noArguments } from '../../command.ts';
 import { parseFilters } from '../../filters.ts';
 import { joinLabels, type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
+import { naturalOrder } from '../../output/natural-order.ts';
 import { goTimestamp } from '../../output/units.ts';
 
 export const command: Command = {
@@ -20,7 +21,7 @@ ${listFormatFlag}
   async run({ session, flags }) {
     const query = { filters: encodeFilters(parseFilters(flags.list('filter'))) };
     const networks = await perform(await session.client(), networkOperations.list, { query });
-    networks.sort((left, right) => (left.Name < right.Name ? -1 : left.Name > right.Name ? 1 : 0));
+    networks.sort((left, right) => naturalOrder(left.Name, right.Name));
     const format =
       flags.string('format') || (flags.on('quiet') ? '' : (session.config().networksFormat ?? ''));
     printList(session.out, layout(!flags.on('no-trunc')), networks, { format, quiet: flags.on('quiet') });

@@ -5,6 +5,7 @@ import { humanDuration } from '../../../stdx/human-duration.ts';
 import { type Command, noArguments } from '../../command.ts';
 import { parseFilters } from '../../filters.ts';
 import { joinLabels, type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
+import { naturalOrder } from '../../output/natural-order.ts';
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -19,7 +20,7 @@ ${listFormatFlag}
   async run({ session, flags }) {
     const query = { filters: encodeFilters(parseFilters(flags.list('filter'))) };
     const secrets = await perform(await session.client(), secretOperations.list, { query });
-    secrets.sort((left, right) => (left.Spec.Name < right.Spec.Name ? -1 : 1));
+    secrets.sort((left, right) => naturalOrder(left.Spec.Name, right.Spec.Name));
     const format = flags.string('format') || (flags.on('quiet') ? '' : (session.config().secretFormat ?? ''));
     printList(session.out, secretLayout, secrets, { format, quiet: flags.on('quiet') });
   },

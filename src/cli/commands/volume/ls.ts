@@ -4,6 +4,7 @@ import { volumeOperations } from '../../../client/operations.ts';
 import { type Command, noArguments } from '../../command.ts';
 import { parseFilters } from '../../filters.ts';
 import { joinLabels, type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
+import { naturalOrder } from '../../output/natural-order.ts';
 import { humanSize } from '../../output/units.ts';
 
 export const command: Command = {
@@ -19,7 +20,7 @@ ${listFormatFlag}
   async run({ session, flags }) {
     const query = { filters: encodeFilters(parseFilters(flags.list('filter'))) };
     const volumes = (await perform(await session.client(), volumeOperations.list, { query })).Volumes ?? [];
-    volumes.sort((left, right) => (left.Name < right.Name ? -1 : 1));
+    volumes.sort((left, right) => naturalOrder(left.Name, right.Name));
     const format =
       flags.string('format') || (flags.on('quiet') ? '' : (session.config().volumesFormat ?? ''));
     printList(session.out, volumeLayout, volumes, { format, quiet: flags.on('quiet') });
