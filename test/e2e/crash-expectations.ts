@@ -49,6 +49,8 @@ export async function verify(api: RawApi, expected: Expected): Promise<string[]>
   expected.there = 'yes';
   const wrong = [...wordFaults(expected, found), ...(await runFaults(api, expected, found))];
   expected.run = runAfter(expected, found);
+  // Cut between pause and unpause.
+  if (found.State.Status === 'paused') await api.ask('POST', `/containers/${name}/unpause`);
   return wrong.map(line => `${name} (${expected.kind}) ${line}: ${JSON.stringify(found.State)}`);
 }
 
