@@ -15,7 +15,8 @@ import { parseBytes } from './output/units.ts';
  *         --pull string     Pull image before running (default "missing")
  *
  * The word after the name is the type, none means a switch. `(default X)` at the end is the default. A line that
- * begins with `|` goes on with the text of the flag before it; one that begins with `#` is not shown in help.
+ * begins with `|` goes on with the text of the flag before it; one that begins with `#` is not shown in help. One that
+ * begins with `!` is a flag of Docker's that is refused, and its text says why.
  */
 export interface Flag {
   name: string;
@@ -25,6 +26,7 @@ export interface Flag {
   /** As written in the help text, with its quotes; '' when there is none. */
   shownDefault: string;
   hidden: boolean;
+  refused: boolean;
 }
 
 export function declareFlags(text: string): Flag[] {
@@ -39,11 +41,12 @@ export function declareFlags(text: string): Flag[] {
 }
 
 function declareFlag(line: string): Flag {
-  const match = /^(#\s*)?(?:-(\w), )?--([\w-]+)(?: ([\w-]+))?(?:\s{2,}(.*))?$/.exec(line);
+  const match = /^([#!]\s*)?(?:-(\w), )?--([\w-]+)(?: ([\w-]+))?(?:\s{2,}(.*))?$/.exec(line);
   if (match === null) throw new Error(`flag declaration not understood: ${line}`);
-  const [, hidden, short = '', name = '', type = 'bool', text = ''] = match;
+  const [, mark, short = '', name = '', type = 'bool', text = ''] = match;
   const shownDefault = /\(default (.+)\)$/s.exec(text)?.[1] ?? '';
-  return { name, short, type, usage: text, shownDefault, hidden: hidden !== undefined };
+  const refused = mark?.startsWith('!') === true;
+  return { name, short, type, usage: text, shownDefault, hidden: mark !== undefined, refused };
 }
 
 const listTypes = new Set([
@@ -189,6 +192,7 @@ class Parser {
       this.result.help = true;
       return;
     }
+    if (flag.refused) throw new UsageError(`--${name} is not supported: ${flag.usage}`);
     if (equals !== -1) this.#set(flag, text.slice(equals + 1));
     else if (flag.type === 'bool') this.#set(flag, 'true');
     else if (this.done) throw new UsageError(`flag needs an argument: ${arg}`);

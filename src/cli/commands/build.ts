@@ -52,7 +52,7 @@ export const command: Command = {
   -t, --tag list  Name and optionally a tag in the "name:tag" format
       --target string  Set the target build stage to build.
       --ulimit ulimit  Ulimit options (default [])
-#     --squash  Not supported here
+!     --squash  layers are not squashed, and docker's daemon does so only as an experiment
       --progress string  Set type of progress output ("auto", "plain", "quiet") (default "auto")
 `,
   takes: exactly(1),
@@ -121,9 +121,7 @@ async function* counted(
 
 function refuse(flags: FlagValues): void {
   refuseContentTrust(flags);
-  for (const name of ['isolation', 'squash']) {
-    if (flags.changed(name)) throw new EngineError('notImplemented', `--${name} is not supported`);
-  }
+  if (flags.changed('isolation')) throw new EngineError('notImplemented', '--isolation is not supported');
   const progress = flags.string('progress');
   if (!['auto', 'plain', 'quiet'].includes(progress))
     throw new EngineError('notImplemented', `--progress=${progress} is not supported`);

@@ -16,6 +16,7 @@ ${listFormatFlag}
   -H, --human  Print sizes and dates in human readable format (default true)
       --no-trunc  Don't truncate output
   -q, --quiet  Only show image IDs
+!     --platform string  an image is kept for one platform only
 `,
   takes: exactly(1),
   async run({ session, flags, args }) {

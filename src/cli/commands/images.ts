@@ -19,6 +19,7 @@ export const command: Command = {
 ${listFormatFlag}
       --no-trunc  Don't truncate output
   -q, --quiet  Only show image IDs
+!     --tree  images are listed in a table only
 `,
   takes: upTo(1),
   async run({ session, flags, args }) {

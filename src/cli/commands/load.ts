@@ -13,6 +13,7 @@ export const command: Command = {
   flags: `
   -i, --input string  Read from tar archive file, instead of STDIN
   -q, --quiet  Suppress the load output
+!     --platform string  an image is kept for one platform only
 `,
   takes: noArguments,
   async run({ session, flags }) {

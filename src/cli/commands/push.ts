@@ -17,6 +17,7 @@ export const command: Command = {
   -a, --all-tags  Push all tags of an image to the repository
       --disable-content-trust  Skip image signing (default true)
   -q, --quiet  Suppress verbose output
+!     --platform string  an image is kept for one platform only
 `,
   takes: exactly(1),
   async run({ session, flags, args: [reference = ''] }) {

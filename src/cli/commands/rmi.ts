@@ -12,6 +12,7 @@ export const command: Command = {
   flags: `
   -f, --force  Force removal of the image
       --no-prune  Do not delete untagged parents
+!     --platform strings  an image is kept for one platform only
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {

@@ -9,6 +9,7 @@ export const command: Command = {
   aliases: 'image save, save',
   flags: `
   -o, --output string  Write to a file, instead of STDOUT
+!     --platform string  an image is kept for one platform only
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {

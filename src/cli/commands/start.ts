@@ -20,6 +20,8 @@ export const command: Command = {
   -a, --attach  Attach STDOUT/STDERR and forward signals
       --detach-keys string  Override the key sequence for detaching a container
   -i, --interactive  Attach container's STDIN
+!     --checkpoint string  there are no checkpoints
+!     --checkpoint-dir string  there are no checkpoints
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {

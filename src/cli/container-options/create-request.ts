@@ -184,9 +184,6 @@ function planSecret(text: string): SecretReference {
 
 /** What this platform does not have is refused, never left out. */
 function refuse(flags: FlagValues): void {
-  for (const name of ['use-api-socket', 'cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops']) {
-    if (flags.changed(name)) throw new EngineError('notImplemented', `--${name} is not supported`);
-  }
   if (flags.changed('disable-content-trust') && !flags.on('disable-content-trust')) {
     throw new EngineError(
       'notImplemented',

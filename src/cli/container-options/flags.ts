@@ -97,7 +97,6 @@ export const containerFlags = `
       --tmpfs list  Mount a tmpfs directory
   -t, --tty  Allocate a pseudo-TTY
       --ulimit ulimit  Ulimit options (default [])
-      --use-api-socket  Bind mount Docker API socket and required auth
   -u, --user string  Username or UID (format: <name|uid>[:<group|gid>])
       --userns string  User namespace to use
       --uts string  UTS namespace to use
@@ -108,8 +107,9 @@ export const containerFlags = `
 #     --net network  Connect a container to a network
 #     --net-alias list  Add network-scoped alias for the container
 #     --dns-opt list  Set DNS options
-#     --cpu-count int  Not supported here
-#     --cpu-percent int  Not supported here
-#     --io-maxbandwidth bytes  Not supported here
-#     --io-maxiops uint  Not supported here
+!     --use-api-socket  the daemon's socket is not handed to containers
+!     --cpu-count int  only containers of Windows have it
+!     --cpu-percent int  only containers of Windows have it
+!     --io-maxbandwidth bytes  only containers of Windows have it
+!     --io-maxiops uint  only containers of Windows have it
 `;

@@ -128,7 +128,7 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'attach: several clients at one terminal',
     steps: [
       { run: 'docker run -d -it --name $N busybox sh >/dev/null', setup: true },
-      `mkfifo in1 in2; for i in 1 2; do timeout 20 script -qec "docker attach $N" /dev/null < in$i > out$i & done; exec 3> in1 4> in2; echo 'echo o"n"e' >&3; ${until("grep -q '^one' out1")}; echo 'echo t"w"o' >&4; ${until("grep -q '^two' out1 && grep -q '^two' out2")}; printf '\\020\\021' | tee /dev/fd/3 >&4; wait; grep -ac '^two' out1 out2; docker inspect --format '{{.State.Running}}' $N`,
+      `mkfifo in1 in2; for i in 1 2; do timeout 80 script -qec "docker attach $N" /dev/null < in$i > out$i & done; exec 3> in1 4> in2; echo 'echo o"n"e' >&3; ${until("grep -q '^one' out1")}; echo 'echo t"w"o' >&4; ${until("grep -q '^two' out1 && grep -q '^two' out2")}; printf '\\020\\021' | tee /dev/fd/3 >&4; wait; grep -ac '^two' out1 out2; docker inspect --format '{{.State.Running}}' $N`,
     ],
   },
   {
@@ -247,7 +247,7 @@ export const streamsScenarios: readonly Scenario[] = [
       'api POST "/v1.41/exec/nosuch/resize?h=10&w=20"; api POST "/v1.41/exec/$(cat id)/resize?h=x&w=20"',
       {
         // 20.10 waits for the start in a request that nobody may leave before ten seconds have passed.
-        run: `${execCreated('{"Cmd":["sh","-c","until stty size | grep 31; do sleep 0.1; done"],"Tty":true,"AttachStdout":true}')}; api POST "/v1.41/exec/$(cat id)/resize?h=31&w=77" > resized & sleep 1; api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d '{"Tty":true}' 2>/dev/null | grep -ao '31 77'; wait; cat resized`,
+        run: `${execCreated('{"Cmd":["sh","-c","until stty size | grep 31; do sleep 0.1; done"],"Tty":true,"AttachStdout":true}')}; api POST "/v1.41/exec/$(cat id)/resize?h=31&w=77" > resized & sleep 0.3; api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d '{"Tty":true}' 2>/dev/null | grep -ao '31 77'; wait; cat resized`,
         timeoutMs: 40_000,
       },
     ],

@@ -8,6 +8,7 @@ export const command: Command = {
   short: 'Display detailed information on one or more images',
   flags: `
 ${inspectFormatFlag}
+!     --platform string  an image is kept for one platform only
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {

@@ -10,6 +10,16 @@ export const command: Command = {
   -d, --driver string  Specify volume driver name (default "local")
       --label list  Set metadata for a volume
   -o, --opt map  Set driver specific options (default map[])
+!     --availability string  volumes of a cluster need Swarm, which there is not
+!     --group string  volumes of a cluster need Swarm, which there is not
+!     --limit-bytes bytes  volumes of a cluster need Swarm, which there is not
+!     --required-bytes bytes  volumes of a cluster need Swarm, which there is not
+!     --scope string  volumes of a cluster need Swarm, which there is not
+!     --secret map  volumes of a cluster need Swarm, which there is not
+!     --sharing string  volumes of a cluster need Swarm, which there is not
+!     --topology-preferred list  volumes of a cluster need Swarm, which there is not
+!     --topology-required list  volumes of a cluster need Swarm, which there is not
+!     --type string  volumes of a cluster need Swarm, which there is not
 `,
   takes: upTo(1),
   async run({ session, flags, args: [Name] }) {

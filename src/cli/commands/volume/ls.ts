@@ -15,6 +15,7 @@ export const command: Command = {
   -f, --filter filter  Provide filter values (e.g. "dangling=true")
 ${listFormatFlag}
   -q, --quiet  Only display volume names
+!     --cluster  volumes of a cluster need Swarm, which there is not
 `,
   takes: noArguments,
   async run({ session, flags }) {
