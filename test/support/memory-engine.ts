@@ -114,7 +114,7 @@ export class MemoryEngine {
         labels: changes.labels ?? {},
         exposedPorts: ['80/tcp'],
       },
-      hostConfig: { networkMode: 'default', portBindings: {} },
+      hostConfig: { networkMode: 'default', portBindings: {}, annotations: {} },
       endpoints: {},
       mounts: [],
       state: { status: changes.status ?? 'created', exitCode: 0, startedAtMs: 0, finishedAtMs: 0 },
