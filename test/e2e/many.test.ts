@@ -171,10 +171,12 @@ async function countOnce(machine: Machine, ids: ReadonlySet<string>): Promise<Co
   const processes = processesSeenIn(world.proc);
   const links = await world.run(['ip', '-o', 'link', 'show', 'type', 'veth']);
   const rules = await world.run(['nft', 'list', 'ruleset']);
+  // Mounts of others on the machine come and go in every mount namespace.
+  const mounts = readFileSync(join(world.proc, '1/mountinfo'), 'utf8');
   return {
     processes: processes.filter(({ name }) => !/^(nsenter|ip|nft)$/.test(name)).length,
     monitors: processes.filter(({ name }) => name === 'conmon').length,
-    mounts: readFileSync(join(world.proc, '1/mountinfo'), 'utf8').trimEnd().split('\n').length,
+    mounts: mounts.split('\n').filter(line => line.includes(world.directory)).length,
     links: links.stdout.split('\n').filter(Boolean).length,
     cgroups: cgroupNames().intersection(ids).size,
     firewallElements: rules.stdout.split('\n').length,

@@ -93,6 +93,8 @@ export class HealthMonitor {
     const result = await this.#run(watch);
     // Stopped, or started anew, while the probe ran: its result belongs to nobody.
     if (watch.ending.signal.aborted) return;
+    // Nor does that of one whose process has ended: its exit is told in a moment, and says more.
+    if (result.exitCode !== 0 && this.#context!.runtime.state(watch.record.id).status === 'exited') return;
     this.#settle(watch, result);
     this.#schedule(watch);
   }
