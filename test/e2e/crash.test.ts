@@ -71,6 +71,9 @@ const operations: readonly Operation[] = [
   },
 ];
 
+/** What a container waits for, see endWithoutDaemon. */
+const untilTold = 'until [ -e /go ]; do sleep 0.1; done';
+
 describe(`SIGKILL of ${daemonKind}`, { concurrency: false }, () => {
   let machine: Machine;
   before(async () => {
@@ -142,11 +145,25 @@ describe(`SIGKILL of ${daemonKind}`, { concurrency: false }, () => {
     assert.equal(wrong, -1, `line ${wrong + 1} of the log is ${JSON.stringify(lines[wrong])}`);
   }
 
-  test('a container that ends while no daemon runs keeps its exit code and its log', async () => {
-    await machine.must("docker run -d --name ends busybox sh -c 'sleep 1; echo last words; exit 7'");
+  /** Tells its program to go on once the daemon is dead, and waits for its end. */
+  async function endWithoutDaemon(name: string): Promise<void> {
+    const pid = await machine.must(`docker inspect --format '{{.State.Pid}}' ${name}`);
     await machine.daemon.kill();
-    await sleep(1500);
+    const script = `touch /proc/${pid}/root/go; while [ -d /proc/${pid} ]; do sleep 0.1; done`;
+    const { code, stderr } = await machine.world.run(['timeout', '120', 'sh', '-c', script]);
+    assert.equal(code, 0, stderr);
+  }
+
+  test('a container that ends while no daemon runs keeps its exit code and its log', async () => {
+    await machine.must(`docker run -d --name ends busybox sh -c '${untilTold}; echo last words; exit 7'`);
+    await endWithoutDaemon('ends');
+    const backMs = Date.now();
     await machine.daemon.start();
+    const finished = await machine.must("docker inspect --format '{{.State.FinishedAt}}' ends");
+    assert.ok(
+      Date.parse(finished) <= backMs,
+      `finished at ${finished}, before ${new Date(backMs).toISOString()}`,
+    );
     assert.equal(
       await machine.must("docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' ends"),
       'exited 7',
@@ -157,17 +174,15 @@ describe(`SIGKILL of ${daemonKind}`, { concurrency: false }, () => {
   });
 
   test('--rm is honoured for a container that ends while no daemon runs', async () => {
-    await machine.must("docker run -d --rm --name vanishes busybox sh -c 'sleep 1'");
-    await machine.daemon.kill();
-    await sleep(1500);
+    await machine.must(`docker run -d --rm --name vanishes busybox sh -c '${untilTold}'`);
+    await endWithoutDaemon('vanishes');
     await machine.daemon.start();
     await settled(async () => assert.equal(await machine.must('docker ps -aq --filter name=vanishes'), ''));
   });
 
   test('restart policies are honoured after a crash', async () => {
-    await machine.must("docker run -d --name always --restart always busybox sh -c 'sleep 1; exit 1'");
-    await machine.daemon.kill();
-    await sleep(1500);
+    await machine.must(`docker run -d --name always --restart always busybox sh -c '${untilTold}; exit 1'`);
+    await endWithoutDaemon('always');
     await machine.daemon.start();
     await settled(async () =>
       assert.match(

@@ -2,6 +2,8 @@ import type { Scenario } from '../scenario.ts';
 
 const untilExited =
   'until [ "$(docker inspect --format "{{.State.Status}}" $N)" = exited ]; do sleep 0.1; done';
+const untilHealth = (status: string) =>
+  `until [ "$(docker inspect --format "{{.State.Health.Status}}" $N)" = ${status} ]; do sleep 0.1; done`;
 const api = (healthcheck: object) =>
   `api POST "/v1.41/containers/create?name=$N" -H 'Content-Type: application/json' -d '${JSON.stringify({
     Image: 'busybox',
@@ -120,6 +122,26 @@ export const restartScenarios: readonly Scenario[] = [
     steps: [
       'docker create --name $N --label kind=test busybox sleep 300 >/dev/null; docker start $N >/dev/null; docker exec $N true; docker pause $N >/dev/null; docker unpause $N >/dev/null; docker rename $N $N-2; docker cp /etc/hostname $N-2:/tmp/; docker cp $N-2:/etc/passwd .; docker update --cpu-shares 100 $N-2 >/dev/null; docker top $N-2 >/dev/null; docker export $N-2 > x.tar; docker kill -s USR1 $N-2 >/dev/null; docker restart -t 0 $N-2 >/dev/null; docker stop -t 0 $N-2 >/dev/null; docker rm $N-2 >/dev/null',
       "docker events --since 1 --until $(($(date +%s)+1)) --filter type=container --filter container=$N --format '{{.Type}} {{.Action}} {{.Actor.Attributes.kind}} {{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.signal}} {{.Actor.Attributes.oldName}} {{.Actor.Attributes.image}}'",
+    ],
+  },
+  {
+    name: 'events of restarts by policy',
+    steps: [
+      {
+        run: `docker run -d --name $N --restart on-failure:2 busybox false >/dev/null; until [ "$(docker inspect --format "{{.RestartCount}} {{.State.Status}}" $N)" = "2 exited" ]; do sleep 0.2; done`,
+        setup: true,
+      },
+      `docker events --since 1 --until $(($(date +%s)+1)) --filter container=$N --format '{{.Type}} {{.Action}} {{.Actor.Attributes.exitCode}}' | grep container`,
+    ],
+  },
+  {
+    name: 'events of health and of a restart',
+    steps: [
+      {
+        run: `docker run -d --name $N --health-cmd 'test -e /well' --health-interval 500ms --health-retries 2 --health-timeout 60s busybox sleep 300 >/dev/null; ${untilHealth('unhealthy')}; docker exec $N touch /well; ${untilHealth('healthy')}; docker restart -t 0 $N`,
+        setup: true,
+      },
+      `docker events --since 1 --until $(($(date +%s)+1)) --filter container=$N --filter type=container --format '{{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.signal}}' | grep -v ^exec | head -n 10`,
     ],
   },
 ];
