@@ -81,7 +81,7 @@ export function prepareSecrets(
   undo.push('the secrets', release);
   for (const { value } of files) value.fill(0);
   const mounts = secrets.map(
-    ({ target = '' }, index): RuntimeMount => ({
+    ({ target }, index): RuntimeMount => ({
       destination: target,
       source: paths[index]!,
       type: 'bind',
@@ -93,7 +93,7 @@ export function prepareSecrets(
 
 function fileOf(
   context: EngineContext,
-  { source, uid = '', gid = '', mode = defaultMode }: SecretRequest,
+  { source, uid, gid, mode = defaultMode }: SecretRequest,
   mappings: IdMappings | undefined,
 ): SecretFile {
   const { secrets } = context.storage;
@@ -143,7 +143,7 @@ function modeOf({ mode = defaultMode }: SecretRequest): number {
 /** No two at one place, none below another one, which is a file, and none where a mount is. */
 function requireDistinct(secrets: readonly SecretRequest[], mountTargets: readonly string[]): void {
   const targets = new Set<string>();
-  for (const { source, target = '' } of secrets) {
+  for (const { source, target } of secrets) {
     if (targets.has(target)) {
       throw new EngineError('invalid', `duplicate secret target for ${source} not allowed`);
     }
