@@ -2,6 +2,7 @@ import { Client } from '../client/client.ts';
 import { parseEndpoint, type TlsMaterial } from '../client/endpoint.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { type ConfigFile, loadConfig } from './config/config-file.ts';
+import { proxyVariables } from './config/proxies.ts';
 import type { FlagValues } from './flags.ts';
 import type { Output } from './output/output.ts';
 import type { TerminalInput } from './terminal/terminal-input.ts';
@@ -72,6 +73,15 @@ export class Session {
     const hosts = this.#globals.list('host');
     if (hosts.length > 1) throw new EngineError('invalid', 'specify only one -H');
     return hosts[0] ?? this.#hostOfEnvironment() ?? defaultHost;
+  }
+
+  /** What config.json's `proxies` gives to containers and builds on this daemon, as `NAME=value`. */
+  async proxyVariables(): Promise<string[]> {
+    if (this.config().proxies === undefined) return [];
+    const name = this.contextName();
+    const { address } =
+      name === 'default' ? await this.#defaultEndpoint() : await this.#contextEndpoint(name);
+    return proxyVariables(this.config(), address);
   }
 
   close(): void {

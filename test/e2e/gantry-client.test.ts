@@ -293,6 +293,17 @@ auth: {htpasswd: {realm: test, path: ${world.path('htpasswd')}}}
     assert.match(await must('gantry completion bash'), /complete /);
   });
 
+  test("config.json's proxies reach containers and builds as docker brings them there", async () => {
+    const config = '{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":"a,b"}}}';
+    writeFileSync(machine.world.path('work', 'Dockerfile'), 'FROM busybox\nRUN env | grep -i proxy | sort\n');
+    await must(`mkdir -p proxied && echo '${config}' > proxied/config.json`);
+    const seen = async (client: string) => [
+      await must(`${client} --config proxied run --rm -e no_proxy=mine busybox env | grep -i proxy | sort`),
+      await must(`DOCKER_BUILDKIT=0 ${client} --config proxied build --no-cache . 2>&1 | grep -i _proxy=`),
+    ];
+    assert.deepEqual(await seen('gantry'), await seen('docker'));
+  });
+
   test('a terminal: size, keys, detaching, signals', async () => {
     const sized = await onTerminal("gantry run --rm -it busybox sh -c 'sleep 0.4; stty size; exit 3'");
     assert.match(sized.stdout, /30 90\r\n$/);

@@ -7,6 +7,7 @@ import { imageOperations } from '../../client/operations.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { openContext } from '../build-context/context.ts';
 import { type Command, exactly } from '../command.ts';
+import { variablesBeside } from '../config/proxies.ts';
 import { argument } from '../container-options/argument.ts';
 import { parseUlimit } from '../container-options/resources.ts';
 import { refuseContentTrust } from '../content-trust.ts';
@@ -66,7 +67,7 @@ export const command: Command = {
     });
     const response = await open(await session.client(), imageOperations.build, {
       query: {
-        ...planQuery(flags, session.env),
+        ...planQuery(flags, session.env, await session.proxyVariables()),
         dockerfile: context.dockerfile,
         remote: context.remote,
         q: quiet,
@@ -127,7 +128,12 @@ function refuse(flags: FlagValues): void {
     throw new EngineError('notImplemented', `--progress=${progress} is not supported`);
 }
 
-function planQuery(flags: FlagValues, env: Readonly<Record<string, string | undefined>>) {
+function planQuery(
+  flags: FlagValues,
+  env: Readonly<Record<string, string | undefined>>,
+  proxies: readonly string[],
+) {
+  const buildArgs = flags.list('build-arg');
   const limit = (name: string) => (flags.changed(name) ? flags.bytes(name) : undefined);
   return {
     t: flags.list('tag').map(text =>
@@ -151,7 +157,7 @@ function planQuery(flags: FlagValues, env: Readonly<Record<string, string | unde
     cpuquota: flags.given('cpu-quota'),
     cgroupparent: flags.given('cgroup-parent'),
     shmsize: limit('shm-size'),
-    buildargs: JSON.stringify(buildArguments(flags.list('build-arg'), env)),
+    buildargs: JSON.stringify(buildArguments([...buildArgs, ...variablesBeside(buildArgs, proxies)], env)),
     labels: JSON.stringify(Object.fromEntries(flags.list('label').map(splitOnce))),
     ulimits: JSON.stringify(
       flags.list('ulimit').map(text => argument('--ulimit', text, () => parseUlimit(text))),

@@ -39,6 +39,7 @@ export const command: Command = {
     const place = {
       env: session.env,
       workingDirectory: session.surroundings.workingDirectory,
+      proxies: await session.proxyVariables(),
       consoleSize: [rows, columns] as [number, number],
     };
     const scheduled = flags.changed('schedule');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { splitCsv } from '../../stdx/csv.ts';
+import { proxyVariables } from '../config/proxies.ts';
 import { declareFlags, parseFlags } from '../flags.ts';
 import { planCreate } from './create-request.ts';
 import { containerFlags } from './flags.ts';
@@ -8,11 +9,20 @@ import { parseMount } from './mounts.ts';
 import { planPorts } from './ports.ts';
 import { parseUlimit } from './resources.ts';
 
-const place = { env: { HOME: '/root' }, workingDirectory: '/work', consoleSize: [0, 0] as [number, number] };
+const place = {
+  env: { HOME: '/root' },
+  workingDirectory: '/work',
+  proxies: [] as string[],
+  consoleSize: [0, 0] as [number, number],
+};
 
 function plan(...args: string[]) {
+  return planAt(place, ...args);
+}
+
+function planAt(at: typeof place, ...args: string[]) {
   const { values, rest } = parseFlags(declareFlags(containerFlags), args, false);
-  return planCreate(values, rest, place, false);
+  return planCreate(values, rest, at, false);
 }
 
 test('what run asks for', () => {
@@ -48,6 +58,25 @@ test('what run asks for', () => {
   assert.equal(request.HostConfig?.Memory, 64 * 1024 ** 2);
   assert.equal(request.HostConfig?.NanoCpus, 500_000_000);
   assert.deepEqual([request.OpenStdin, request.StdinOnce, request.AttachStdin], [true, true, true]);
+});
+
+test('proxies of config.json, unless --env says otherwise', () => {
+  const config = {
+    proxies: {
+      default: { httpProxy: 'http://p:1', noProxy: 'a,b' },
+      'tcp://other:2375': { httpsProxy: 'http://q:2' },
+    },
+  };
+  const proxies = proxyVariables(config, 'unix:///x');
+  assert.deepEqual(planAt({ ...place, proxies }, '-e', 'HTTP_PROXY=', '-e', 'no_proxy', 'img').request.Env, [
+    'HTTP_PROXY=',
+    'http_proxy=http://p:1',
+    'NO_PROXY=a,b',
+  ]);
+  assert.deepEqual(proxyVariables(config, 'tcp://other:2375'), [
+    'HTTPS_PROXY=http://q:2',
+    'https_proxy=http://q:2',
+  ]);
 });
 
 test('networks, plain and with options', () => {

@@ -10,6 +10,7 @@ import type { HealthConfig } from '../../api/images.ts';
 import { compareVersions } from '../../api/paths.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { parseSecretNotation } from '../../stdx/secret-notation.ts';
+import { variablesBeside } from '../config/proxies.ts';
 import { ExitError, UsageError } from '../errors.ts';
 import type { FlagValues } from '../flags.ts';
 import { keyValues } from '../key-values.ts';
@@ -33,6 +34,8 @@ export interface CreatePlan {
 interface Place {
   env: Readonly<Record<string, string | undefined>>;
   workingDirectory: string;
+  /** `NAME=value` of variables that containers get unless `--env` names them. */
+  proxies: readonly string[];
   /** Of the terminal, when there is one. */
   consoleSize: [number, number];
 }
@@ -71,7 +74,11 @@ export function planCreate(
       Tty: flags.on('tty'),
       OpenStdin: interactive,
       StdinOnce: interactive && attached.stdin,
-      Env: planEnvironment(flags.list('env-file'), flags.list('env'), place.env),
+      Env: planEnvironment(
+        flags.list('env-file'),
+        [...flags.list('env'), ...variablesBeside(flags.list('env'), place.proxies)],
+        place.env,
+      ),
       Cmd: command.length === 0 ? null : command,
       Healthcheck: planHealthcheck(flags),
       Image: image,
