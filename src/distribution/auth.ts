@@ -1,4 +1,5 @@
 import { EngineError, within } from '../stdx/errors.ts';
+import { type RegistryCertificates, withoutIdentities } from './certificates.ts';
 import type { Challenge } from './challenge.ts';
 import { registryError } from './errors.ts';
 import { type HttpResponse, readBody, type Transport } from './transport.ts';
@@ -32,6 +33,7 @@ export class Authorizer {
   readonly #challenges: readonly Challenge[];
   readonly #credentials: Credentials | undefined;
   readonly #skipTlsVerify: boolean;
+  readonly #certificates: RegistryCertificates | undefined;
   readonly #tokens = new Map<string, Promise<{ text: string; expiresMs: number }>>();
 
   constructor(options: {
@@ -40,13 +42,15 @@ export class Authorizer {
     registry: URL;
     challenges: readonly Challenge[];
     credentials?: Credentials;
-    skipTlsVerify: boolean;
+    skipTlsVerify?: boolean;
+    certificates?: RegistryCertificates;
   }) {
     this.#transport = options.transport;
     this.#registry = options.registry;
     this.#challenges = options.challenges;
     this.#credentials = options.credentials;
-    this.#skipTlsVerify = options.skipTlsVerify;
+    this.#skipTlsVerify = options.skipTlsVerify === true;
+    this.#certificates = options.certificates;
   }
 
   /**
@@ -150,10 +154,15 @@ export class Authorizer {
     return this.#transport.fetch({ method: 'GET', url, headers, ...this.#manners(realm, signal) });
   }
 
-  /** Same host as the registry: reached like the registry. Any other: certificates are checked. */
+  /** Same host as the registry: reached like the registry. Any other: certificates are checked, and ours not shown. */
   #manners(realm: URL, signal: AbortSignal) {
     const same = realm.hostname === this.#registry.hostname;
-    return { signal, foreign: !same, skipTlsVerify: same && this.#skipTlsVerify };
+    return {
+      signal,
+      foreign: !same,
+      skipTlsVerify: same && this.#skipTlsVerify,
+      certificates: same ? this.#certificates : withoutIdentities(this.#certificates),
+    };
   }
 
   /** The realm is the registry's word: it may not lead to where credentials would be read or stolen. */

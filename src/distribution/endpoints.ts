@@ -7,6 +7,8 @@ export interface Endpoint {
   /** Tried in order until one answers. More than one only where plain HTTP is allowed. */
   urls: URL[];
   skipTlsVerify: boolean;
+  /** Where certificates for it are looked for; undefined: nowhere. */
+  certificateHost: string | undefined;
   /** A mirror is never shown the credentials of the registry it mirrors. */
   mirror: boolean;
 }
@@ -31,6 +33,7 @@ export function planEndpoints(
   const mirrors = options.mirrors.map(url => ({
     urls: [url],
     skipTlsVerify: isInsecure(url.host, options),
+    certificateHost: url.host,
     mirror: true,
   }));
   return [...mirrors, origin];
@@ -58,7 +61,9 @@ function originOf(registry: string, options: EndpointOptions): Endpoint {
   const insecure = isInsecure(registry, options);
   const urls = [new URL(`https://${host}/`)];
   if (insecure) urls.push(new URL(`http://${host}/`));
-  return { urls, skipTlsVerify: insecure, mirror: false };
+  // Docker Hub is known to everybody, and what is not checked needs no authority.
+  const certificateHost = insecure || registry === 'docker.io' ? undefined : registry;
+  return { urls, skipTlsVerify: insecure, certificateHost, mirror: false };
 }
 
 /** Loopback, and what the administrator has named; nothing else is ever spoken to without TLS. */

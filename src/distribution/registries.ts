@@ -1,6 +1,8 @@
 import { EngineError } from '../stdx/errors.ts';
 import type { Credentials } from './auth.ts';
+import { certificateDirectories, readCertificates } from './certificates.ts';
 import { type EndpointOptions, parseEndpointOptions, planEndpoints } from './endpoints.ts';
+import type { Proxies } from './proxies.ts';
 import type { Reference } from './reference.ts';
 import { Repository } from './repository.ts';
 import { Transport } from './transport.ts';
@@ -11,6 +13,8 @@ export interface RegistriesOptions {
   /** Hosts (`reg.example:5000`) and networks (`10.0.0.0/8`) where TLS is not asked for or not checked. */
   insecureRegistries?: string[];
   userAgent?: string;
+  proxies?: Proxies;
+  certificateDirectories?: readonly string[];
 }
 
 /** Addresses by which Docker's client names Docker Hub in its config.json. */
@@ -20,11 +24,13 @@ const hubAddresses = new Set(['', 'docker.io', 'index.docker.io', 'registry-1.do
 export class Registries {
   #endpoints: EndpointOptions;
   readonly #transport: Transport;
+  readonly #certificateDirectories: readonly string[];
 
   /** @throws EngineError `invalid` for bad mirrors and insecure registries. */
   constructor(options: RegistriesOptions = {}) {
     this.#endpoints = parseEndpointOptions(options.mirrors ?? [], options.insecureRegistries ?? []);
-    this.#transport = new Transport({ userAgent: options.userAgent ?? 'gantry' });
+    this.#transport = new Transport({ userAgent: options.userAgent ?? 'gantry', proxies: options.proxies });
+    this.#certificateDirectories = options.certificateDirectories ?? certificateDirectories;
   }
 
   /**
@@ -35,7 +41,10 @@ export class Registries {
     this.#endpoints = parseEndpointOptions(mirrors, insecureRegistries);
   }
 
-  /** The places where a repository can be had, best first: mirrors, then the registry itself. At least one. */
+  /**
+   * The places where a repository can be had, best first: mirrors, then the registry itself. At least one.
+   * @throws EngineError `invalid` for halves of client certificates
+   */
   repositories(
     reference: Reference,
     access: 'pull' | 'push',
@@ -46,6 +55,10 @@ export class Registries {
         new Repository({
           transport: this.#transport,
           endpoint,
+          certificates:
+            endpoint.certificateHost === undefined
+              ? undefined
+              : readCertificates(this.#certificateDirectories, endpoint.certificateHost),
           registry: reference.registry,
           name: reference.repository,
           access,

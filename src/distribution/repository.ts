@@ -3,6 +3,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { mediaTypes } from '../oci/media-types.ts';
 import { EngineError, kindOf, messageOf } from '../stdx/errors.ts';
 import { Authorizer, type Credentials } from './auth.ts';
+import type { RegistryCertificates } from './certificates.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Endpoint } from './endpoints.ts';
 import { registryError } from './errors.ts';
@@ -40,6 +41,7 @@ export class Repository {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly #transport: Transport;
+  readonly #certificates: RegistryCertificates | undefined;
   readonly #credentials: Credentials | undefined;
   readonly #scope: string;
   #connection: Promise<Connection> | undefined;
@@ -47,6 +49,7 @@ export class Repository {
   constructor(options: {
     transport: Transport;
     endpoint: Endpoint;
+    certificates?: RegistryCertificates;
     registry: string;
     name: string;
     access: 'pull' | 'push';
@@ -54,6 +57,7 @@ export class Repository {
   }) {
     this.#transport = options.transport;
     this.endpoint = options.endpoint;
+    this.#certificates = options.certificates;
     this.registry = options.registry;
     this.name = options.name;
     this.#credentials = options.endpoint.mirror ? undefined : options.credentials;
@@ -273,8 +277,8 @@ export class Repository {
     });
   }
 
-  #tls(): { skipTlsVerify: boolean } {
-    return { skipTlsVerify: this.endpoint.skipTlsVerify };
+  #tls(): Pick<HttpRequest, 'skipTlsVerify' | 'certificates'> {
+    return { skipTlsVerify: this.endpoint.skipTlsVerify, certificates: this.#certificates };
   }
 
   #connect(signal: AbortSignal): Promise<Connection> {
@@ -311,7 +315,7 @@ export class Repository {
       registry: base,
       challenges,
       ...(this.#credentials === undefined ? {} : { credentials: this.#credentials }),
-      skipTlsVerify: this.endpoint.skipTlsVerify,
+      ...this.#tls(),
     });
     return { base, authorizer };
   }

@@ -5,14 +5,16 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { type AgentOptions, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getCACertificates } from 'node:tls';
 import { EngineError } from '../stdx/errors.ts';
 import { isLinkLocal, withoutBrackets } from './addresses.ts';
+import { type RegistryCertificates, withoutIdentities } from './certificates.ts';
 import { connectionError } from './connection-errors.ts';
+import { noProxies, type Proxies, proxyFor } from './proxies.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -23,6 +25,8 @@ export interface HttpRequest {
   signal: AbortSignal;
   /** Accept any certificate: insecure registries and loopback. */
   skipTlsVerify?: boolean;
+  /** What counts besides the system's certificates, where they are checked. */
+  certificates?: RegistryCertificates;
   /** The address comes from somebody else (a realm, a redirect) and must not lead to link-local addresses. */
   foreign?: boolean;
 }
@@ -43,6 +47,7 @@ export interface TransportOptions {
   connectTimeoutMs?: number;
   /** Longest silence on an open connection. */
   idleTimeoutMs?: number;
+  proxies?: Proxies;
 }
 
 const maxRedirects = 10;
@@ -52,20 +57,20 @@ export class Transport {
   readonly #userAgent: string;
   readonly #connectTimeoutMs: number;
   readonly #idleTimeoutMs: number;
-  readonly #plain = new HttpAgent(poolOptions);
-  #verified: HttpsAgent | undefined;
-  readonly #unverified = new HttpsAgent({ ...poolOptions, rejectUnauthorized: false });
+  readonly #proxies: Proxies;
+  /** Pools of connections, by what the connections in them have in common. */
+  readonly #agents = new Map<string, HttpAgent>();
+  #systemAuthorities: string[] | undefined;
 
   constructor(options: TransportOptions) {
     this.#userAgent = options.userAgent;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 15_000;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 60_000;
+    this.#proxies = options.proxies ?? noProxies;
   }
 
   close(): void {
-    this.#plain.destroy();
-    this.#verified?.destroy();
-    this.#unverified.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
   }
 
   /**
@@ -107,7 +112,7 @@ export class Transport {
       port: url.port === '' ? undefined : Number(url.port),
       path: url.pathname + url.search,
       headers: { 'user-agent': this.#userAgent, ...request.headers },
-      agent: this.#agentFor(secure, request.skipTlsVerify === true),
+      agent: this.#agentFor(request),
       signal: request.signal,
       ...(request.foreign === true ? { lookup: lookupOutside } : {}),
     });
@@ -145,15 +150,37 @@ export class Transport {
     });
   }
 
-  #agentFor(secure: boolean, skipTlsVerify: boolean): HttpAgent {
-    if (!secure) return this.#plain;
-    if (skipTlsVerify) return this.#unverified;
+  #agentFor({ url, skipTlsVerify = false, certificates }: HttpRequest): HttpAgent {
+    const secure = url.protocol === 'https:';
+    const proxy = proxyFor(url, this.#proxies);
+    const checks = secure && !skipTlsVerify;
+    const key = JSON.stringify([secure, proxy, checks, checks ? certificates : undefined]);
+    let agent = this.#agents.get(key);
+    if (agent === undefined) {
+      const options = {
+        ...poolOptions,
+        // That this proxy is the one for this address is decided; the agent has nothing to except.
+        ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+      };
+      if (!secure) agent = new HttpAgent(options);
+      else if (!checks) agent = new HttpsAgent({ ...options, rejectUnauthorized: false });
+      else agent = new HttpsAgent({ ...options, ...this.#trust(certificates) });
+      this.#agents.set(key, agent);
+    }
+    return agent;
+  }
+
+  #trust(certificates: RegistryCertificates | undefined): AgentOptions {
     // Node trusts its own list of authorities; a host's administrator adds to the system's.
-    this.#verified ??= new HttpsAgent({
-      ...poolOptions,
-      ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system')])],
-    });
-    return this.#verified;
+    this.#systemAuthorities ??= [
+      ...new Set([...getCACertificates('default'), ...getCACertificates('system')]),
+    ];
+    const { authorities = [], identities = [] } = certificates ?? {};
+    return {
+      ca: [...this.#systemAuthorities, ...authorities],
+      cert: identities.map(({ certificate }) => certificate),
+      key: identities.map(({ key }) => key),
+    };
   }
 }
 
@@ -199,7 +226,8 @@ function redirected(request: HttpRequest, url: URL): HttpRequest {
   }
   if (url.origin === request.url.origin) return { ...request, url };
   const { authorization: _, ...headers } = request.headers ?? {};
-  return { ...request, url, headers, foreign: true };
+  const certificates = withoutIdentities(request.certificates);
+  return { ...request, url, headers, certificates, foreign: true };
 }
 
 /** As Go's url.Error begins: `Get "http://127.0.0.1:1/v2/"`. */

@@ -1,3 +1,4 @@
+import type { Proxies } from '../distribution/proxies.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
 import type { LogSinks } from '../runtime/logs/log-sinks.ts';
@@ -44,6 +45,8 @@ export interface EngineSettings {
   defaultCgroupnsMode: 'private' | 'host' | undefined;
   labels: string[];
   debug: boolean;
+  /** For requests to registries. */
+  proxies: Proxies;
   registryMirrors: string[];
   insecureRegistries: string[];
   /** How long the daemon waits for requests at work when it stops. */

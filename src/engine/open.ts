@@ -71,6 +71,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const services = await openImageServices({
     storage,
     log,
+    registries: { proxies: settings.proxies },
   });
   configureImages(services, settings);
   const { images } = services;

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, hostname, machine, release, totalmem } from 'node:os';
 import type { BuildCache, CacheRecord } from '../build/cache.ts';
+import { type Proxies, withoutSecrets } from '../distribution/proxies.ts';
 import type { ImageServices } from '../images/services.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { KernelLimits } from '../runtime/kernel-limits.ts';
@@ -39,6 +40,8 @@ export interface SystemInfo {
   labels: string[];
   openFiles: number;
   eventListeners: number;
+  /** Without user names and passwords. */
+  proxies: Proxies;
   registryMirrors: string[];
   insecureRegistries: string[];
   ipForwarding: boolean;
@@ -135,6 +138,11 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     labels: settings.labels,
     openFiles: readdirSync('/proc/self/fd').length,
     eventListeners: context.events.listenerCount,
+    proxies: {
+      http: withoutSecrets(settings.proxies.http),
+      https: withoutSecrets(settings.proxies.https),
+      except: settings.proxies.except,
+    },
     // As dockerd shows them.
     registryMirrors: settings.registryMirrors.map(mirror => mirror.replace(/\/?$/, '/')),
     insecureRegistries: settings.insecureRegistries,

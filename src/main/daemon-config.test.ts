@@ -7,9 +7,13 @@ function noFile(path: string): never {
   throw Object.assign(new Error(`open ${path}: no such file or directory`), { code: 'ENOENT' });
 }
 
-function parse(argv: string[], file?: string): { config: DaemonConfig; warnings: string[] } {
+function parse(
+  argv: string[],
+  file?: string,
+  env: Record<string, string> = {},
+): { config: DaemonConfig; warnings: string[] } {
   const readFile = (path: string) => (path.endsWith('.pem') ? `content of ${path}` : (file ?? noFile(path)));
-  const result = parseDaemonConfig({ argv, env: {}, readFile });
+  const result = parseDaemonConfig({ argv, env, readFile });
   assert.ok(result.action === 'run' || result.action === 'validate');
   return { config: result.config, warnings: result.config.warnings };
 }
@@ -98,6 +102,24 @@ describe('gantryd flags', () => {
     assert.match(refusal(['--default-ipc-mode=x']), /^default IPC mode setting \(x\) is invalid/);
     assert.equal(parse(['--default-cgroupns-mode=host']).config.settings.defaultCgroupnsMode, 'host');
     assert.match(refusal(['--default-cgroupns-mode=x']), /is invalid; use "host" or "private"$/);
+  });
+
+  test('of proxies: a flag or the file, before the environment', () => {
+    const env = { HTTP_PROXY: 'http://env:1', https_proxy: 'env:2', NO_PROXY: 'a' };
+    const proxies = (argv: string[], file?: string) => parse(argv, file, env).config.settings.proxies;
+    assert.deepEqual(proxies([]), { http: 'http://env:1', https: 'http://env:2', except: 'a' });
+    assert.deepEqual(proxies(['--http-proxy=http://flag:1'], '{"proxies": {"no-proxy": "b"}}'), {
+      http: 'http://flag:1',
+      https: 'http://env:2',
+      except: 'b',
+    });
+    assert.match(
+      refusal(['--http-proxy=http://me:secret@flag'], '{"proxies": {"http-proxy": "x"}}'),
+      /both as a flag and in the configuration file: http-proxy: \(from flag: http:\/\/xxxxx:xxxxx@flag, from file: x\)$/,
+    );
+    assert.match(refusal(['--https-proxy=socks5://p']), /scheme socks5 is not supported/);
+    assert.match(refusal([], '{"proxies": {"ftp-proxy": "x"}}'), /there is no proxies\.ftp-proxy/);
+    assert.match(refusal(['--proxies=x']), /^unknown flag: --proxies/);
   });
 
   test('of the seccomp profile', () => {

@@ -1,3 +1,4 @@
+import { type Proxies, parseProxy, withoutSecrets } from '../distribution/proxies.ts';
 import type { EngineSettings, SeccompDefault } from '../engine/context.ts';
 import type { NetworkConfig } from '../network/controller.ts';
 import { parseSeccompProfile } from '../runtime/seccomp.ts';
@@ -211,6 +212,7 @@ function engineSettings(values: Values, source: ConfigSource): EngineSettings {
     defaultCgroupnsMode: requireCgroupnsMode(last('default-cgroupns-mode')),
     labels: all('label').map(requireLabel),
     debug: isSet('debug'),
+    proxies: readProxies(values, source.env),
     registryMirrors: all('registry-mirror'),
     insecureRegistries: all('insecure-registry'),
     shutdownTimeoutMs: requireAtLeast(0, 'shutdown-timeout', number('shutdown-timeout') ?? 15) * 1000,
@@ -313,6 +315,32 @@ function readSeccomp(named: string | undefined, source: ConfigSource): SeccompDe
   } catch (error) {
     throw invalid(`seccomp profile ${named}: ${messageOf(error)}`);
   }
+}
+
+/** From flags, from the file's `proxies`, or from the environment, which may have either spelling. */
+function readProxies(values: Values, env: ConfigSource['env']): Proxies {
+  const inFile = new Map(
+    (values.get('proxies') ?? []).map(entry => {
+      const [, name = '', value = ''] = /^([^=]*)=([\s\S]*)$/.exec(String(entry)) ?? [];
+      return [name, value];
+    }),
+  );
+  const read = (name: string) => {
+    const flag = values.get(name)?.at(-1) as string | undefined;
+    const filed = inFile.get(name);
+    if (flag !== undefined && filed !== undefined) {
+      throw invalid(
+        `the following directives are specified both as a flag and in the configuration file: ${name}: (from flag: ${withoutSecrets(flag)}, from file: ${withoutSecrets(filed)})`,
+      );
+    }
+    const variable = name.replace('-', '_');
+    return flag ?? filed ?? env[variable.toUpperCase()] ?? env[variable] ?? '';
+  };
+  return {
+    http: parseProxy(read('http-proxy')),
+    https: parseProxy(read('https-proxy')),
+    except: read('no-proxy'),
+  };
 }
 
 function requireIpcMode(mode: string): EngineSettings['defaultIpcMode'] {

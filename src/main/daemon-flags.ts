@@ -28,7 +28,7 @@ export function parseFlags(argv: readonly string[]): Map<string, OptionValue[]> 
 function takeLong(word: string, rest: string[], values: Map<string, OptionValue[]>): void {
   const equals = word.indexOf('=');
   const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
-  const option = daemonOptions.find(({ flag }) => flag === name);
+  const option = daemonOptions.find(({ flag, fileOnly }) => flag === name && fileOnly !== true);
   if (option === undefined) throw unknown(`unknown flag: --${name}`);
   add(values, option, equals < 0 ? undefined : word.slice(equals + 1), rest);
 }

@@ -15,6 +15,8 @@ export interface DaemonOption {
   short?: string;
   /** In daemon.json; undefined: only a flag. */
   key?: string;
+  /** There is no such flag. */
+  fileOnly?: boolean;
   type: OptionType;
   help: string;
   /** Values that do something here; the others are refused. undefined: all. */
@@ -91,6 +93,17 @@ const ulimits: OptionType = {
       const { Soft, Hard } = requireType(item, 'object') as Record<string, unknown>;
       return `${name}=${scalar(Soft)}:${scalar(Hard)}`;
     });
+  },
+};
+
+/** `{"http-proxy": "http://proxy:3128"}`, as `name=value`. */
+const proxies: OptionType = {
+  ...pairs,
+  fromJson: value => {
+    const object = requireType(value, 'object') as Record<string, unknown>;
+    const unknown = Object.keys(object).find(name => !/^(https?|no)-proxy$/.test(name));
+    if (unknown !== undefined) throw new Error(`there is no proxies.${unknown}`);
+    return Object.entries(object).map(([name, item]) => `${name}=${requireType(item, 'string')}`);
   },
 };
 
@@ -548,34 +561,22 @@ export const daemonOptions: readonly DaemonOption[] = [
     supports: onlyFalse,
   },
   { flag: 'rootless', key: 'rootless', type: flag, help: 'Without root', supports: onlyFalse },
+  { flag: 'http-proxy', type: text, help: 'Proxy for registries without TLS' },
+  { flag: 'https-proxy', type: text, help: 'Proxy for registries' },
+  { flag: 'no-proxy', type: text, help: 'Hosts and networks that are reached without the proxy' },
   {
-    flag: 'http-proxy',
-    key: 'http-proxy',
-    type: text,
-    help: 'Proxy for registries',
-    supports: value => value === '',
+    flag: 'proxies',
+    key: 'proxies',
+    fileOnly: true,
+    type: proxies,
+    help: 'http-proxy, https-proxy, no-proxy',
   },
-  {
-    flag: 'https-proxy',
-    key: 'https-proxy',
-    type: text,
-    help: 'Proxy for registries',
-    supports: value => value === '',
-  },
-  {
-    flag: 'no-proxy',
-    key: 'no-proxy',
-    type: text,
-    help: 'Registries without proxy',
-    meaningless: 'no proxy is used',
-  },
-  { flag: 'proxies', key: 'proxies', type: anyJson, help: 'Proxies for registries', supports: never },
 ];
 
 /** What `--help` prints. */
 export function daemonHelp(): string {
   const lines = daemonOptions
-    .filter(option => option.supports !== never)
+    .filter(option => option.supports !== never && option.fileOnly !== true)
     .map(
       option =>
         `  ${option.short === undefined ? '    ' : `-${option.short}, `}--${option.flag.padEnd(30)} ${option.help}`,
