@@ -7,7 +7,7 @@ import { type NetworkConfig, NetworkController } from '../network/controller.ts'
 import type { IdMappings } from '../oci/id-mappings.ts';
 import { validateLogConfig } from '../runtime/logs/log-drivers.ts';
 import { LogSinks } from '../runtime/logs/log-sinks.ts';
-import { requireProgram } from '../runtime/probe.ts';
+import { type ConfiguredRuntime, requireProgram } from '../runtime/probe.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
@@ -53,6 +53,8 @@ export interface EngineOptions {
   network: NetworkConfig;
   /** Name of an OCI runtime; undefined: the best that works. */
   runtime?: string;
+  /** OCI runtimes besides those that are found, by name. */
+  runtimes?: Readonly<Record<string, ConfiguredRuntime>>;
   /** userns-remap: the host's ids for those in containers. */
   remap?: IdMappings;
 }
@@ -66,7 +68,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   if (remap) requireProgram(runtimeForUserNamespaces);
   const storage = await openStorage({ dataRoot, execRoot, log, remap });
   const defaultRuntime = options.runtime ?? (remap && runtimeForUserNamespaces);
-  const runtime = await Runtime.probe({ execRoot, log, defaultRuntime });
+  const runtime = await Runtime.probe({ execRoot, log, defaultRuntime, runtimes: options.runtimes });
   const network = NetworkController.open({ database: storage.database, log, config: options.network });
   const services = await openImageServices({
     storage,

@@ -30,7 +30,7 @@ export interface SystemInfo {
   memoryBytes: number;
   hostName: string;
   dataRoot: string;
-  runtimes: Record<string, { path: string }>;
+  runtimes: Record<string, { path: string; args: readonly string[] }>;
   defaultRuntime: string;
   runtimeVersion: string;
   monitorVersion: string;
@@ -123,7 +123,9 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     memoryBytes: totalmem(),
     hostName: hostname(),
     dataRoot: storage.paths.dataRoot,
-    runtimes: Object.fromEntries([...runtime.runtimes].map(([name, { path }]) => [name, { path }])),
+    runtimes: Object.fromEntries(
+      [...runtime.runtimes].map(([name, { path, args }]) => [name, { path, args }]),
+    ),
     defaultRuntime: runtime.info.name,
     runtimeVersion: runtime.info.version,
     monitorVersion: runtime.conmonVersion,

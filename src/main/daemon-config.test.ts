@@ -122,6 +122,28 @@ describe('gantryd flags', () => {
     assert.match(refusal(['--proxies=x']), /^unknown flag: --proxies/);
   });
 
+  test('of further runtimes', () => {
+    const runtimes = (argv: string[], file?: string) => parse(argv, file).config.runtimes;
+    assert.deepEqual(runtimes(['--add-runtime=Other=/usr/bin/x=y', '--add-runtime', 'z=z']), {
+      other: { path: '/usr/bin/x=y', args: [] },
+      z: { path: 'z', args: [] },
+    });
+    assert.deepEqual(runtimes([], '{"runtimes": {"x": {"path": "/x", "runtimeArgs": ["--debug"]}}}'), {
+      x: { path: '/x', args: ['--debug'] },
+    });
+    assert.match(refusal(['--add-runtime=x']), /invalid runtime argument: x/);
+    assert.equal(refusal(['--add-runtime=runc=/x']), "runtime name 'runc' is reserved");
+    assert.equal(refusal(['--add-runtime=x=/x', '--add-runtime=x=/y']), "runtime 'x' was already defined");
+    assert.match(
+      refusal([], '{"runtimes": {"x": {"runtimeType": "y"}}}'),
+      /runtime "x": runtimeType is not supp/,
+    );
+    assert.match(
+      refusal([], '{"runtimes": {"x": {}}}'),
+      /invalid value for "runtimes": runtime "x": path is missing/,
+    );
+  });
+
   test('of the seccomp profile', () => {
     const seccomp = (argv: string[], file?: string) => parse(argv, file).config.settings.seccomp;
     assert.deepEqual(seccomp([]), { name: 'builtin', profile: 'default' });

@@ -1,6 +1,7 @@
 import { type Proxies, parseProxy, withoutSecrets } from '../distribution/proxies.ts';
 import type { EngineSettings, SeccompDefault } from '../engine/context.ts';
 import type { NetworkConfig } from '../network/controller.ts';
+import type { ConfiguredRuntime } from '../runtime/probe.ts';
 import { parseSeccompProfile } from '../runtime/seccomp.ts';
 import type { TlsOptions } from '../server/http.ts';
 import { type Host, hostText, isLoopbackHost, parseHost } from '../server/listen.ts';
@@ -23,6 +24,8 @@ export interface DaemonConfig {
   tls: TlsOptions | undefined;
   /** Name of the OCI runtime; undefined: the best that works. */
   defaultRuntime: string | undefined;
+  /** Further OCI runtimes, by name. */
+  runtimes: Record<string, ConfiguredRuntime>;
   /** As userns-remap takes it; '' is the host's own ids. */
   usernsRemap: string;
   /** `initPath` is undefined unless it was given. */
@@ -190,6 +193,7 @@ function buildConfig(values: Values, source: ConfigSource): Omit<DaemonConfig, '
     logLevel: isSet('debug') ? 'debug' : ((last('log-level') ?? 'info') as DaemonConfig['logLevel']),
     tls,
     defaultRuntime: last('default-runtime'),
+    runtimes: readRuntimes(all('add-runtime')),
     usernsRemap: last('userns-remap') ?? '',
     settings: engineSettings(values, source),
     network: networkConfig(values),
@@ -341,6 +345,18 @@ function readProxies(values: Values, env: ConfigSource['env']): Proxies {
     https: parseProxy(read('https-proxy')),
     except: read('no-proxy'),
   };
+}
+
+/** @param entries JSON, as the option's type writes it */
+function readRuntimes(entries: readonly string[]): Record<string, ConfiguredRuntime> {
+  const runtimes = new Map<string, ConfiguredRuntime>();
+  for (const entry of entries) {
+    const { name, path, args } = JSON.parse(entry) as { name: string } & ConfiguredRuntime;
+    if (name === 'crun' || name === 'runc') throw invalid(`runtime name '${name}' is reserved`);
+    if (runtimes.has(name)) throw invalid(`runtime '${name}' was already defined`);
+    runtimes.set(name, { path, args });
+  }
+  return Object.fromEntries(runtimes);
 }
 
 function requireIpcMode(mode: string): EngineSettings['defaultIpcMode'] {

@@ -96,6 +96,25 @@ const ulimits: OptionType = {
   },
 };
 
+/** `name=path`; in the file `{"name": {"path": "/bin/it", "runtimeArgs": ["--debug"]}}`. As JSON of name, path, args. */
+const runtimes: OptionType = {
+  takesValue: true,
+  many: true,
+  fromText: value => {
+    const [, name = '', path = ''] = /^([^=]*)=(.*)$/s.exec(value) ?? [];
+    if (name.trim() === '' || path.trim() === '') throw new Error(`invalid runtime argument: ${value}`);
+    return [JSON.stringify({ name: name.trim().toLowerCase(), path: path.trim(), args: [] })];
+  },
+  fromJson: value =>
+    Object.entries(requireType(value, 'object') as Record<string, unknown>).map(([name, item]) => {
+      const { path, runtimeArgs = [], ...rest } = requireType(item, 'object') as Record<string, unknown>;
+      const unknown = Object.keys(rest)[0];
+      if (unknown !== undefined) throw new Error(`runtime "${name}": ${unknown} is not supported`);
+      if (typeof path !== 'string' || path === '') throw new Error(`runtime "${name}": path is missing`);
+      return JSON.stringify({ name, path, args: texts.fromJson(runtimeArgs) });
+    }),
+};
+
 /** `{"http-proxy": "http://proxy:3128"}`, as `name=value`. */
 const proxies: OptionType = {
   ...pairs,
@@ -480,7 +499,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     help: 'Options of networks',
     supports: never,
   },
-  { flag: 'add-runtime', key: 'runtimes', type: anyJson, help: 'Further OCI runtimes', supports: never },
+  { flag: 'add-runtime', key: 'runtimes', type: runtimes, help: 'Further OCI runtime, NAME=PATH' },
   {
     flag: 'authorization-plugin',
     key: 'authorization-plugins',

@@ -43,6 +43,7 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
     settings,
     network: config.network,
     runtime: config.defaultRuntime,
+    runtimes: config.runtimes,
     remap: resolveRemap(config.usernsRemap, hostAccounts),
   });
   const contexts = await BuildContexts.open(engine.storage);

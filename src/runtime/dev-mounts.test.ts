@@ -8,14 +8,14 @@ test('a mount over /dev is refused with a runc that would follow links in it', (
     privileged: false,
   });
   for (const version of ['1.1.5+ds1', '1.2.7', '1.3.2', '1.0.0-rc93']) {
-    const runc = { name: 'runc', version };
+    const runc = { implementation: 'runc', version };
     assert.throws(() => requireSafeDevMount(over('/volume'), runc), /CVE-2025-31133/);
     requireSafeDevMount(over('/dev'), runc);
     requireSafeDevMount(over('/volume', '/dev/shm'), runc);
     requireSafeDevMount({ ...over('/volume'), privileged: true }, runc);
   }
   for (const version of ['1.2.8', '1.3.3', '1.4.0', '2.0.0']) {
-    requireSafeDevMount(over('/volume'), { name: 'runc', version });
+    requireSafeDevMount(over('/volume'), { implementation: 'runc', version });
   }
-  requireSafeDevMount(over('/volume'), { name: 'crun', version: '1.8.1' });
+  requireSafeDevMount(over('/volume'), { implementation: 'crun', version: '1.8.1' });
 });

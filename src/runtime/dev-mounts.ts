@@ -10,9 +10,9 @@ import type { SpecInput } from './spec.ts';
  */
 export function requireSafeDevMount(
   { mounts, privileged }: Pick<SpecInput, 'mounts' | 'privileged'>,
-  runtime: Pick<RuntimeInfo, 'name' | 'version'>,
+  runtime: Pick<RuntimeInfo, 'implementation' | 'version'>,
 ): void {
-  if (privileged === true || runtime.name !== 'runc' || opensNullSafely(runtime.version)) return;
+  if (privileged === true || runtime.implementation !== 'runc' || opensNullSafely(runtime.version)) return;
   const mount = mounts.find(({ destination, source }) => destination === '/dev' && source !== '/dev');
   if (mount === undefined) return;
   throw new EngineError(

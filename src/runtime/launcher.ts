@@ -39,7 +39,7 @@ export class Launcher {
     const runtime = this.runtimeNamed(state.runtimeName);
     return startMonitor({
       conmon: this.programs.conmon,
-      runtime: { path: runtime.program, args: ['--root', this.#paths.runtimeRoot] },
+      runtime: { path: runtime.program, args: [...runtime.args, '--root', this.#paths.runtimeRoot] },
       id,
       bundle,
       pidFile: join(bundle, 'pid'),
@@ -63,6 +63,7 @@ export class Launcher {
   async command(state: ContainerState, args: string[]): Promise<void> {
     const runtime = this.runtimeNamed(state.runtimeName);
     const { exitCode, output } = await runProgram(runtime.program, [
+      ...runtime.args,
       '--root',
       this.#paths.runtimeRoot,
       ...args,

@@ -23,16 +23,27 @@ export interface RuntimeInfo {
   path: string;
   /** What is run: the same, or a sealed copy of it. */
   program: string;
+  /** Given to it before the command, each time. */
+  args: readonly string[];
+  /** As it calls itself: `crun`, `runc`; '' when it does not say. */
+  implementation: string;
   version: string;
   cgroupVersion: 1 | 2;
   cgroupDriver: 'cgroupfs';
+}
+
+/** An OCI runtime of the administrator's. */
+export interface ConfiguredRuntime {
+  /** Absolute, or a name to be found where programs are. */
+  path: string;
+  args: readonly string[];
 }
 
 export interface ProbeOptions {
   execRoot: string;
   log: Log;
   /** More OCI runtimes, by name. */
-  runtimes?: Readonly<Record<string, { path: string }>>;
+  runtimes?: Readonly<Record<string, ConfiguredRuntime>>;
   /** The name of the one to use by default; otherwise the first that works of crun and runc. */
   defaultRuntime?: string;
 }
@@ -55,11 +66,11 @@ export async function probePrograms(options: ProbeOptions): Promise<Programs> {
   const failures: string[] = [];
   const runtimes = new Map<string, RuntimeInfo>();
   const copies: SealedProgram[] = [];
-  for (const [name, path] of candidates) {
+  for (const [name, { path, args }] of candidates) {
     // Only the default one is tried out; another may never be used.
-    const failure = runtimes.size === 0 ? await tryOut(name, path, options) : undefined;
+    const failure = runtimes.size === 0 ? await tryOut(name, [path, ...args], options) : undefined;
     if (failure !== undefined) failures.push(`${name}: ${failure}`);
-    else runtimes.set(name, await describe(name, path, copies));
+    else runtimes.set(name, await describe(name, { path, args }, copies));
   }
   if (runtimes.size === 0) {
     throw new EngineError(
@@ -93,13 +104,16 @@ export function requireProgram(name: string): string {
   return found;
 }
 
-function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [name: string, path: string][] {
-  const found = new Map<string, string>(
-    Object.entries(runtimes ?? {}).map(([name, { path }]) => [name, path]),
-  );
+function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [string, ConfiguredRuntime][] {
+  const found = new Map<string, ConfiguredRuntime>();
+  for (const [name, { path, args }] of Object.entries(runtimes ?? {})) {
+    const program = path.includes('/') ? path : requireProgram(path);
+    if (!existsSync(program)) throw new EngineError('invalid', `runtime "${name}": there is no ${program}`);
+    found.set(name, { path: program, args });
+  }
   for (const name of ['crun', 'runc']) {
     const path = findProgram(name);
-    if (path !== undefined && !found.has(name)) found.set(name, path);
+    if (path !== undefined) found.set(name, { path, args: [] });
   }
   if (defaultRuntime !== undefined && !found.has(defaultRuntime)) {
     throw new EngineError('invalid', `specified default runtime '${defaultRuntime}' does not exist`);
@@ -109,17 +123,31 @@ function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [name: s
   return [...found].sort(([a], [b]) => rank(a) - rank(b));
 }
 
-async function describe(name: string, path: string, copies: SealedProgram[]): Promise<RuntimeInfo> {
-  const version = await versionOf(path);
+async function describe(
+  name: string,
+  { path, args }: ConfiguredRuntime,
+  copies: SealedProgram[],
+): Promise<RuntimeInfo> {
+  const { implementation, version } = await versionOf(path);
   const copy = name === 'crun' ? await sealedCopy(path, version) : undefined;
   if (copy !== undefined) copies.push(copy);
   const program = copy?.path ?? path;
-  return { name, path, program, version, cgroupVersion: detectCgroups().version, cgroupDriver: 'cgroupfs' };
+  return {
+    name,
+    path,
+    program,
+    args,
+    implementation,
+    version,
+    cgroupVersion: detectCgroups().version,
+    cgroupDriver: 'cgroupfs',
+  };
 }
 
-async function versionOf(path: string): Promise<string> {
+async function versionOf(path: string): Promise<Pick<RuntimeInfo, 'implementation' | 'version'>> {
   const { output } = await runProgram(path, ['--version']);
-  return /version (\S+)/.exec(output)?.[1] ?? 'unknown';
+  const [, implementation = '', version = 'unknown'] = /(\S*) version (\S+)/.exec(output) ?? [];
+  return { implementation, version };
 }
 
 /**
@@ -135,7 +163,7 @@ async function sealedCopy(path: string, version: string): Promise<SealedProgram 
     return undefined;
   }
   try {
-    if ((await versionOf(copy.path)) === version) return copy;
+    if ((await versionOf(copy.path)).version === version) return copy;
   } catch {
     // It may not be run from there.
   }
@@ -151,10 +179,14 @@ async function sealedCopy(path: string, version: string): Promise<SealedProgram 
  * it makes mere directories there, which nobody removes. Mounting it helps in all cases; runc does not mind.
  * @returns why it does not work; undefined when it does.
  */
-async function tryOut(name: string, path: string, options: ProbeOptions): Promise<string | undefined> {
+async function tryOut(
+  name: string,
+  command: readonly [path: string, ...args: string[]],
+  options: ProbeOptions,
+): Promise<string | undefined> {
   let failure: string | undefined;
   if (!isMountedElsewhere('hugetlb')) {
-    failure = await runTrial(path, options.execRoot);
+    failure = await runTrial(command, options.execRoot);
     const mountHelps = failure !== undefined && /hugetlb|hybrid mode/.test(failure);
     if (!mountHelps || detectCgroups().controllers.has('hugetlb')) return failure;
   }
@@ -164,14 +196,17 @@ async function tryOut(name: string, path: string, options: ProbeOptions): Promis
     return `${failure ?? 'no hugetlb hierarchy'} (and mounting hugetlb: ${messageOf(error)})`;
   }
   options.log.info({ runtime: name }, 'mounted the hugetlb cgroup hierarchy, which the OCI runtime needs');
-  return runTrial(path, options.execRoot);
+  return runTrial(command, options.execRoot);
 }
 
 /**
  * A container with an empty root, made as real ones are: everything works when the one complaint is that its program
  * is not there.
  */
-async function runTrial(path: string, execRoot: string): Promise<string | undefined> {
+async function runTrial(
+  [path, ...args]: readonly [string, ...string[]],
+  execRoot: string,
+): Promise<string | undefined> {
   const id = `trial-${process.pid}`;
   const bundle = join(execRoot, id);
   const cgroups = detectCgroups();
@@ -181,7 +216,7 @@ async function runTrial(path: string, execRoot: string): Promise<string | undefi
     const spec = planSpec(trialInput(id, join(bundle, 'rootfs'), cgroupsPath), readHostFacts(cgroups));
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     const root = runtimePaths(execRoot).runtimeRoot;
-    const { output } = await runProgram(path, ['--root', root, 'run', '--bundle', bundle, id]);
+    const { output } = await runProgram(path, [...args, '--root', root, 'run', '--bundle', bundle, id]);
     return /not found in \$PATH|no such file or directory/i.test(output) && !output.includes('cgroup')
       ? undefined
       : output.trim() || 'it says nothing';

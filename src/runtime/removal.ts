@@ -16,11 +16,14 @@ import { SIGKILL } from './signals.ts';
  * where `crun delete` takes 5; that remains for what cannot be removed this way.
  */
 export async function removeContainer(launcher: Launcher, paths: RuntimePaths, id: string): Promise<void> {
-  const { cgroups } = launcher.programs;
+  const { cgroups, runtimes } = launcher.programs;
   const bundle = join(paths.containers, id);
   const state = readState(bundle);
   if (state !== undefined) {
     await killAll(cgroups, id, state);
+    // What a runtime of the administrator's keeps, and where, only it knows.
+    const knows = !inProcess.has(state.runtimeName) && runtimes.has(state.runtimeName);
+    if (knows) await launcher.command(state, ['delete', '--force', id]);
     if (!(await removeEmptyCgroup(cgroups, state.cgroupsPath))) {
       await launcher.command(state, ['delete', '--force', id]);
     }
@@ -30,6 +33,8 @@ export async function removeContainer(launcher: Launcher, paths: RuntimePaths, i
   // Last: while it is there, the next start finds what else is.
   removeRecursively(bundle);
 }
+
+const inProcess = new Set(['crun', 'runc']);
 
 /** Kills every process of a container, frozen or not, and waits for their end. */
 export async function killAll(cgroups: CgroupLayout, id: string, state: ContainerState): Promise<void> {

@@ -7,7 +7,9 @@ const profile = {
   defaultAction: 'SCMP_ACT_ALLOW',
   syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }],
 };
-const prepare = `echo '${JSON.stringify(profile)}' > /run/seccomp.json`;
+const prepare = `echo '${JSON.stringify(profile)}' > /run/seccomp.json
+printf '#!/bin/sh\\necho "$@" >> /run/other.log\\nexec runc "$@"\\n' > /run/other
+chmod +x /run/other`;
 
 describe(`defaults of the daemon, against ${daemonKind}`, { concurrency: false }, () => {
   let machine: Machine;
@@ -21,6 +23,7 @@ describe(`defaults of the daemon, against ${daemonKind}`, { concurrency: false }
         ...['--default-ipc-mode', 'shareable'],
         ...['--default-cgroupns-mode', 'private'],
         ...['--seccomp-profile', '/run/seccomp.json'],
+        ...['--add-runtime', 'other=/run/other'],
       ],
     });
   });
@@ -38,6 +41,23 @@ describe(`defaults of the daemon, against ${daemonKind}`, { concurrency: false }
       `${await machine.must('docker ps -aq --no-trunc')}\n<nil>`,
     );
     await machine.must('docker rm one');
+  });
+
+  test('a runtime can be added, and containers choose it', async () => {
+    const said = async () => (await machine.world.run(['cat', '/run/other.log'])).stdout;
+    await machine.must('docker run -d --name one --runtime other busybox sleep 600');
+    assert.match(await said(), / create /);
+    assert.equal(await machine.must("docker inspect --format '{{.HostConfig.Runtime}}' one"), 'other');
+    assert.equal(await machine.must('docker exec one echo inside'), 'inside');
+    assert.match(await said(), / exec /);
+    await machine.must('docker pause one; docker unpause one; docker rm -f one');
+    assert.match(await said(), / delete /);
+    assert.equal(
+      await machine.must('docker info --format \'{{(index .Runtimes "other").Path}}\''),
+      '/run/other',
+    );
+    const { code, stderr } = await machine.shell('docker run --rm --runtime nosuch busybox true');
+    assert.deepEqual([code, /nosuch/.test(stderr)], [125, true]);
   });
 
   test('there are no new privileges, unless asked for', async () => {

@@ -107,7 +107,12 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
     Labels: info.labels,
     ExperimentalBuild: false,
     ServerVersion: gantryVersion,
-    Runtimes: info.runtimes,
+    Runtimes: Object.fromEntries(
+      Object.entries(info.runtimes).map(([name, { path, args }]) => [
+        name,
+        args.length === 0 ? { path } : { path, runtimeArgs: [...args] },
+      ]),
+    ),
     DefaultRuntime: info.defaultRuntime,
     Swarm: {
       NodeID: '',
