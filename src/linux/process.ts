@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { SYS_pidfd_open, SYS_pidfd_send_signal } from './constants.ts';
@@ -63,6 +63,19 @@ export function getProcessStartTime(pid: number): bigint | undefined {
 /** Whether the process that had this start time still runs (zombies do not). */
 export function processExists(pid: number, startTime: bigint): boolean {
   return getProcessStartTime(pid) === startTime;
+}
+
+/** Processes that were started with all these words among their arguments. It reads all of /proc. */
+export function processesWithArguments(words: readonly string[]): number[] {
+  return readdirSync('/proc').flatMap(name => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      return words.every(word => argv.includes(word)) ? [Number(name)] : [];
+    } catch {
+      return []; // it has ended
+    }
+  });
 }
 
 /** Pid of the leader of its session, who may have ended; undefined when there is no such process. */

@@ -1,8 +1,8 @@
-import { closeSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CgroupLayout, cgroupProcesses, removeCgroup } from '../linux/cgroups.ts';
-import { kill, pidfdOpen, pidfdSendSignal } from '../linux/process.ts';
+import { kill, pidfdOpen, pidfdSendSignal, processesWithArguments } from '../linux/process.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { removeRecursively } from '../stdx/remove-recursively.ts';
 import { type ContainerState, isAlive, type ProcessIdentity, readState } from './container-state.ts';
@@ -20,10 +20,12 @@ export async function removeContainer(launcher: Launcher, paths: RuntimePaths, i
   const bundle = join(paths.containers, id);
   const state = readState(bundle);
   if (state !== undefined) {
+    if (state.process === undefined) await endCreation(bundle, id);
     await killAll(cgroups, id, state);
     // What a runtime of the administrator's keeps, and where, only it knows.
     const knows = !inProcess.has(state.runtimeName) && runtimes.has(state.runtimeName);
     if (knows) await launcher.command(state, ['delete', '--force', id]);
+    await exitNoted(state, join(paths.exits, id));
     if (!(await removeEmptyCgroup(cgroups, state.cgroupsPath))) {
       await launcher.command(state, ['delete', '--force', id]);
     }
@@ -35,6 +37,28 @@ export async function removeContainer(launcher: Launcher, paths: RuntimePaths, i
 }
 
 const inProcess = new Set(['crun', 'runc']);
+
+/**
+ * A creation that was cut off: the monitor and the OCI runtime may be at it still, and what they make from here on
+ * would be nobody's. Both have the bundle and the id among their arguments.
+ */
+async function endCreation(bundle: string, id: string): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const pids = processesWithArguments([bundle, id]);
+    if (pids.length === 0) return;
+    for (const pid of pids) kill(pid, SIGKILL);
+    await sleep(attempt < 20 ? 1 : 10);
+  }
+  throw new EngineError('internal', `container ${id}: its creation does not end`);
+}
+
+/** What the monitor notes of an end must not come after the removal: it would be taken for the end of the next run. */
+async function exitNoted(state: ContainerState, exitFile: string): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    if (existsSync(exitFile) || !isAlive(state.monitor)) return;
+    await sleep(attempt < 20 ? 1 : 10);
+  }
+}
 
 /** Kills every process of a container, frozen or not, and waits for their end. */
 export async function killAll(cgroups: CgroupLayout, id: string, state: ContainerState): Promise<void> {
