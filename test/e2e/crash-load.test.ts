@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FrameDecoder } from '../../src/api/frames.ts';
 import { LoadWorker } from './crash-load.ts';
-import { kernelLeftovers } from './leftovers.ts';
+import { kernelLeftovers, strayPorts } from './leftovers.ts';
 import { daemonKind, Machine, ownAccounts } from './machine.ts';
 import { Random } from './random.ts';
 import { RawApi } from './raw-api.ts';
@@ -16,8 +16,8 @@ import { stateLeftovers } from './state-leftovers.ts';
  * start. GANTRY_CRASH_SEED repeats the choices of an earlier run, GANTRY_CRASH_KILLS says how often. Without it a slow
  * machine stops when it has spent its time.
  */
-const kills = Number(process.env['GANTRY_CRASH_KILLS'] ?? 80);
-const longestMs = process.env['GANTRY_CRASH_KILLS'] === undefined ? 75_000 : Number.POSITIVE_INFINITY;
+const kills = Number(process.env['GANTRY_CRASH_KILLS'] ?? 60);
+const longestMs = process.env['GANTRY_CRASH_KILLS'] === undefined ? 60_000 : Number.POSITIVE_INFINITY;
 const seed = Number(process.env['GANTRY_CRASH_SEED'] ?? Date.now() % 1_000_000);
 const workersAtOnce = 3;
 /** The daemon is killed when it has answered so many requests at most, and some moments after that. */
@@ -112,8 +112,9 @@ describe(`SIGKILL of ${daemonKind} under load, GANTRY_CRASH_SEED=${seed}`, {
     const up = listed.filter(({ State }) => State === 'running' || State === 'paused');
     const running = new Set(up.map(({ Id }) => Id));
     const before = JSON.stringify(listed.map(({ Id, State }) => [Id, State]));
-    const { lines, endpoints } = stateLeftovers(machine.world, running);
-    const found = [...lines, ...(await kernelLeftovers(machine, running, endpoints))];
+    const { lines, endpoints, ports } = stateLeftovers(machine.world, running);
+    const kernel = await kernelLeftovers(machine, running, endpoints);
+    const found = [...lines, ...kernel, ...(await strayPorts(machine, ports))];
     const again = await api.json<{ Id: string; State: string }[]>('/containers/json?all=1');
     // Something has ended meanwhile: what was seen is of two moments.
     if (before !== JSON.stringify(again.map(({ Id, State }) => [Id, State])))

@@ -7,7 +7,7 @@ import { leftovers } from './leftovers.ts';
 import { daemonKind, Machine } from './machine.ts';
 
 /** How often the daemon is killed in each operation; more finds more, at some two seconds each. */
-const rounds = Number(process.env['GANTRY_CRASH_ROUNDS'] ?? 3);
+const rounds = Number(process.env['GANTRY_CRASH_ROUNDS'] ?? 2);
 
 /** dockerd's proxies die with it and its rules are made anew at its start: only Gantry is asked meanwhile. */
 const addresses = daemonKind === 'dockerd' ? [] : ['127.0.0.1', hostAddress];

@@ -45,6 +45,24 @@ async function strayLinks(machine: Machine, wanted: number): Promise<string[]> {
   return veths.length === wanted ? [] : [`${veths.length} veth links, not ${wanted}: ${veths.join(' | ')}`];
 }
 
+/** Whether the firewall publishes just these ports of IPv4: `tcp 8080`. */
+export async function strayPorts(machine: Machine, published: ReadonlySet<string>): Promise<string[]> {
+  const { stdout } = await machine.world.run(['nft', '-j', 'list', 'table', 'inet', 'gantry']);
+  const { nftables } = JSON.parse(stdout) as { nftables: { map?: { name: string; elem?: PortElement[] } }[] };
+  const found = new Set<string>();
+  for (const { map } of nftables) {
+    if (map?.name !== 'anyports4' && map?.name !== 'ports4') continue;
+    for (const [{ concat: key }] of map.elem ?? []) found.add(`${key[0]} ${key.at(-1)}`);
+  }
+  return [
+    ...[...found.difference(published)].map(port => `nobody publishes ${port}, but the firewall does`),
+    ...[...published.difference(found)].map(port => `the firewall does not know the published port ${port}`),
+  ];
+}
+
+/** Protocol, perhaps an address, and port on the host; address and port of the container. */
+type PortElement = [{ concat: (string | number)[] }, unknown];
+
 function strayMounts(machine: Machine, running: number): string[] {
   const mounts = readFileSync(join(machine.world.proc, '1/mountinfo'), 'utf8').split('\n');
   const overlays = mounts.filter(

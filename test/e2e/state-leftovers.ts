@@ -6,12 +6,12 @@ import type { World } from '../support/world.ts';
  * Where the state database, the data-root and the exec-root of a daemon disagree: each line is something without an
  * owner, or an owner without its thing. Read while nothing is being done; `running` has the ids of the containers that
  * run.
- * @returns also how many endpoints of networks there are
+ * @returns also how many endpoints of networks there are, and the published ports of IPv4: `tcp 8080`
  */
 export function stateLeftovers(
   world: World,
   running: ReadonlySet<string>,
-): { lines: string[]; endpoints: number } {
+): { lines: string[]; endpoints: number; ports: Set<string> } {
   const data = (name: string) => world.path('data', name);
   const database = new DatabaseSync(data('state.db'), { readOnly: true });
   try {
@@ -65,7 +65,11 @@ export function stateLeftovers(
       ...strays('exit file', list(world.path('exec/exits')), running),
     ];
     const [count] = column('select count(*) from network_endpoints');
-    return { lines, endpoints: Number(count) };
+    const ports = [...column('select spec from network_ports')]
+      .flatMap(spec => JSON.parse(spec) as { protocol: string; hostIp: string; hostPort: number }[])
+      .filter(({ hostIp }) => hostIp.includes('.'))
+      .map(({ protocol, hostPort }) => `${protocol} ${hostPort}`);
+    return { lines, endpoints: Number(count), ports: new Set(ports) };
   } finally {
     database.close();
   }
