@@ -67,7 +67,9 @@ export function configure(
       return withConfig(state, { Volumes: { ...config.Volumes, ...volumes } }, `VOLUME [${paths.join(' ')}]`);
     }
     case 'CMD': {
-      const args = commandLine(instruction.command, config);
+      const { shell, args: words } = instruction.command;
+      // With nothing after it, it is the shell alone.
+      const args = shell ? [...shellOf(config), ...words] : words;
       return {
         ...withConfig(state, { Cmd: args, ArgsEscaped: undefined }, `CMD ${quoteList(args)}`),
         cmdSet: true,

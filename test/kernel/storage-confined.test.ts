@@ -52,6 +52,20 @@ function poolFor(t: TestContext): WorkerPool {
 }
 
 suite('a confined root', () => {
+  test('files that come into being when they are read are in archives as they read', async t => {
+    const root = await ConfinedRoot.open('/', poolFor(t));
+    t.after(() => root.close());
+    // Said to be empty, and to be as long as a page.
+    for (const path of ['/proc/version', '/sys/devices/system/cpu/online']) {
+      const tar = await bytesOf(root.readTar(path));
+      const content = readFileSync(path);
+      assert.equal(
+        tar.subarray(512, 512 + content.length + 1).toString('latin1'),
+        `${content.toString('latin1')}\0`,
+      );
+    }
+  });
+
   test('stat tells what docker cp wants to know', async t => {
     const { root, folder } = await confined(t);
     mkdirSync(join(folder, 'usr/lib'), { recursive: true });

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -11,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { isMountPoint } from '../../src/linux/mount.ts';
+import { removeSubpaths, showVolumePart } from '../../src/storage/subpaths.ts';
 import { temporaryFolder, temporaryStorage } from './storage-fixture.ts';
 
 suite('volumes', () => {
@@ -30,6 +32,29 @@ suite('volumes', () => {
     assert.equal(existsSync(paths.volume('data')), false);
     await assert.rejects(volumes.remove('data'), { kind: 'notFound', message: 'get data: no such volume' });
     await volumes.remove('data', { force: true });
+  });
+
+  test('a part of one is shown as it was found, and the next daemon takes away what a killed one showed', async t => {
+    const storage = await temporaryStorage(t);
+    const { volumes, paths } = storage;
+    const volume = (await volumes.create({ name: 'data' })).mountpoint;
+    mkdirSync(join(volume, 'part'));
+    writeFileSync(join(volume, 'part/file'), 'kept');
+    symlinkSync('part', join(volume, 'link'));
+    symlinkSync('/etc', join(volume, 'out'));
+    const [directory, file] = ['link', 'part/file'].map((subpath, number) =>
+      showVolumePart(paths, String(number), { volume, subpath }),
+    );
+    renameSync(join(volume, 'part'), join(volume, 'elsewhere'));
+    assert.equal(readFileSync(join(directory!.path, 'file'), 'utf8'), 'kept');
+    assert.equal(readFileSync(file!.path, 'utf8'), 'kept');
+    assert.throws(() => showVolumePart(paths, '2', { volume, subpath: 'out' }), { kind: 'invalid' });
+    assert.throws(() => showVolumePart(paths, '2', { volume, subpath: 'part' }), { kind: 'notFound' });
+    file!.release();
+    assert.deepEqual(readdirSync(paths.subpaths), ['0']);
+    removeSubpaths(paths);
+    assert.deepEqual(readdirSync(paths.subpaths), []);
+    assert.equal(readFileSync(join(volume, 'elsewhere/file'), 'utf8'), 'kept');
   });
 
   test('one that is in use stays', async t => {

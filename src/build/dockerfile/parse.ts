@@ -55,27 +55,29 @@ export function parseDockerfile(source: DockerfileSource): Dockerfile {
  */
 export function parseSingleInstruction(text: string, file: string): Instruction {
   const source = { file, text };
-  const { line, escapeToken } = singleLine(source);
-  return parseLine(source, line, escapeToken);
+  const { lines, escapeToken } = readLines(source);
+  const [line, more] = lines;
+  if (line !== undefined && more === undefined) return parseLine(source, line, escapeToken);
+  throw new EngineError('invalid', `${file}: want one instruction, got ${lines.length}: ${text}`);
 }
 
 /**
- * A change of commit's or import's.
- * @throws EngineError `invalid`, which names no line, as there is but one
+ * The changes of commit's or import's: a Dockerfile that builds nothing.
+ * @param allowed names of instructions; others are refused before anything is read, also those that nobody knows
+ * @throws EngineError `invalid`, which names no line, as in Docker
  */
-export function parseChange(text: string): Instruction {
-  const { line, escapeToken } = singleLine({ file: 'change', text });
-  return parseInstruction(line, escapeToken);
-}
-
-function singleLine(source: DockerfileSource): { line: LogicalLine; escapeToken: string } {
-  const { lines, escapeToken } = readLines(source);
-  const [line, more] = lines;
-  if (line !== undefined && more === undefined) return { line, escapeToken };
-  throw new EngineError(
-    'invalid',
-    `${source.file}: want one instruction, got ${lines.length}: ${source.text}`,
-  );
+export function parseChanges(
+  text: string,
+  allowed: ReadonlySet<string>,
+): { instructions: Instruction[]; escapeToken: string } {
+  const { lines, escapeToken } = readLines({ file: 'changes', text });
+  if (lines.length === 0) throw new EngineError('invalid', 'file with no instructions');
+  const names = lines.map(line => line.text.trim().split(/\s/)[0]!);
+  const refused = names.find(name => !allowed.has(name.toUpperCase()));
+  if (refused !== undefined) {
+    throw new EngineError('invalid', `${refused.toLowerCase()} is not a valid change command`);
+  }
+  return { instructions: lines.map(line => parseInstruction(line, escapeToken)), escapeToken };
 }
 
 function parseLine(source: DockerfileSource, line: LogicalLine, escapeToken: string): Instruction {

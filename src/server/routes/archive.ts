@@ -1,4 +1,3 @@
-import { pipeline } from 'node:stream/promises';
 import { pathStatHeader } from '../../api/paths.ts';
 import type { PathStat } from '../../engine/engine.ts';
 import { EngineError } from '../../stdx/errors.ts';
@@ -37,8 +36,7 @@ async function write(call: Call): Promise<void> {
 
 async function exportContainer(call: Call): Promise<void> {
   const tar = await call.engine.containers.export(call.param('id'));
-  call.response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
-  await pipeline(tar, call.response);
+  await sendTar(call, tar, 'application/octet-stream');
 }
 
 function requirePath(call: Call): string {

@@ -119,10 +119,7 @@ async function commit(call: Call): Promise<void> {
     comment: query.optional('comment'),
     author: query.optional('author'),
     pause: query.flag('pause', true),
-    changes: query
-      .all('changes')
-      .flatMap(text => text.split('\n'))
-      .filter(line => line.trim() !== ''),
+    changes: query.all('changes'),
     config: Object.keys(config).length > 0 ? configFromWire(config) : undefined,
   });
   call.json({ Id: imageId }, 201);

@@ -127,10 +127,12 @@ export class Packer {
     try {
       const stat = fstatSync(fd, { bigint: true });
       if (!stat.isFile()) return;
-      const size = Number(stat.size);
+      const generated = sizeMayLie(stat) ? readWhole(fd) : undefined;
+      const size = generated?.length ?? Number(stat.size);
       yield* this.#header({ ...this.#attributesOf(stat, 'file', name), size, xattrs: readXattrs(native) });
       this.result.size += size;
-      yield* this.#content(fd, size);
+      if (generated === undefined) yield* this.#content(fd, size);
+      else yield* this.#whole(generated);
     } finally {
       closeSync(fd);
     }
@@ -147,6 +149,11 @@ export class Packer {
       rest -= read;
     }
     yield* this.#zeros(rest + paddingOf(size));
+  }
+
+  *#whole(content: Buffer): Generator<Buffer> {
+    yield* this.#bytes(content);
+    yield* this.#zeros(paddingOf(content.length));
   }
 
   *#special(path: string, name: string, stat: BigIntStats): Generator<Buffer> {
@@ -209,6 +216,22 @@ export class Packer {
 }
 
 const chunkSize = 1 << 20;
+
+/** Files of /proc and /sys come into being when they are read: they are said to be empty, or as long as a page. */
+function sizeMayLie({ size, blocks }: BigIntStats): boolean {
+  return blocks === 0n && size <= 65536n;
+}
+
+/** Up to 16 MB. */
+function readWhole(fd: number): Buffer {
+  const parts: Buffer[] = [];
+  for (let read = -1; read !== 0 && parts.length < 256; ) {
+    const part = Buffer.allocUnsafe(65536);
+    read = readSync(fd, part, 0, part.length, null);
+    parts.push(part.subarray(0, read));
+  }
+  return Buffer.concat(parts);
+}
 
 export function joined(directory: string, name: string): string {
   if (directory === '') return name;

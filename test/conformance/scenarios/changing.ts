@@ -195,7 +195,8 @@ export const changingScenarios: readonly Scenario[] = [
       "docker commit -c 'ENTRYPOINT echo hi' $N $N:e1 | cut -c1-7; docker inspect -f '{{json .Config.Entrypoint}} {{json .Config.Cmd}}' $N:e1",
       "docker commit -c 'ENTRYPOINT []' $N $N:e2 | cut -c1-7; docker inspect -f '{{json .Config.Entrypoint}} {{json .Config.Cmd}}' $N:e2",
       "docker commit -c 'CMD []' -c 'HEALTHCHECK NONE' $N $N:e3 | cut -c1-7; docker inspect -f '{{json .Config.Cmd}} {{json .Config.Healthcheck}}' $N:e3",
-      'docker rmi $N:full $N:two $N:e1 $N:e2 $N:e3 >/dev/null',
+      "docker commit -c 'ENV D=1\nENV E=2 \\\n F=3' -c CMD $N $N:e4 | cut -c1-7; docker inspect -f '{{json .Config.Env}} {{json .Config.Cmd}}' $N:e4",
+      'docker rmi $N:full $N:two $N:e1 $N:e2 $N:e3 $N:e4 >/dev/null',
     ],
   },
   {
@@ -204,6 +205,10 @@ export const changingScenarios: readonly Scenario[] = [
       { run: 'docker create --name $N busybox >/dev/null', setup: true },
       ...[
         'SHELL ["/bin/ash","-c"]',
+        'STOPSIGNAL SIGTERM',
+        'ENV A=1\nstopsignal 9',
+        '',
+        '# nothing',
         'ARG x',
         'COPY a b',
         'ADD a b',
