@@ -122,7 +122,7 @@ RUN mkdir -p /run /inside && ln -s ../../../../inside /run/secrets
     for (const state of ['running', 'stopped']) {
       const answers = [
         'docker inspect one; docker secret inspect db; gantry secret ls; docker ps -a --no-trunc; docker logs one',
-        'docker diff one; docker export one; docker save committed; docker events --since 1h --until 0s',
+        'docker diff one; docker export one; docker save committed; docker events --since 1h --until $(date +%s.%N)',
         `curl -sS --unix-socket ${machine.daemon.socket} http://x/secrets`,
         // Files of the daemon, its database and its log among them, and what it has mounted.
         "grep -raD skip -e '' ../data ../exec ../gantryd.log",
@@ -153,8 +153,9 @@ RUN mkdir -p /run /inside && ln -s ../../../../inside /run/secrets
     await must('printf third | docker secret create key -; docker start one');
     assert.equal(await must('docker exec one cat /run/secrets/key'), 'third');
     await must('docker rm -f one');
+    // With a duration the client would lose the current second.
     const actions = await must(
-      "docker events --since 1h --until 0s --filter type=secret --filter secret=key --format '{{.Action}}' | tail -n 2",
+      "docker events --since 1h --until $(date +%s.%N) --filter type=secret --filter secret=key --format '{{.Action}}' | tail -n 2",
     );
     assert.equal(actions, 'remove\ncreate');
   });
