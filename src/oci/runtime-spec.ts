@@ -84,7 +84,7 @@ export interface RuntimeDevice {
 export interface RuntimeDeviceRule {
   allow: boolean;
   type?: 'a' | 'c' | 'b';
-  /** -1 or absent: all. */
+  /** Absent: all. */
   major?: number;
   minor?: number;
   /** of `rwm` */

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { getSystemErrorMessage } from 'node:util';
 import { majorOf, minorOf } from '../linux/files.ts';
 import type { RuntimeDevice } from '../oci/runtime-spec.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
@@ -10,7 +11,10 @@ export interface DeviceGrant {
   permissions: string;
 }
 
-/** `--device`: a device node, or a directory, which stands for all devices in it. @throws EngineError invalid */
+/**
+ * `--device`: a device node, or a directory, which stands for all devices below it; what else is there is passed over.
+ * @throws EngineError invalid
+ */
 export function grantDevices(
   pathOnHost: string,
   pathInContainer: string,
@@ -21,16 +25,27 @@ export function grantDevices(
       'invalid',
       `error gathering device information while adding custom device "${pathOnHost}": ${why}`,
     );
-  const stat = statSync(pathOnHost, { throwIfNoEntry: false });
-  if (stat === undefined) throw refuse('no such file or directory');
-  if (stat.isDirectory()) {
-    return readdirSync(pathOnHost).flatMap(name =>
-      grantDevices(join(pathOnHost, name), join(pathInContainer, name), permissions),
-    );
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(pathOnHost).isDirectory();
+  } catch (error) {
+    throw refuse(getSystemErrorMessage((error as NodeJS.ErrnoException).errno!));
   }
-  const device = deviceAt(pathOnHost, pathInContainer || pathOnHost);
-  if (device === undefined) throw refuse('not a device node');
-  return [{ device, permissions }];
+  const granted = isDirectory
+    ? devicesBelow(pathOnHost, pathInContainer || pathOnHost)
+    : [deviceAt(pathOnHost, pathInContainer || pathOnHost)].filter(device => device !== undefined);
+  if (granted.length === 0) throw refuse('not a device node');
+  return granted.map(device => ({ device, permissions }));
+}
+
+/** Links are no devices. */
+function devicesBelow(directory: string, pathInContainer: string): RuntimeDevice[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap(entry => {
+    const [path, inside] = [join(directory, entry.name), join(pathInContainer, entry.name)];
+    if (entry.isDirectory()) return devicesBelow(path, inside);
+    const device = entry.isSymbolicLink() ? undefined : deviceAt(path, inside);
+    return device === undefined ? [] : [device];
+  });
 }
 
 /** What `--privileged` gives: every device node of the host but terminals and what each container has of its own. */

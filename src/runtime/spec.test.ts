@@ -85,7 +85,7 @@ test('a privileged one has none of the walls', () => {
 test("the caller's mounts replace defaults; init and host namespaces show", () => {
   const dev = { destination: '/dev', type: 'bind', source: '/dev', options: ['rbind'] };
   const namespaces = { ...input().namespaces, uts: 'host', network: { path: '/proc/7/ns/net' } } as const;
-  const spec = planSpec(input({ mounts: [dev], init: '/usr/bin/tini', namespaces, domainname: 'd' }), host);
+  const spec = planSpec(input({ mounts: [dev], init: '/usr/bin/tini', namespaces }), host);
   assert.deepEqual(
     spec.mounts.map(({ destination }) => destination),
     ['/proc', '/sys', '/sys/fs/cgroup', '/dev', '/sbin/docker-init'],
@@ -94,6 +94,10 @@ test("the caller's mounts replace defaults; init and host namespaces show", () =
   assert.equal(spec.hostname, undefined);
   assert.deepEqual(spec.linux.namespaces[1], { type: 'network', path: '/proc/7/ns/net' });
   assert.deepEqual(spec.linux.sysctl, {});
+  assert.throws(
+    () => planSpec(input({ namespaces, domainname: 'd' }), host),
+    /"kernel.domainname" is not in/,
+  );
   assert.ok(!planSpec(input({ shmSizeBytes: null }), host).mounts.some(({ source }) => source === 'shm'));
 });
 
@@ -154,7 +158,7 @@ test('device rules', () => {
     allow: true,
     type: 'c',
     major: 1,
-    minor: -1,
+    minor: undefined,
     access: 'rw',
   });
   assert.throws(() => parseDeviceRule('x 1:1 r'), {

@@ -218,7 +218,8 @@ export function planResources(input: ResourceInput, host: HostFacts): RuntimeRes
 export function parseDeviceRule(text: string): RuntimeDeviceRule {
   const match = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/.exec(text);
   if (match === null) throw new EngineError('invalid', `invalid device cgroup rule format: '${text}'`);
-  const number = (digits: string) => (digits === '*' ? -1 : Number(digits));
+  // All of them: crun writes a number that is there to the kernel as it is, -1 too.
+  const number = (digits: string) => (digits === '*' ? undefined : Number(digits));
   const [, type, major, minor, access] = match as unknown as [
     string,
     'a' | 'b' | 'c',
@@ -296,7 +297,12 @@ function planDeviceRules(input: SpecInput): RuntimeDeviceRule[] {
 function planSysctls(input: SpecInput): Record<string, string> {
   const sysctls: Record<string, string> = {};
   // The spec has had a field for it since 1.1 only; this has the same effect everywhere.
-  if (input.domainname && input.namespaces.uts !== 'host') sysctls['kernel.domainname'] = input.domainname;
+  if (input.domainname) {
+    if (input.namespaces.uts === 'host') {
+      throw new EngineError('invalid', 'sysctl "kernel.domainname" is not in a separate kernel namespace');
+    }
+    sysctls['kernel.domainname'] = input.domainname;
+  }
   if (input.namespaces.network === 'private') {
     // Ping without CAP_NET_RAW (not for ids of another user namespace), and ports below 1024 without being root.
     if (input.namespaces.user === 'host') sysctls['net.ipv4.ping_group_range'] = '0 2147483647';

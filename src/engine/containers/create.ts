@@ -167,6 +167,9 @@ function settleNetworks(
   // A network that does not exist is the start's affair, as in Docker: clients take "not found" for the image.
   const nameOf = (ref: string) => context.network.find(ref)?.name ?? ref;
   endpoints[nameOf(primary)] = own?.[1] ?? { aliases: [], links: [], driverOptions: {} };
+  if (primary === 'host' && (own?.[1].ipv4Address || own?.[1].ipv6Address)) {
+    throw new EngineError('invalid', 'user specified IP address is supported on user defined networks only');
+  }
   for (const [name, endpoint] of asked) {
     if (name === own?.[0]) continue;
     endpoints[nameOf(name)] = endpoint;

@@ -39,6 +39,8 @@ export interface StartFacts {
 export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInput {
   const { hostConfig, config } = record;
   const security = parseSecurityOptions(hostConfig.securityOpt, facts.settings);
+  // First, as it is in Docker: of several containers that do not run its network's is the one that is named.
+  const network = sharedOr(hostConfig.networkMode, 'net', facts);
   return {
     id: record.id,
     rootfs: facts.rootfs,
@@ -62,7 +64,7 @@ export function specInputOf(record: ContainerRecord, facts: StartFacts): SpecInp
       pid: sharedOr(hostConfig.pidMode, 'pid', facts),
       ipc: sharedOr(hostConfig.ipcMode, 'ipc', facts),
       uts: hostConfig.utsMode === 'host' ? 'host' : 'private',
-      network: sharedOr(hostConfig.networkMode, 'net', facts),
+      network,
       cgroup: hostConfig.cgroupnsMode === 'host' ? 'host' : 'private',
       user: facts.userNamespace,
     },

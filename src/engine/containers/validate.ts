@@ -109,6 +109,9 @@ function validateNamespaces(hostConfig: HostConfig, config: ContainerConfig): vo
   ] as const) {
     const known = (allowed as readonly string[]).includes(mode);
     const shares = what !== 'UTS' && what !== 'cgroup namespace' && /^container:.+/.test(mode);
+    if (what === 'IPC' && mode === 'container:') {
+      throw new EngineError('invalid', `can't join IPC of container : invalid name or ID supplied: ""`);
+    }
     if (!known && !shares) throw new EngineError('invalid', `invalid ${what} mode: ${mode}`);
   }
   if (hostConfig.utsMode === 'host' && config.hostname !== '') {
