@@ -1,4 +1,6 @@
+import { fstatSync } from 'node:fs';
 import koffi from 'koffi';
+import { EngineError } from '../stdx/errors.ts';
 
 /** Watches one file descriptor in this thread's event loop, until closed. */
 export interface Poller {
@@ -12,11 +14,15 @@ export interface Poller {
  * Calls `ready` whenever the descriptor is readable or writable (level-triggered, also on hang-up), at most once per
  * turn of the event loop. A descriptor can have one Poller only. It does not keep the process alive unless asked.
  *
+ * Close the Poller before the descriptor: libuv aborts the process without a word when one it watches is closed under
+ * it, and koffi does when one cannot be watched. The latter is looked at here first, so that it is an error.
+ *
  * koffi calls back from libuv outside of Node's own callback scope: promises and ticks made there would wait for
  * whatever happens next, however late (measured: half a second, until the next timer). The hop through setImmediate,
  * which runs at the end of the same turn, is what keeps this prompt; do not take it out.
  */
 export function pollDescriptor(fd: number, ready: () => void, options?: { keepAlive?: boolean }): Poller {
+  requirePollable(fd);
   let closed = false;
   let scheduled = false;
   let waiting = false;
@@ -32,6 +38,7 @@ export function pollDescriptor(fd: number, ready: () => void, options?: { keepAl
   handle.stop();
   if (options?.keepAlive !== true) handle.unref();
   hold(handle);
+  polled.add(fd);
   return {
     watch({ readable = false, writable = false }) {
       if (closed) return;
@@ -42,10 +49,20 @@ export function pollDescriptor(fd: number, ready: () => void, options?: { keepAl
     close() {
       if (closed) return;
       closed = true;
+      polled.delete(fd);
       // Not if the process is exiting: it is closed already.
       if (open.delete(handle)) handle.close();
     },
   };
+}
+
+/** Descriptors that have a Poller in this thread. */
+const polled = new Set<number>();
+
+function requirePollable(fd: number): void {
+  if (polled.has(fd)) throw new EngineError('internal', `descriptor ${fd} is being waited for already`);
+  // EBADF
+  fstatSync(fd);
 }
 
 /** koffi stops polling when its handle is collected as garbage. */

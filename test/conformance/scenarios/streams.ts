@@ -125,6 +125,13 @@ export const streamsScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'attach: input that ends with its first client, and what a second one types',
+    steps: [
+      `api POST /v1.41/containers/create?name=$N -H "Content-Type: application/json" -d '{"Image":"busybox","OpenStdin":true,"StdinOnce":true,"AttachStdin":true,"Cmd":["sh","-c","cat; echo eof; until [ -f /go ]; do echo waiting; sleep 0.1; done; read x || echo none"]}'; docker start $N`,
+      `echo first | docker attach $N > out1 & ${until('grep -q eof out1')}; echo second | docker attach $N > out2 & ${until('grep -q waiting out2')}; docker exec $N touch /go; wait; for i in 1 2; do grep -v waiting out$i; done; docker wait $N`,
+    ],
+  },
+  {
     name: 'attach: several clients at one terminal',
     steps: [
       { run: 'docker run -d -it --name $N busybox sh >/dev/null', setup: true },
