@@ -203,9 +203,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     name: 'attach: the detach keys',
     steps: [
       { run: 'docker run -dit --name $N busybox sh >/dev/null', setup: true },
-      {
-        run: "(sleep 0.5; printf 'echo hi\\r'; sleep 0.7; printf '\\020\\021'; sleep 0.5) | script -qec \"docker attach $N\" /dev/null | tr -d '\\r' | grep -c '^hi'; docker inspect --format '{{.State.Running}}' $N",
-      },
+      `mkfifo in; touch out; timeout 80 script -qec "docker attach $N" /dev/null < in > out & exec 3> in; printf 'echo hi\\r' >&3; for i in $(seq 600); do tr -d '\\r' < out | grep -q '^hi' && break; sleep 0.1; done; printf '\\020\\021' >&3; wait; tr -d '\\r' < out | grep -c '^hi'; docker inspect --format '{{.State.Running}}' $N`,
     ],
   },
   {
