@@ -64,7 +64,7 @@ export function summaryToWire(context: SummaryContext, record: ContainerRecord):
 /** Annotations, where there are some, since 1.46. */
 function hostConfigOf(
   { version }: SummaryContext,
-  { hostConfig: { networkMode, annotations } }: ContainerRecord,
+  { hostConfig: { networkMode, annotations = {} } }: ContainerRecord,
 ): ContainerSummary['HostConfig'] {
   const tell = compareVersions(version, '1.46') >= 0 && Object.keys(annotations).length > 0;
   return { NetworkMode: networkMode, ...(tell ? { Annotations: annotations } : {}) };
