@@ -23,6 +23,7 @@ const groups: Record<string, Group> = {
       'test/architecture.test.ts',
       'test/support/*.test.ts',
       'test/conformance/compare.test.ts',
+      'test/conformance/golden.test.ts',
       'test/templates/*.test.ts',
       'src/**/*.test.ts',
       'examples/*/src/**/*.test.ts',
