@@ -30,7 +30,7 @@ export class EventLog {
     return this.#database
       .prepare('select event from (select * from events order by sequence desc limit ?) order by sequence')
       .all(this.#kept)
-      .map(row => decode(String(row['event'])));
+      .flatMap(row => decode(String(row['event'])) ?? []);
   }
 
   append(event: EngineEvent): void {
@@ -59,7 +59,12 @@ function encode(event: EngineEvent): string {
   return JSON.stringify({ ...event, timeNs: String(event.timeNs) });
 }
 
-function decode(text: string): EngineEvent {
-  const event = JSON.parse(text) as Omit<EngineEvent, 'timeNs'> & { timeNs: string };
-  return { ...event, timeNs: BigInt(event.timeNs) };
+/** @returns undefined for what is no event: no daemon fails to start for that */
+function decode(text: string): EngineEvent | undefined {
+  try {
+    const event = JSON.parse(text) as Omit<EngineEvent, 'timeNs'> & { timeNs: string };
+    return { ...event, timeNs: BigInt(event.timeNs) };
+  } catch {
+    return undefined;
+  }
 }

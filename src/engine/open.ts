@@ -87,7 +87,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     images,
     events: new EventBus(eventLog),
     containers: new ContainerStore(storage.database, log),
-    edits: new Edits(storage.database),
+    edits: new Edits(storage.database, log),
     execs: new ExecStore(),
     locks: new KeyedMutex(),
     waits: new Waits(),

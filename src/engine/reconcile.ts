@@ -20,7 +20,7 @@ import { settleInterruptedRuns } from './schedules/start-run.ts';
 export async function reconcile(context: EngineContext): Promise<void> {
   const records = context.containers.list();
   if (context.storage.database.damaged) quarantineUnknown(context);
-  const alive = adoptRunning(context, records);
+  const alive = await adoptRunning(context, records);
   adoptNetworks(context, records, alive);
   await context.runtime.removeLeftovers(new Set(records.map(record => record.id)));
   const quarantined = context.containers.quarantined();
@@ -54,14 +54,20 @@ async function logged(
 }
 
 /** @returns pids by container id. A process whose start was never written down is not taken on: it is undone. */
-function adoptRunning(context: EngineContext, records: ContainerRecord[]): Map<string, number> {
+async function adoptRunning(
+  context: EngineContext,
+  records: ContainerRecord[],
+): Promise<Map<string, number>> {
   const alive = new Map<string, number>();
-  for (const { id, state } of records) {
+  for (const record of records) {
+    const { id, state } = record;
     if ((state.status !== 'running' && state.status !== 'paused') || state.ended !== undefined) continue;
-    if (context.runtime.adopt(id) !== undefined) continue;
-    const { pid } = context.runtime.state(id);
-    // Nothing: it has ended this very moment, and its monitor is about to say so.
-    if (pid !== 0) alive.set(id, pid);
+    await logged(context, record, () => {
+      if (context.runtime.adopt(id) !== undefined) return;
+      const { pid } = context.runtime.state(id);
+      // Nothing: it has ended this very moment, and its monitor is about to say so.
+      if (pid !== 0) alive.set(id, pid);
+    });
   }
   return alive;
 }

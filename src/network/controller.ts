@@ -81,7 +81,7 @@ export class NetworkController {
     this.#config = config;
     this.#resolvConfPath = config.resolvConfPath ?? '/etc/resolv.conf';
     this.#log = log;
-    this.#records = new NetworkRecords(database);
+    this.#records = new NetworkRecords(database, log);
     this.#firewall = new Firewall({ table: config.firewallTable ?? defaultFirewallTable, log });
     this.#hostPorts = new HostPorts({ log });
     const parts = {

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { EngineError } from '../stdx/errors.ts';
+import type { Log } from '../stdx/log.ts';
 import type { Database } from '../storage/database.ts';
 import type { Endpoint, Network, PublishedPort } from './network.ts';
 
@@ -14,19 +16,32 @@ export class NetworkRecords {
   readonly #byContainer = new Map<string, Map<string, Endpoint>>();
   readonly #ports = new Map<string, PublishedPort[]>();
 
-  constructor(database: Database) {
+  constructor(database: Database, log: Log) {
     this.#database = database;
     database.migrate('network', migrations);
-    for (const row of database.prepare('select spec from network_networks').all()) {
-      const network = JSON.parse(String(row['spec'])) as Network;
-      this.#networks.set(network.id, network);
-    }
-    for (const row of database.prepare('select spec from network_endpoints order by rowid').all()) {
-      this.#index(JSON.parse(String(row['spec'])) as Endpoint);
-    }
-    for (const row of database.prepare('select container_id, spec from network_ports').all()) {
-      this.#ports.set(String(row['container_id']), JSON.parse(String(row['spec'])) as PublishedPort[]);
-    }
+    const readable = new Set(
+      database
+        .prepare('select id from network_networks where json_valid(spec)')
+        .all()
+        .map(row => row['id']),
+    );
+    // Endpoints first: their rows refer to those of networks.
+    const endpoints = database.readRows('network_endpoints', log, row => {
+      if (!readable.has(row['network_id']!)) throw new EngineError('corrupt', 'its network cannot be read');
+      return JSON.parse(String(row['spec'])) as Endpoint;
+    });
+    const networks = database.readRows(
+      'network_networks',
+      log,
+      row => JSON.parse(String(row['spec'])) as Network,
+    );
+    for (const network of networks) this.#networks.set(network.id, network);
+    for (const endpoint of endpoints) this.#index(endpoint);
+    const ports = database.readRows('network_ports', log, row => ({
+      owner: String(row['container_id']),
+      published: JSON.parse(String(row['spec'])) as PublishedPort[],
+    }));
+    for (const { owner, published } of ports) this.#ports.set(owner, published);
   }
 
   networks(): Network[] {

@@ -68,16 +68,35 @@ export function readState(bundle: string): ContainerState | undefined {
     return JSON.parse(readFileSync(join(bundle, 'state.json'), 'utf8')) as ContainerState;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    if (error instanceof SyntaxError) return stateWithoutProcess(bundle);
+    if (error instanceof SyntaxError) return stateFromElsewhere(bundle);
     throw error;
   }
 }
 
-/** Of a damaged state.json: enough to find what runs by its cgroup and to remove it. */
-function stateWithoutProcess(bundle: string): ContainerState {
-  const { linux } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as RuntimeSpec;
-  const streams = { tty: false, stdin: false, stdinOnce: false, logPath: null };
-  return { cgroupsPath: linux.cgroupsPath, runtimeName: 'crun', ...streams };
+/** Of a damaged state.json: what runs is found by the file that the monitor wrote, and by its cgroup. */
+function stateFromElsewhere(bundle: string): ContainerState {
+  const { linux, process: program } = JSON.parse(
+    readFileSync(join(bundle, 'config.json'), 'utf8'),
+  ) as RuntimeSpec;
+  const pid = Number(readIfThere(join(bundle, 'pid')));
+  const isOurs = pid > 0 && readIfThere(`/proc/${pid}/cgroup`).includes(linux.cgroupsPath);
+  return {
+    cgroupsPath: linux.cgroupsPath,
+    runtimeName: 'crun',
+    tty: program.terminal === true,
+    stdin: false,
+    stdinOnce: false,
+    logPath: null,
+    ...(isOurs ? { process: identify(pid), monitor: identifyMonitor(pid) } : {}),
+  };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** The exit file of the monitor: the exit code in decimal; its time is when the container ended. */

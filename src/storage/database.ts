@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import { salvage } from './salvage.ts';
@@ -89,6 +89,33 @@ export class Database {
     return statement;
   }
 
+  /**
+   * Reads all rows of a table. One that `read` refuses is logged and set aside in the table quarantined_rows, word for
+   * word: the daemon starts without it.
+   * @param table with rowids, of columns without blobs
+   */
+  readRows<T>(table: string, log: Log, read: (row: Row) => T): T[] {
+    const values: T[] = [];
+    for (const { foundRowid, ...row } of this.prepare(
+      `select rowid as foundRowid, * from ${table} order by rowid`,
+    ).all()) {
+      try {
+        values.push(read(row));
+      } catch (error) {
+        const why = messageOf(error);
+        log.error({ table, row, why }, 'a row is corrupt; it was moved to the table quarantined_rows');
+        this.migrate('quarantine', quarantineMigrations);
+        this.transaction(() => {
+          this.prepare(
+            'insert into quarantined_rows (origin, content, why, since_ms) values (?, ?, ?, ?)',
+          ).run(table, JSON.stringify(row), why, Date.now());
+          this.prepare(`delete from ${table} where rowid = ?`).run(foundRowid!);
+        });
+      }
+    }
+    return values;
+  }
+
   /** Runs `work` in one transaction (BEGIN IMMEDIATE), inside another one in a savepoint; what it throws undoes it. */
   transaction<T>(work: () => T): T {
     const savepoint = `depth_${this.#depth}`;
@@ -126,6 +153,18 @@ export class Database {
     }
   }
 }
+
+type Row = Record<string, SQLOutputValue>;
+
+const quarantineMigrations = [
+  // Rows that could not be read, as they were: for a person to look at.
+  `create table quarantined_rows (
+     origin text not null,
+     content text not null,
+     why text not null,
+     since_ms integer not null
+   ) strict`,
+];
 
 /** SQLite's result codes, sqlite3.h. */
 const SQLITE_CORRUPT = 11;

@@ -1,5 +1,6 @@
 import type { PublishedPort } from '../../network/network.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import type { Log } from '../../stdx/log.ts';
 import type { Database } from '../../storage/database.ts';
 import type { ContainerRecord } from '../containers/container.ts';
 
@@ -47,11 +48,11 @@ export class Edits {
   readonly #entries = new Map<string, EditEntry>();
   readonly #busy = new Set<string>();
 
-  constructor(database: Database) {
+  constructor(database: Database, log: Log) {
     this.#database = database;
     database.migrate('edits', schema);
-    for (const row of database.prepare('select entry from container_edits').all()) {
-      const entry = JSON.parse(String(row['entry'])) as EditEntry;
+    const read = (row: Record<string, unknown>) => JSON.parse(String(row['entry'])) as EditEntry;
+    for (const entry of database.readRows('container_edits', log, read)) {
       this.#entries.set(entry.containerId, entry);
     }
   }
