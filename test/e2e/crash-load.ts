@@ -119,7 +119,7 @@ export class LoadWorker {
     if (kind !== 'sick') return {};
     return {
       Healthcheck: { Test: ['CMD', 'false'], Interval: 3e8, Retries: 1 },
-      Labels: { 'gantry.health-on-failure': 'restart' },
+      Labels: { 'io.gantry.health-on-failure': 'restart' },
     };
   }
 

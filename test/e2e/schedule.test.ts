@@ -154,8 +154,8 @@ describe('schedules', { concurrency: false }, () => {
 
   test('other clients say it with labels; prune leaves what waits for its next run', async () => {
     await machine.must(
-      `docker create --name labelled --label gantry.schedule='${everySecond}' ` +
-        '--label gantry.schedule-time-zone=Europe/Berlin --label gantry.schedule-catch-up=true busybox true',
+      `docker create --name labelled --label io.gantry.schedule='${everySecond}' ` +
+        '--label io.gantry.schedule-time-zone=Europe/Berlin --label io.gantry.schedule-catch-up=true busybox true',
     );
     const { HostConfig } = await machine.docker.inspect<{ HostConfig: { Schedule: object } }>('labelled');
     assert.deepEqual(HostConfig.Schedule, {
@@ -171,7 +171,7 @@ describe('schedules', { concurrency: false }, () => {
     assert.equal(await machine.must("docker ps -a --format '{{.Names}}'"), 'labelled');
     // The label of an image is not the caller's word.
     await machine.must(
-      `printf 'FROM busybox\\nLABEL gantry.schedule="* * *"\\n' | docker build -q -t self-willed - ; docker run --rm self-willed true`,
+      `printf 'FROM busybox\\nLABEL io.gantry.schedule="* * *"\\n' | docker build -q -t self-willed - ; docker run --rm self-willed true`,
     );
     await machine.must('docker rm -f labelled');
   });
@@ -238,7 +238,7 @@ describe('schedules', { concurrency: false }, () => {
       ['--schedule @daily -a stdout', /cannot specify both --schedule and --attach/],
     ];
     for (const [flags, message] of cases) await refused(`run ${flags} busybox true`, message);
-    const labelled = await machine.shell('docker run --rm --label gantry.schedule=@daily busybox true');
+    const labelled = await machine.shell('docker run --rm --label io.gantry.schedule=@daily busybox true');
     assert.match(labelled.stderr, /a container with a schedule cannot be removed when it ends/);
     assert.equal(await machine.must('docker ps -aq'), '');
   });

@@ -52,7 +52,7 @@ describe('what outlives the daemon and the machine', {
     const check =
       "--health-cmd 'test -e /well' --health-interval 300ms --health-retries 2 --stop-signal KILL";
     await must(
-      `docker run -d --name sick ${check} --label gantry.health-on-failure=restart busybox sleep 1000`,
+      `docker run -d --name sick ${check} --label io.gantry.health-on-failure=restart busybox sleep 1000`,
     );
     await settledAt('sick', '{{.RestartCount}}', /^[1-9]/);
     await machine.daemon.kill();
@@ -66,10 +66,10 @@ describe('what outlives the daemon and the machine', {
     await settled(async () => void (await must('docker exec sick touch /well')));
     await settledAt('sick', '{{.State.Health.Status}}', /^healthy$/);
     await must('docker rm -f sick');
-    const refused = await machine.shell('docker create --label gantry.health-on-failure=restart busybox');
+    const refused = await machine.shell('docker create --label io.gantry.health-on-failure=restart busybox');
     assert.match(refused.stderr, /cannot restart an unhealthy container that has no health check/);
     const unknown = await machine.shell(
-      `docker create ${check} --label gantry.health-on-failure=pray busybox`,
+      `docker create ${check} --label io.gantry.health-on-failure=pray busybox`,
     );
     assert.match(unknown.stderr, /invalid action on failing health "pray"/);
   });
@@ -78,10 +78,10 @@ describe('what outlives the daemon and the machine', {
     const check =
       '--health-cmd false --health-interval 300ms --health-retries 1 --stop-signal KILL --restart always';
     await must(
-      `docker run -d --name stops ${check} --label gantry.health-on-failure=stop busybox sleep 1000`,
+      `docker run -d --name stops ${check} --label io.gantry.health-on-failure=stop busybox sleep 1000`,
     );
     await must(
-      `docker run -d --name killed ${check} --label gantry.health-on-failure=kill busybox sleep 1000`,
+      `docker run -d --name killed ${check} --label io.gantry.health-on-failure=kill busybox sleep 1000`,
     );
     await settledAt('stops', '{{.State.Status}} {{.RestartCount}}', /^exited 0$/);
     await settledAt('killed', '{{.RestartCount}}', /^[1-9]/);

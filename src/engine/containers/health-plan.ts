@@ -92,4 +92,4 @@ export function restartForHealthDelayMs(previousMs: number): number {
 
 export const healthFailureActions: readonly HealthFailureAction[] = ['none', 'restart', 'stop', 'kill'];
 /** For clients that know no such flag (`docker run --label`, Compose): the same words as its value. */
-export const healthFailureLabel = 'gantry.health-on-failure';
+export const healthFailureLabel = 'io.gantry.health-on-failure';

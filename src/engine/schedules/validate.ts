@@ -4,9 +4,9 @@ import { dueTimesOf } from './cron.ts';
 
 /** For clients that know no such flags (`docker create --label`, Compose). */
 const labels = {
-  cron: 'gantry.schedule',
-  timeZone: 'gantry.schedule-time-zone',
-  catchUp: 'gantry.schedule-catch-up',
+  cron: 'io.gantry.schedule',
+  timeZone: 'io.gantry.schedule-time-zone',
+  catchUp: 'io.gantry.schedule-catch-up',
 };
 
 /**
