@@ -22,6 +22,8 @@ export class EventBus {
   readonly #recent: EngineEvent[];
   readonly #log: EventLog | undefined;
   #lastNs: bigint;
+  #published = 0;
+  #clients = 0;
 
   constructor(log?: EventLog) {
     this.#log = log;
@@ -37,6 +39,7 @@ export class EventBus {
   ): EngineEvent {
     const event: EngineEvent = { type, action, actor: { id, attributes }, timeNs: this.#nextTime() };
     this.#recent.push(event);
+    this.#published++;
     this.#log?.append(event);
     if (this.#recent.length > keptEvents) this.#recent.shift();
     for (const listener of this.#listeners) listener(event);
@@ -50,12 +53,30 @@ export class EventBus {
 
   /** @returns a function that ends the subscription. */
   subscribe(listener: (event: EngineEvent) => void): () => void {
+    this.#clients++;
+    const leave = this.watch(listener);
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#clients--;
+      leave();
+    };
+  }
+
+  /** As subscribe, for the engine itself, which is no listener that anybody counts. */
+  watch(listener: (event: EngineEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   get listenerCount(): number {
-    return this.#listeners.size;
+    return this.#clients;
+  }
+
+  /** Since the daemon was started. */
+  get publishedCount(): number {
+    return this.#published;
   }
 
   #nextTime(): bigint {

@@ -53,6 +53,13 @@ export interface SystemInfo {
   limits: KernelLimits;
 }
 
+/** Since the daemon was started. */
+export interface EngineCounters {
+  events: number;
+  healthChecks: number;
+  healthChecksFailed: number;
+}
+
 export interface DiskUsage {
   layersBytes: number;
   images: { id: string; sharedBytes: number; sizeBytes: number; containers: number }[];
@@ -65,6 +72,7 @@ export interface SystemUseCases {
   /** @returns what has changed @throws EngineError `invalid`; then nothing has */
   reload(settings: ReloadableSettings): string[];
   info(): Promise<SystemInfo>;
+  counters(): EngineCounters;
   diskUsage(): Promise<DiskUsage>;
   pruneBuildCache(options: {
     /** Stop when no more than this is left. */
@@ -82,6 +90,11 @@ export function systemUseCases(
   return {
     reload: settings => reloadSettings(context, services, settings),
     info: async () => readInfo(context, startedAtMs),
+    counters: () => ({
+      events: context.events.publishedCount,
+      healthChecks: context.health.counts.checks,
+      healthChecksFailed: context.health.counts.failed,
+    }),
     diskUsage: () => diskUsage(context, buildCache),
     async pruneBuildCache(options) {
       const result = await buildCache.prune(options);

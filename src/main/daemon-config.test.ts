@@ -122,6 +122,16 @@ describe('gantryd flags', () => {
     assert.match(refusal(['--proxies=x']), /^unknown flag: --proxies/);
   });
 
+  test('of the place for metrics', () => {
+    const host = (text: string) => parse([`--metrics-addr=${text}`]).config.metricsHost;
+    assert.deepEqual(host('127.0.0.1:9323'), { kind: 'tcp', address: '127.0.0.1', port: 9323 });
+    assert.deepEqual(host(':9323'), { kind: 'tcp', address: '0.0.0.0', port: 9323 });
+    assert.deepEqual(host('[::1]:9323'), { kind: 'tcp', address: '::1', port: 9323 });
+    assert.equal(host(''), undefined);
+    assert.match(refusal(['--metrics-addr=9323']), /^invalid metrics address "9323": want HOST:PORT$/);
+    assert.match(refusal(['--metrics-addr=x:99999']), /want HOST:PORT/);
+  });
+
   test('of further runtimes', () => {
     const runtimes = (argv: string[], file?: string) => parse(argv, file).config.runtimes;
     assert.deepEqual(runtimes(['--add-runtime=Other=/usr/bin/x=y', '--add-runtime', 'z=z']), {
@@ -170,7 +180,7 @@ describe('gantryd flags', () => {
   });
 
   test('that would need something missing are refused by name', () => {
-    assert.match(refusal(['--metrics-addr=127.0.0.1:1']), /^--metrics-addr/);
+    assert.match(refusal(['--storage-opt=size=1g']), /^--storage-opt/);
     assert.match(refusal(['-s', 'btrfs']), /^--storage-driver: btrfs/);
     parse(['-s', 'overlay2']);
   });
@@ -215,8 +225,8 @@ describe('daemon.json', () => {
     );
     assert.match(refusal([], '{\n "debug": true,\n}'), /daemon\.json, line 3/);
     assert.match(
-      refusal([], '{\n\n "metrics-addr": "me"}'),
-      /"metrics-addr" \(\/etc\/gantry\/daemon\.json, line 3\)/,
+      refusal([], '{\n\n "fixed-cidr": "10.0.0.0/8"}'),
+      /"fixed-cidr" \(\/etc\/gantry\/daemon\.json, line 3\)/,
     );
   });
 

@@ -17,6 +17,8 @@ export interface DaemonConfig {
   execRoot: string;
   pidFile: string;
   hosts: Host[];
+  /** Where Prometheus finds figures; undefined: nowhere. */
+  metricsHost: Host | undefined;
   /** Who may use the unix sockets, besides root. */
   group: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -189,6 +191,7 @@ function buildConfig(values: Values, source: ConfigSource): Omit<DaemonConfig, '
     execRoot: last('exec-root') ?? defaultExecRoot,
     pidFile: last('pidfile') ?? `${defaultExecRoot}/gantryd.pid`,
     hosts: hosts.map(host => parseHost(host, tls !== undefined)),
+    metricsHost: parseMetricsAddress(last('metrics-addr')),
     group: last('group') ?? 'docker',
     logLevel: isSet('debug') ? 'debug' : ((last('log-level') ?? 'info') as DaemonConfig['logLevel']),
     tls,
@@ -357,6 +360,15 @@ function readRuntimes(entries: readonly string[]): Record<string, ConfiguredRunt
     runtimes.set(name, { path, args });
   }
   return Object.fromEntries(runtimes);
+}
+
+/** `127.0.0.1:9323`; without a host every address of this machine. */
+function parseMetricsAddress(text: string | undefined): Host | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(?:\[([^\]]+)\]|([^:/]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw invalid(`invalid metrics address "${text}": want HOST:PORT`);
+  return { kind: 'tcp', address: match[1] || match[2] || '0.0.0.0', port };
 }
 
 function requireIpcMode(mode: string): EngineSettings['defaultIpcMode'] {

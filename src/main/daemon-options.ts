@@ -457,8 +457,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     flag: 'metrics-addr',
     key: 'metrics-addr',
     type: text,
-    help: 'Address of Prometheus metrics',
-    supports: value => value === '',
+    help: 'Address of Prometheus metrics, HOST:PORT; everybody who reaches it may read them',
   },
   {
     flag: 'userns-remap',

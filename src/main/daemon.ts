@@ -4,10 +4,12 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { ClassicOutput } from '../build/classic-output.ts';
+import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { BuildContexts } from '../server/build-contexts.ts';
 import { ApiServer } from '../server/http.ts';
 import { type Host, hostText, listen } from '../server/listen.ts';
+import { createMetricsServer } from '../server/metrics.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -50,6 +52,7 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
   const api = new ApiServer({ engine, log, contexts, classicOutput: emit => new ClassicOutput(emit) });
   const servers: Server[] = [];
   for (const host of config.hosts) servers.push(await serve(api, host, config, log));
+  if (config.metricsHost !== undefined) servers.push(await serveMetrics(engine, config.metricsHost, log));
   log.info({ pid: process.pid, dataRoot: config.dataRoot }, 'Daemon has completed initialization');
   // Work in flight may end; then builds end with their callers, and are given a moment to take down their mounts.
   const disconnect = async (patienceMs: number) => {
@@ -92,6 +95,13 @@ async function serve(api: ApiServer, host: Host, config: DaemonConfig, log: Log)
   const server = await api.createServer(host.kind === 'tcp' ? config.tls : undefined);
   await listen(server, host, { group: config.group });
   log.info({}, `API listen on ${hostText(host)}`);
+  return server;
+}
+
+async function serveMetrics(engine: Engine, host: Host, log: Log): Promise<Server> {
+  const server = createMetricsServer(engine);
+  await listen(server, host);
+  log.info({}, `metrics listen on ${hostText(host)}`);
   return server;
 }
 

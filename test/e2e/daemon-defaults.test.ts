@@ -24,6 +24,7 @@ describe(`defaults of the daemon, against ${daemonKind}`, { concurrency: false }
         ...['--default-cgroupns-mode', 'private'],
         ...['--seccomp-profile', '/run/seccomp.json'],
         ...['--add-runtime', 'other=/run/other'],
+        ...['--metrics-addr', '127.0.0.1:9323', '--experimental'],
       ],
     });
   });
@@ -58,6 +59,34 @@ describe(`defaults of the daemon, against ${daemonKind}`, { concurrency: false }
     );
     const { code, stderr } = await machine.shell('docker run --rm --runtime nosuch busybox true');
     assert.deepEqual([code, /nosuch/.test(stderr)], [125, true]);
+  });
+
+  test('metrics have the names of dockerd', async () => {
+    await machine.must('docker run -d --name one busybox sleep 600; docker create --name two busybox');
+    const text = await machine.fetch('http://127.0.0.1:9323/metrics');
+    const value = (name: string) =>
+      Number(
+        text
+          .split('\n')
+          .find(line => line.startsWith(`${name} `))
+          ?.split(' ')[1],
+      );
+    assert.equal(value('engine_daemon_container_states_containers{state="running"}'), 1);
+    assert.equal(value('engine_daemon_container_states_containers{state="stopped"}'), 1);
+    assert.ok(value('engine_daemon_engine_cpus_cpus') > 0);
+    assert.ok(value('engine_daemon_engine_memory_bytes') > 0);
+    assert.ok(value('engine_daemon_events_total') > 1);
+    assert.equal(value('engine_daemon_events_subscribers_total'), 0);
+    assert.equal(value('engine_daemon_health_checks_total'), 0);
+    assert.equal(value('engine_daemon_health_checks_failed_total'), 0);
+    assert.match(
+      text,
+      /^engine_daemon_engine_info\{.*kernel="[^"]+".*os_type="linux".*version="[^"]+"\} 1$/m,
+    );
+    for (const name of ['process_cpu_seconds_total', 'process_open_fds', 'process_resident_memory_bytes']) {
+      assert.ok(value(name) > 0, name);
+    }
+    await machine.must('docker rm -f one two');
   });
 
   test('there are no new privileges, unless asked for', async () => {

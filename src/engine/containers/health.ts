@@ -29,6 +29,8 @@ export type HealthFailureListener = (record: ContainerRecord) => void;
 
 /** Runs the health checks of all running containers, each on its own timer. */
 export class HealthMonitor {
+  /** Since the daemon was started. */
+  readonly counts = { checks: 0, failed: 0 };
   readonly #watches = new Map<string, Watch>();
   #context: EngineContext | undefined;
   #onFailure: HealthFailureListener = () => {};
@@ -122,6 +124,8 @@ export class HealthMonitor {
 
   #settle({ record, plan }: Watch, result: ProbeResult): void {
     const before = record.state.health ?? healthAtStart(undefined);
+    this.counts.checks++;
+    if (result.exitCode !== 0) this.counts.failed++;
     const after = healthAfter(before, result, plan, record.state.startedAtMs);
     record.state.health = after;
     this.#context!.containers.save(record);

@@ -116,7 +116,7 @@ function untilHealthy(context: EngineContext, record: ContainerRecord): Promise<
       reject(new EngineError('conflict', `the new one is unhealthy${said === '' ? '' : `: ${said}`}`));
     }
   };
-  const unsubscribe = context.events.subscribe(event => {
+  const unsubscribe = context.events.watch(event => {
     if (event.actor.id === record.id) look();
   });
   look();

@@ -27,7 +27,7 @@ export class Scheduler {
   /** Settles what came due while no daemon ran, and begins to watch. */
   begin(context: EngineContext): void {
     this.#context = context;
-    this.#unsubscribe = context.events.subscribe(({ type, action, actor }) => {
+    this.#unsubscribe = context.events.watch(({ type, action, actor }) => {
       const concerns = type === 'container' && ['create', 'update', 'destroy'].includes(action);
       if (concerns && this.#follow(actor.id)) this.look();
     });
