@@ -97,7 +97,17 @@ export class ImageStore {
 
   /** Newest first. */
   list(): Image[] {
-    return this.tables.imageIds().map(id => this.get(id)!);
+    return this.tables.imageIds().flatMap(id => this.#readable(id) ?? []);
+  }
+
+  /** One that cannot be read keeps nobody from seeing the others. */
+  #readable(id: Digest): Image | undefined {
+    try {
+      return this.get(id);
+    } catch (error) {
+      this.#log.error({ image: id, err: error }, 'the row of an image is corrupt: pull or build it again');
+      return undefined;
+    }
   }
 
   childrenOf(id: Digest): Digest[] {

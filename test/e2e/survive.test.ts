@@ -147,10 +147,12 @@ describe('what outlives the daemon and the machine', {
     database.prepare("update network_networks set spec = '{' where name = 'broken'").run();
     database.prepare("insert into network_ports values ('nobody', '{')").run();
     database.prepare("insert into container_edits values ('nobody', '{')").run();
+    database.prepare("insert into images values ('sha256:00', x'7b', null, 1, null, 1, 1)").run();
     database.prepare("update events set event = '{'").run();
     database.close();
     await machine.daemon.start();
     assert.equal(await field('fine', '{{.State.Pid}}'), pid);
+    assert.equal(await must("docker images --format '{{.Repository}}'"), 'busybox');
     assert.equal(await must("docker network ls --format '{{.Name}}' | sort | xargs"), 'bridge host none');
     assert.equal(machine.daemon.logTail().match(/moved to the table quarantined_rows/g)?.length, 3);
     assert.equal(await must("docker ps -a --format '{{.Names}} {{.State}}'"), 'fine running');
