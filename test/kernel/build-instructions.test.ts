@@ -6,8 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { RunFailed } from '../../src/build/run-failed.ts';
+import { errnoOf } from '../../src/stdx/errors.ts';
 import { BuilderWorld } from '../support/builder.ts';
 
 let world: BuilderWorld;
@@ -347,17 +349,45 @@ test('ONBUILD runs with the image that is built on it', async () => {
 });
 
 test('independent stages run at once', async () => {
-  const stages = ['a', 'b', 'c'].map(
-    name =>
-      `FROM busybox AS ${name}\nRUN echo ${name} > /f; cat /proc/uptime > /t0; sleep 0.4; cat /proc/uptime > /t1`,
-  );
-  const copies = ['a', 'b', 'c'].map(name => `COPY --from=${name} /t0 /t1 /${name}/`);
-  const { imageId } = await world.build({ Dockerfile: [...stages, 'FROM scratch', ...copies].join('\n') });
-  const at = async (path: string) => Number((await world.read(imageId, path))!.split(' ')[0]);
-  const starts = await Promise.all(['/a/t0', '/b/t0', '/c/t0'].map(at));
-  const ends = await Promise.all(['/a/t1', '/b/t1', '/c/t1'].map(at));
-  assert.ok(Math.max(...starts) < Math.min(...ends), `${starts} before ${ends}`);
+  // A stage ends when its sleep is killed, and none is before all of them sleep. Nobody else sleeps so long.
+  const line = `sleep ${1_000_000 + process.pid}`;
+  const stages = ['a', 'b', 'c'].map(name => `FROM busybox AS ${name}\nRUN echo ${name} > /f; ${line}; true`);
+  const copies = ['a', 'b', 'c'].map(name => `COPY --from=${name} /f /${name}`);
+  const building = world.build({ Dockerfile: [...stages, 'FROM scratch', ...copies].join('\n') });
+  let sleeping = processesOf(line);
+  for (const deadline = Date.now() + 120_000; sleeping.length < 3 && Date.now() < deadline; ) {
+    await sleep(50);
+    sleeping = processesOf(line);
+  }
+  const together = sleeping.length;
+  const release = setInterval(() => processesOf(line).forEach(kill), 50);
+  const { imageId } = await building.finally(() => clearInterval(release));
+  assert.equal(together, 3);
+  assert.equal(await world.read(imageId, '/b'), 'b\n');
 });
+
+/** Pids of what runs with just these arguments, in whatever container. */
+function processesOf(line: string): number[] {
+  const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name));
+  return pids.filter(pid => argumentsOf(pid) === line).map(Number);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+function argumentsOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0$/, '').replaceAll('\0', ' ');
+  } catch {
+    // It has ended meanwhile.
+    return '';
+  }
+}
 
 const faults: [what: string, dockerfile: string, message: string][] = [
   ['a command that fails', 'RUN exit 7', "The command '/bin/sh -c exit 7' returned a non-zero code: 7"],
