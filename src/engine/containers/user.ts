@@ -32,7 +32,7 @@ export function resolveUser(spec: string, groupAdd: readonly string[], database:
   const memberships =
     groupPart === '' ? groups.filter(group => group.members.includes(user.name)).map(group => group.gid) : [];
   const added = groupAdd.map(group => {
-    if (/^\d+$/.test(group) || groups.some(({ name }) => name === group)) return findGroup(group, groups);
+    if (/^-?\d+$/.test(group) || groups.some(({ name }) => name === group)) return findGroup(group, groups);
     throw new EngineError('invalid', `Unable to find group ${group}: no matching entries in group file`);
   });
   // The primary group is among them: otherwise a process could drop a group that a file's mode denies

@@ -31,7 +31,7 @@ export function inspectToWire(inspection: ContainerInspection, version: string):
     Platform: record.platform.os,
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: appArmorProfileOf(record.hostConfig.securityOpt),
     ExecIDs: orNull(inspection.execIds),
     HostConfig: {
       ...hostConfigToWire(record.hostConfig),
@@ -172,4 +172,10 @@ export function ipamConfig({ ipv4Address, ipv6Address }: EndpointRequest): Endpo
     ...(ipv4Address === undefined ? {} : { IPv4Address: ipv4Address }),
     ...(ipv6Address === undefined ? {} : { IPv6Address: ipv6Address }),
   };
+}
+
+/** The one asked for, also where the kernel has no AppArmor. */
+function appArmorProfileOf(securityOptions: readonly string[]): string {
+  const asked = securityOptions.findLast(option => /^apparmor[=:]/.test(option));
+  return asked === undefined ? '' : asked.slice('apparmor='.length);
 }

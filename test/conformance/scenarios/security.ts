@@ -441,4 +441,23 @@ export const securityScenarios: readonly Scenario[] = [
       "docker run --rm --device /dev/zero:/z:w busybox sh -c 'head -c 1 /z | wc -c; echo x > /z && echo written'",
     ],
   },
+  {
+    name: 'security: profiles and groups that nobody knows',
+    steps: [
+      ...[
+        'apparmor=nosuch',
+        'apparmor=',
+        'label=nosuch:x',
+        'label=',
+        'no-new-privileges:',
+        'no-new-privileges=',
+        'credentialspec=x',
+      ].map(option => `docker run --rm --security-opt ${option} busybox echo went`),
+      "docker create --name $N --security-opt apparmor=nosuch busybox >/dev/null; docker inspect --format '{{.AppArmorProfile}}|{{.HostConfig.SecurityOpt}}|{{.ProcessLabel}}|{{.MountLabel}}' $N",
+      ...['99999999999', '-1', '2147483648', '0:0', "''"].map(
+        group => `docker run --rm --group-add ${group} busybox id -G`,
+      ),
+      'docker run --rm -u 5 --group-add root --group-add 0 busybox id -G',
+    ],
+  },
 ];
