@@ -23,7 +23,7 @@ import {
   SEEK_HOLE,
   SYS_openat2,
 } from './constants.ts';
-import { cPath, libc, shown, syscall } from './libc.ts';
+import { cPath, libc, libcRaw, shown, syscall } from './libc.ts';
 
 /**
  * What Node's fs lacks. A path may be a Buffer where names need not be UTF-8. Calls on paths do not follow a
@@ -67,6 +67,16 @@ export function openInRoot(root: string, path: string, flags: number, mode = 0):
 /** As openInRoot, below an open directory. */
 export function openInRootAt(rootFd: number, path: string, flags: number, mode = 0): number {
   return openResolved(rootFd, path, how(flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
+}
+
+/**
+ * As openInRootAt, for where looking in vain is usual: an error, with its words and its stack, takes 0.1 ms.
+ * @returns undefined when it cannot be opened, for whatever reason.
+ */
+export function tryOpenInRootAt(rootFd: number, path: string, flags: number): number | undefined {
+  const inside = how(flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  const fd = openat2Raw(SYS_openat2, rootFd, cPath(path), inside, HOW_SIZE);
+  return fd === -1 ? undefined : fd;
 }
 
 /**
@@ -271,6 +281,9 @@ const openat2 = syscall<[number, CPath, Buffer, number]>(
   'openat2',
   SYS_openat2,
   'int fd, const char *path, void *how, size_t size',
+);
+const openat2Raw = libcRaw<[number, number, CPath, Buffer, number]>(
+  'long syscall(long number, int fd, const char *path, void *how, size_t size)',
 );
 const lgetxattrCall = libc<[CPath, string, Buffer | null, number]>(
   'long lgetxattr(const char *path, const char *name, void *value, size_t size)',

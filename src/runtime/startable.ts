@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync } from 'node:fs';
 import { posix } from 'node:path';
 import { O_PATH } from '../linux/constants.ts';
-import { openInRoot, openInRootAt } from '../linux/files.ts';
+import { openInRoot, tryOpenInRootAt } from '../linux/files.ts';
 import type { RuntimeProcess } from '../oci/runtime-spec.ts';
 
 /**
@@ -28,13 +28,9 @@ export function looksStartable(
 }
 
 function modeOf(rootFd: number, path: string): { isDirectory: boolean; isProgram: boolean } | undefined {
-  let fd: number;
-  try {
-    fd = openInRootAt(rootFd, path, O_PATH);
-  } catch {
-    // Not there, a loop, or on a file system that is stuck: whoever starts it will say.
-    return undefined;
-  }
+  // Not there, a loop, or on a file system that is stuck: whoever starts it will say.
+  const fd = tryOpenInRootAt(rootFd, path, O_PATH);
+  if (fd === undefined) return undefined;
   try {
     const stat = fstatSync(fd);
     return { isDirectory: stat.isDirectory(), isProgram: stat.isFile() && (stat.mode & 0o111) !== 0 };
