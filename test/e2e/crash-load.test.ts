@@ -57,7 +57,7 @@ describe(`SIGKILL of ${daemonKind} under load, GANTRY_CRASH_SEED=${seed}`, {
   });
   after(() => machine?.stop());
 
-  test(`${kills} times`, { timeout: 300_000 + kills * 30_000 }, async t => {
+  test(`up to ${kills} times`, { timeout: 300_000 + kills * 30_000 }, async t => {
     const workers = Array.from(
       { length: workersAtOnce },
       (_, index) => new LoadWorker(api, new Random(seed + 1 + index), `w${index + 1}`),
