@@ -249,7 +249,7 @@ export class Runtime {
     return runToEnd(this, containerId => this.#exits.next(containerId), options);
   }
 
-  /** Changes limits of a running container; what is absent stays. */
+  /** Changes limits of a running container; what is absent stays. One that ends meanwhile needs them no more. */
   async update(id: string, resources: ResourceInput): Promise<void> {
     const state = this.#stateOf(id);
     const file = join(this.#bundle(id), 'update.json');
@@ -259,6 +259,8 @@ export class Runtime {
     writeFileSync(file, JSON.stringify(planResources(asked, this.host)), { mode: 0o600 });
     try {
       await this.#launcher.command(state, ['update', '--resources', file, id]);
+    } catch (error) {
+      if (isAlive(state.process)) throw error;
     } finally {
       rmSync(file, { force: true });
     }
