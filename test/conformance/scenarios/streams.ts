@@ -118,10 +118,10 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'attach: a client that takes nothing holds the container back, until it is gone',
     steps: [
       {
-        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; seq 800000' >/dev/null",
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; yes $(seq -s- 300) | head -n 5000' >/dev/null",
         setup: true,
       },
-      `sh -c 'exec docker attach --no-stdin $0 > stuck' $N & stuck=$!; docker attach --no-stdin $N > other & ${until('[ -s stuck -a -s other ]')}; kill -STOP $stuck; docker exec $N touch /go; sleep 2; docker inspect --format '{{.State.Running}}' $N; kill -KILL $stuck; docker wait $N; wait; grep -v waiting other | cksum; ${until('[ $(docker logs $N | grep -vc waiting) = 800000 ]')}; docker logs $N | grep -v waiting | cksum`,
+      `sh -c 'exec docker attach --no-stdin $0 > stuck' $N & stuck=$!; docker attach --no-stdin $N > other & ${until('[ -s stuck -a -s other ]')}; kill -STOP $stuck; docker exec $N touch /go; sleep 2; docker inspect --format '{{.State.Running}}' $N; kill -KILL $stuck; docker wait $N; wait; grep -v waiting other | cksum; ${until('[ $(docker logs $N | grep -vc waiting) = 5000 ]')}; docker logs $N | grep -v waiting | cksum`,
     ],
   },
   {
@@ -142,10 +142,10 @@ export const streamsScenarios: readonly Scenario[] = [
     name: 'attach: a slow client gets everything',
     steps: [
       {
-        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; seq 300000' >/dev/null",
+        run: "docker run -d --name $N busybox sh -c 'until [ -f /go ]; do echo waiting; sleep 0.1; done; yes $(seq -s- 300) | head -n 2000' >/dev/null",
         setup: true,
       },
-      `docker attach --no-stdin $N | { read first; docker exec $N touch /go; sleep 2; grep -v waiting | cksum; }; docker wait $N; ${until('[ $(docker logs $N | grep -vc waiting) = 300000 ]')}; docker logs $N | grep -v waiting | cksum`,
+      `docker attach --no-stdin $N | { read first; docker exec $N touch /go; sleep 2; grep -v waiting | cksum; }; docker wait $N; ${until('[ $(docker logs $N | grep -vc waiting) = 2000 ]')}; docker logs $N | grep -v waiting | cksum`,
     ],
   },
   {
