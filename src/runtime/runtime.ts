@@ -261,6 +261,7 @@ export class Runtime {
       await this.#launcher.command(state, ['update', '--resources', file, id]);
     } catch (error) {
       if (isAlive(state.process)) throw error;
+      return;
     } finally {
       rmSync(file, { force: true });
     }
