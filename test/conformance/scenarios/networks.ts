@@ -257,7 +257,7 @@ export const networksScenarios: readonly Scenario[] = [
         run: 'docker network create $N-a >/dev/null; docker network create $N-b >/dev/null; docker run -d --name $N --network $N-a busybox sh -c "echo x > /var/www/index.html; httpd -f -h /var/www" >/dev/null; sleep 0.5',
         setup: true,
       },
-      "ip=$(docker inspect --format '{{(index .NetworkSettings.Networks \"'$N'-a\").IPAddress}}' $N); docker run --rm --network $N-a busybox timeout 2 wget -qO- http://$ip/; docker run --rm --network $N-b busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable; docker run --rm busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable",
+      "ip=$(docker inspect --format '{{(index .NetworkSettings.Networks \"'$N'-a\").IPAddress}}' $N); docker run --rm --init --network $N-a busybox timeout 2 wget -qO- http://$ip/; docker run --rm --init --network $N-b busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable; docker run --rm --init busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable",
     ],
   },
   {
