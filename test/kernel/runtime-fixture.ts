@@ -50,6 +50,8 @@ export class Fixture {
   }
 
   async close(): Promise<void> {
+    // Nothing was opened when every test was filtered out.
+    if (this.runtime === undefined) return rmSync(this.root, { recursive: true });
     await this.runtime.removeLeftovers(new Set());
     this.runtime.close();
     removeCgroup(detectCgroups(), this.cgroupParent);
