@@ -194,11 +194,11 @@ export const eventsScenarios: readonly Scenario[] = [
     name: 'events: replayed and then followed',
     steps: [
       {
-        run: `${begin}; docker create --name $N busybox >/dev/null; docker events --since $(cat since) --filter container=$N --format '{{.Action}}' > seen & events=$!; until grep -q create seen; do sleep 0.1; done; docker rename $N $N-b; docker rm $N-b >/dev/null; until grep -q destroy seen; do sleep 0.1; done; kill $events; cat seen`,
+        run: `${begin}; docker create --name $N busybox >/dev/null; docker events --since $(cat since) --filter container=$N --format '{{.Action}}' > seen & events=$!; until grep -qs create seen; do sleep 0.1; done; docker rename $N $N-b; docker rm $N-b >/dev/null; until grep -qs destroy seen; do sleep 0.1; done; kill $events; cat seen`,
         timeoutMs: 60_000,
       },
       {
-        run: `docker events --filter container=$N-c --format '{{.Action}}' > seen & events=$!; docker events --filter event=destroy --filter container=$N-c --format '{{.Action}} only' > other & others=$!; until docker create --name $N-c busybox >/dev/null && docker rm $N-c >/dev/null && grep -q only other && grep -q create seen && grep -q destroy seen; do sleep 0.1; done; kill $events $others; sort -u seen other`,
+        run: `docker events --filter container=$N-c --format '{{.Action}}' > seen & events=$!; docker events --filter event=destroy --filter container=$N-c --format '{{.Action}} only' > other & others=$!; until docker create --name $N-c busybox >/dev/null && docker rm $N-c >/dev/null && grep -qs only other && grep -qs create seen && grep -qs destroy seen; do sleep 0.1; done; kill $events $others; sort -u seen other`,
         timeoutMs: 60_000,
       },
     ],

@@ -204,7 +204,8 @@ export const statesScenarios: readonly Scenario[] = [
       'docker container prune -f --filter label=$N --filter until=100h',
       'docker container prune -f --filter label=$N --filter label=drop',
       "docker ps -a --filter name=$N --format '{{.Names}}'",
-      'docker container prune -f --filter label=$N --filter label!=keep=1 | wc -l; docker container prune -f --filter label=$N --filter until=0s | wc -l',
+      // dockerd counts whole seconds.
+      'sleep 1.1; docker container prune -f --filter label=$N --filter label!=keep=1 | wc -l; docker container prune -f --filter label=$N --filter until=0s | wc -l',
       "docker pause $N >/dev/null; docker container prune -f --filter label=$N; docker ps -a --filter name=$N --format '{{.Names}}'",
       'echo n | docker container prune',
     ],
