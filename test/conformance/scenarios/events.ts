@@ -17,7 +17,6 @@ export const eventsScenarios: readonly Scenario[] = [
       {
         run: `${begin}; docker create --name $N -l tier=web busybox sleep 300 >/dev/null; docker start $N >/dev/null; docker exec $N true; docker top $N >/dev/null; docker pause $N >/dev/null; docker unpause $N >/dev/null; echo x > f; docker cp -q f $N:/f; docker cp -q $N:/f g; docker export $N >/dev/null; docker commit $N $N:1 >/dev/null; docker update --cpu-shares 512 $N >/dev/null; docker rename $N $N-b; docker kill -s USR2 $N-b >/dev/null; docker restart -t 0 $N-b >/dev/null; docker stop -t 0 $N-b >/dev/null; docker wait $N-b >/dev/null; docker rm -v $N-b >/dev/null; docker rmi $N:1 >/dev/null`,
         setup: true,
-        timeoutMs: 60_000,
       },
       {
         run: `docker events ${past} --filter container=$N --filter type=container --format '{{json .}}' | grep -v '"commit"'`,
@@ -40,7 +39,6 @@ export const eventsScenarios: readonly Scenario[] = [
       {
         run: `${begin}; docker network create --label a=b $N-net >/dev/null; docker volume create --label a=b $N-made >/dev/null; docker run -d --name $N --network $N-net -v $N-vol:/v:ro -v /etc:/e:ro --tmpfs /t busybox sleep 300 >/dev/null; docker network disconnect $N-net $N; docker rm -f $N >/dev/null; docker network rm $N-net >/dev/null; docker volume rm $N-vol $N-made >/dev/null`,
         setup: true,
-        timeoutMs: 60_000,
       },
       // dockerd 20.10 says twice that a running container was disconnected.
       `docker events ${past} --filter network=$N-net --format '{{.Type}} {{.Action}} {{json .Actor}}' | uniq`,
@@ -67,7 +65,6 @@ export const eventsScenarios: readonly Scenario[] = [
       {
         run: `docker image prune -f >/dev/null; ${begin}; docker tag busybox $N:1; docker tag $N:1 $REG/$N:1; docker push -q $REG/$N:1 >/dev/null; docker save $N:1 busybox > i.tar; docker rmi $N:1 >/dev/null; docker load -q -i i.tar >/dev/null; docker pull -q $REG/$N:1 >/dev/null; docker rmi $REG/$N:1 >/dev/null; docker pull -qa $REG/$N >/dev/null; DOCKER_BUILDKIT=0 docker build -q -t $N:built -t $N:twice . >/dev/null; tar c file | docker import - $N:imported >/dev/null; tar c file | docker import - >/dev/null; docker rmi $N:1 $REG/$N:1 $N:built $N:twice $N:imported >/dev/null; docker image prune -f >/dev/null`,
         setup: true,
-        timeoutMs: 60_000,
       },
       {
         run: `docker events ${past} --filter type=image --format '{{json .}}'`,
@@ -195,11 +192,9 @@ export const eventsScenarios: readonly Scenario[] = [
     steps: [
       {
         run: `${begin}; docker create --name $N busybox >/dev/null; docker events --since $(cat since) --filter container=$N --format '{{.Action}}' > seen & events=$!; until grep -qs create seen; do sleep 0.1; done; docker rename $N $N-b; docker rm $N-b >/dev/null; until grep -qs destroy seen; do sleep 0.1; done; kill $events; cat seen`,
-        timeoutMs: 60_000,
       },
       {
         run: `docker events --filter container=$N-c --format '{{.Action}}' > seen & events=$!; docker events --filter event=destroy --filter container=$N-c --format '{{.Action}} only' > other & others=$!; until docker create --name $N-c busybox >/dev/null && docker rm $N-c >/dev/null && grep -qs only other && grep -qs create seen && grep -qs destroy seen; do sleep 0.1; done; kill $events $others; sort -u seen other`,
-        timeoutMs: 60_000,
       },
     ],
   },

@@ -27,7 +27,7 @@ const removed: Pick<DetailedStep, 'replace'> = {
   ],
 };
 // Several of a kind are removed in no certain order.
-const step = (run: string): DetailedStep => ({ run, ...removed, sorted: true, timeoutMs: 60_000 });
+const step = (run: string): DetailedStep => ({ run, ...removed, sorted: true });
 
 export const pruneScenarios: readonly Scenario[] = [
   {
@@ -146,7 +146,6 @@ export const pruneScenarios: readonly Scenario[] = [
       {
         run: `docker save busybox > i.tar; ${clean}; docker run --name $N busybox sh -c 'head -c 5000 /dev/zero > /f'; docker run -d --name $N-up -v $N:/v -l up=1 busybox sh -c 'head -c 7000 /dev/zero > /v/f; head -c 3000 /dev/zero > /g; sleep 300' >/dev/null; docker volume create $N-unused >/dev/null; docker tag busybox $N:again; until docker exec $N-up test -s /g; do sleep 0.1; done`,
         setup: true,
-        timeoutMs: 60_000,
       },
       'docker system df',
       {

@@ -256,7 +256,6 @@ export const streamsScenarios: readonly Scenario[] = [
       {
         // 20.10 waits for the start in a request that nobody may leave before ten seconds have passed.
         run: `${execCreated('{"Cmd":["sh","-c","until stty size | grep 31; do sleep 0.1; done"],"Tty":true,"AttachStdout":true}')}; api POST "/v1.41/exec/$(cat id)/resize?h=31&w=77" > resized & sleep 0.3; api POST /v1.41/exec/$(cat id)/start -H "Content-Type: application/json" -d '{"Tty":true}' 2>/dev/null | grep -ao '31 77'; wait; cat resized`,
-        timeoutMs: 40_000,
       },
     ],
   },
