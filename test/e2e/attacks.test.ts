@@ -66,8 +66,9 @@ describe(`attacks from inside a container, against ${daemonKind}`, { concurrency
 
   test('CVE-2018-15664: a link put in place of a directory while docker cp walks there', async () => {
     // /w/x is by turns a directory and a link to the loot, which the container itself does not have.
-    const swap = `mkdir -p /w/d; echo mine > /w/d/secret; cd /w
-      while :; do ln -s ${loot} n; mv -T n x; rm x; mv -T d x; usleep 2000; mv -T x d; done`;
+    // What was copied into the directory is replaced each time.
+    const swap = `mkdir -p /w/d; cd /w
+      while :; do ln -s ${loot} n; mv -T n x; rm -rf x; mkdir -p d; echo mine > d/secret; mv -T d x; usleep 2000; mv -T x d; done`;
     await machine.must(`docker run -d --name swapper busybox sh -c '${swap.replaceAll('\n', ';')}'`);
     // At least 25 rounds, and as many more as it takes until the directory has won the race once.
     const { stdout } = await machine.shell(

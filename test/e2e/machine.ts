@@ -60,12 +60,12 @@ export class Machine {
   }
 
   /** A line of shell with `docker` in it, in the machine's work folder. */
-  shell(line: string, timeoutMs = 60_000): Promise<Outcome> {
+  shell(line: string, timeoutMs = 180_000): Promise<Outcome> {
     return this.docker.shell(line, { cwd: this.world.path('work'), timeoutMs });
   }
 
   /** As shell, but it must succeed; returns stdout without the last newline. */
-  async must(line: string, timeoutMs = 60_000): Promise<string> {
+  async must(line: string, timeoutMs = 180_000): Promise<string> {
     const outcome = await this.shell(line, timeoutMs);
     if (outcome.code !== 0) {
       throw new Error(
