@@ -65,6 +65,11 @@ export function processExists(pid: number, startTime: bigint): boolean {
   return getProcessStartTime(pid) === startTime;
 }
 
+/** Whether it waits for something to come (state S of proc_pid_stat(5)); false when it runs, is about to, or is gone. */
+export function isSleeping(pid: number): boolean {
+  return statFields(pid)?.[0] === 'S';
+}
+
 /** Processes that were started with all these words among their arguments. It reads all of /proc. */
 export function processesWithArguments(words: readonly string[]): number[] {
   return readdirSync('/proc').flatMap(name => {

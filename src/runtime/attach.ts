@@ -212,12 +212,18 @@ class MonitorStream implements AttachStream {
 
 function nothing(): void {}
 
+/**
+ * The kernel tells of a monitor that has gone with input unread (ECONNRESET) before it hands out what the monitor had
+ * written; it tells it once, and then come the packets and the end.
+ */
 function receivePackets(from: PacketReceiver, fd: number): Buffer[] {
-  try {
-    return from.receive(fd);
-  } catch (error) {
-    if (isDisconnect(error)) return [Buffer.alloc(0)];
-    throw error;
+  for (let told = false; ; told = true) {
+    try {
+      return from.receive(fd);
+    } catch (error) {
+      if (!isDisconnect(error)) throw error;
+      if (told) return [Buffer.alloc(0)];
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { pollDescriptor } from '../linux/poll.ts';
+import { isSleeping } from '../linux/process.ts';
 import { createPipe, programEnv, readAvailable, reap, spawnProcess, waitForExit } from '../linux/spawn.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { givePipes } from './id-mappings.ts';
@@ -111,6 +113,20 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitorAnsw
     attach?.close();
     // The process we started forked the lasting one and ended at once; usually it waits to be reaped already.
     if (!reaped && reap(pid) === undefined) void waitForExit(pid);
+  }
+}
+
+/**
+ * Settles when the monitor has accepted the clients that have connected by now. When its first look at the sockets
+ * came before they did, conmon (2.1) looks for processes that have ended next: a program that is let go and ends in
+ * between, which happens on a busy machine, ends conmon's loop with the clients still waiting at the door, and what it
+ * wrote is in the log alone. A connection wakes conmon before connect(2) returns, so once it sleeps, it has them.
+ * It is not waited for without end: a monitor that is stopped must not hold up the daemon.
+ */
+export async function untilAccepted(monitorPid: number): Promise<void> {
+  for (let look = 0; look < 1000 && !isSleeping(monitorPid); look++) {
+    if (look < 20) await setImmediate();
+    else await sleep(look < 100 ? 1 : 5);
   }
 }
 

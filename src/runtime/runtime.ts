@@ -30,7 +30,7 @@ import { freeze, isFrozen, thaw } from './freezer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { givePipes, hostOwnerOf } from './id-mappings.ts';
 import { Launcher, leavesStdinOpen } from './launcher.ts';
-import { RuntimeRefusal } from './monitor.ts';
+import { RuntimeRefusal, untilAccepted } from './monitor.ts';
 import { type RuntimePaths, runtimePaths } from './paths.ts';
 import { type ProbeOptions, type Programs, probePrograms, type RuntimeInfo } from './probe.ts';
 import { removeContainer, sendSignal, thawToDie } from './removal.ts';
@@ -75,6 +75,8 @@ export class Runtime {
   readonly #seccomp = new SeccompCache();
   readonly #launcher: Launcher;
   readonly #exits: Exits;
+  /** Containers that clients have attached to in this run. */
+  readonly #attached = new Set<string>();
   readonly #execs: Execs;
 
   /** @throws EngineError `internal` when conmon or an OCI runtime is missing or does not work. */
@@ -153,6 +155,7 @@ export class Runtime {
   async start(id: string): Promise<void> {
     const state = this.#exits.stateOf(id);
     if (state === undefined) throw notRunning(id);
+    if (this.#attached.delete(id) && state.monitor !== undefined) await untilAccepted(state.monitor.pid);
     await this.#launcher.start(id, state);
   }
 
@@ -180,6 +183,7 @@ export class Runtime {
 
   /** Removes all that is left of a container, killing what still runs of it. Idempotent. */
   async delete(id: string): Promise<void> {
+    this.#attached.delete(id);
     this.#exits.forget(id);
     await removeContainer(this.#launcher, this.#paths, id);
   }
@@ -195,7 +199,9 @@ export class Runtime {
     const lingers =
       execId === undefined && options?.stdin === false && state.stdin && !leavesStdinOpen(state);
     try {
-      return openAttachStream(path, { pid: () => state.process?.pid, lingers });
+      const stream = openAttachStream(path, { pid: () => state.process?.pid, lingers });
+      if (execId === undefined) this.#attached.add(id);
+      return stream;
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ECONNREFUSED') throw error;
       throw notRunning(id);

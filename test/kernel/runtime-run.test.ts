@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupDirectories, detectCgroups } from '../../src/linux/cgroups.ts';
-import { kill, parentOf, signals } from '../../src/linux/process.ts';
+import { isSleeping, kill, parentOf, signals } from '../../src/linux/process.ts';
 import type { AttachStream } from '../../src/runtime/attach.ts';
 import { grantDevices } from '../../src/runtime/devices.ts';
 import { parseLogRecords } from '../../src/runtime/logs/log-format.ts';
@@ -70,6 +71,24 @@ test('output, exit code and log of a container; nothing is left of it', async ()
     readdirSync(join(fixture.execRoot, 'runtime')).filter(name => !name.startsWith('.')).length,
     0,
   );
+});
+
+test('the program is not let go before the monitor has its clients', async () => {
+  const { id, stream, exit, monitorPid } = await begin(['echo', 'out']);
+  kill(monitorPid, signals['SIGSTOP']!);
+  while (isSleeping(monitorPid)) await sleep(1);
+  const outputs = [stream, fixture.runtime.attach(id)].map(collect);
+  let started = false;
+  const starting = fixture.runtime.start(id).then(() => {
+    started = true;
+  });
+  await sleep(50);
+  assert.equal(started, false);
+  kill(monitorPid, signals['SIGCONT']!);
+  await starting;
+  assert.equal((await exit).exitCode, 0);
+  for (const output of outputs) assert.equal((await output).stdout, 'out\n');
+  await fixture.runtime.delete(id);
 });
 
 test('input arrives whole, and its end ends it', async () => {
