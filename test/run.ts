@@ -47,6 +47,8 @@ interface Counts {
 }
 
 const total: Counts = { tests: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
+/** What failed and why, to be said once more at the end: whoever sees only the last lines sees these. */
+const failures: string[] = [];
 const started = performance.now();
 const words = process.argv.slice(2);
 if (words.includes('--record')) process.env['GANTRY_RECORD'] = '1';
@@ -81,12 +83,25 @@ function runGroup(name: string, group: Group): Promise<boolean> {
     const counts: Counts = { tests, passed, failed, cancelled, skipped, todo };
     for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
   });
+  events.on('test:fail', ({ name: test, details }) => {
+    const error = details.error as Error & { failureType?: string };
+    if (error.failureType !== 'subtestsFailed')
+      failures.push(`✖ ${name}: ${test}\n${reasonOf(error.cause ?? error)}`);
+  });
   const report = events.compose(spec);
   report.pipe(process.stdout, { end: false });
   return new Promise(resolve => report.on('end', () => resolve(success)));
 }
 
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const lines = text.split('\n');
+  const shown = lines.length > 60 ? [...lines.slice(0, 60), `(${lines.length - 60} more lines)`] : lines;
+  return shown.map(line => `    ${line}`).join('\n');
+}
+
 function reportTotal(): void {
+  if (failures.length > 0) console.log(`\n── what failed\n${failures.join('\n')}`);
   console.log('\n── all groups');
   console.log(`ℹ tests ${total.tests}`);
   console.log(`ℹ pass ${total.passed}`);

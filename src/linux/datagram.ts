@@ -1,24 +1,8 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import koffi from 'koffi';
 import { errnoOf } from '../stdx/errors.ts';
-import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './constants.ts';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from './constants.ts';
 import { libc } from './libc.ts';
-import { unixAddress, withShortPath } from './sockets.ts';
-
-/** Connects a non-blocking, close-on-exec SOCK_DGRAM socket. @returns its descriptor; send with `sendPacket`. */
-export function connectDatagram(path: string): number {
-  const fd = socket(path, AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  try {
-    withShortPath(path, short => {
-      const address = unixAddress(short);
-      connect(path, fd, address, address.length);
-    });
-    return fd;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-}
 
 /**
  * Sends the descriptor of a sealed memory file with these bytes, for what is too large for a datagram.
@@ -63,8 +47,6 @@ const F_SEAL_ALL = 15;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 
-const socket = libc<[number, number, number]>('int socket(int family, int type, int protocol)');
-const connect = libc<[number, Buffer, number]>('int connect(int fd, const void *address, uint size)');
 const memfdCreate = libc<[string, number]>('int memfd_create(const char *name, uint flags)');
 const fcntl = libc<[number, number, number]>('int fcntl(int fd, int command, int argument)');
 const sendmsg = libc<[number, Buffer, number]>('long sendmsg(int fd, const void *header, int flags)');

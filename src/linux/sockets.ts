@@ -10,13 +10,15 @@ import {
   SHUT_WR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
-  SOCK_SEQPACKET,
 } from './constants.ts';
 import { libc } from './libc.ts';
 
-/** Connects a non-blocking, close-on-exec SOCK_SEQPACKET socket. Paths of any length. @returns its descriptor. */
-export function connectSeqpacket(path: string): number {
-  const fd = socket(path, AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+/**
+ * Connects a non-blocking, close-on-exec socket of this type (SOCK_SEQPACKET, SOCK_DGRAM). Paths of any length.
+ * @returns its descriptor; send with `sendPacket`.
+ */
+export function connectUnix(path: string, type: number): number {
+  const fd = socket(path, AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   try {
     withShortPath(path, short => {
       const address = unixAddress(short);
@@ -96,7 +98,7 @@ export class PacketReceiver {
 const MAX_UNIX_PATH_BYTES = 107;
 
 /** sockaddr_un holds 107 bytes: longer paths go through a descriptor of the directory. */
-export function withShortPath<T>(path: string, work: (path: string) => T): T {
+function withShortPath<T>(path: string, work: (path: string) => T): T {
   if (Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES) return work(path);
   const directory = openSync(dirname(path), O_PATH | constants.O_DIRECTORY);
   try {
@@ -107,7 +109,7 @@ export function withShortPath<T>(path: string, work: (path: string) => T): T {
 }
 
 /** struct sockaddr_un { u16 family; char path[108] } */
-export function unixAddress(path: string): Buffer {
+function unixAddress(path: string): Buffer {
   const bytes = Buffer.from(path);
   if (bytes.length > MAX_UNIX_PATH_BYTES)
     throw new EngineError('internal', `socket path is too long: ${path}`);

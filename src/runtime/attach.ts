@@ -1,7 +1,8 @@
 import { closeSync } from 'node:fs';
+import { SOCK_SEQPACKET } from '../linux/constants.ts';
 import { type Poller, pollDescriptor } from '../linux/poll.ts';
 import { pidfdOpen } from '../linux/process.ts';
-import { connectSeqpacket, PacketReceiver, sendPacket, shutdownWrite } from '../linux/sockets.ts';
+import { connectUnix, PacketReceiver, sendPacket, shutdownWrite } from '../linux/sockets.ts';
 import { errnoOf } from '../stdx/errors.ts';
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -32,7 +33,7 @@ export interface AttachStream {
  * socket, less than 1 MB) is read into memory, so that no client can keep a container from ending.
  */
 export function openAttachStream(path: string, options: AttachOptions): AttachStream {
-  return new MonitorStream(connectSeqpacket(path), options);
+  return new MonitorStream(connectUnix(path, SOCK_SEQPACKET), options);
 }
 
 export interface AttachOptions {

@@ -150,6 +150,8 @@ export const pruneScenarios: readonly Scenario[] = [
       'docker system df',
       {
         run: 'docker system df -v',
+        // dockerd tells its volumes in no certain order.
+        sorted: true,
         replace: [[/(?:Less than a second|About an? \w+|\d+ \w+)(?: ago)?(?= {2,})/g, '<ago>']],
       },
       'docker system df --format json',

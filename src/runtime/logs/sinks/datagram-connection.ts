@@ -2,8 +2,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectDatagram, sendMemory } from '../../../linux/datagram.ts';
-import { sendPacket } from '../../../linux/sockets.ts';
+import { SOCK_DGRAM } from '../../../linux/constants.ts';
+import { sendMemory } from '../../../linux/datagram.ts';
+import { connectUnix, sendPacket } from '../../../linux/sockets.ts';
 import { errnoOf } from '../../../stdx/errors.ts';
 
 /** Sends datagrams, one message each. */
@@ -71,7 +72,7 @@ export class UnixDatagramConnection implements DatagramConnection {
   async send(datagrams: readonly Buffer[]): Promise<number> {
     for (const [index, datagram] of datagrams.entries()) {
       try {
-        this.#fd ??= connectDatagram(this.#path);
+        this.#fd ??= connectUnix(this.#path, SOCK_DGRAM);
         await this.#sendOne(this.#fd, datagram);
       } catch (error) {
         this.close();
