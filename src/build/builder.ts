@@ -142,7 +142,11 @@ export class Builder {
 
   async #plan(request: BuildRequest, workspace: Workspace) {
     const name = request.dockerfile === '' ? 'Dockerfile' : request.dockerfile;
-    const dockerfile = parseDockerfile(await readDockerfile(name, workspace));
+    const source =
+      request.dockerfileText === undefined
+        ? await readDockerfile(name, workspace)
+        : { file: name, text: request.dockerfileText };
+    const dockerfile = parseDockerfile(source);
     const graph = planGraph(dockerfile, {
       target: request.target,
       buildArgs: request.buildArgs,
@@ -180,6 +184,8 @@ function withTag(reference: string): string {
 
 function refuseUnsupported(request: BuildRequest): void {
   if (request.squash) throw new EngineError('notImplemented', 'squash is not supported');
+  const [context] = Object.keys(request.contexts);
+  if (context !== undefined) throw new EngineError('notImplemented', 'build-context is not supported');
   if (request.cacheFrom.length > 0) throw new EngineError('notImplemented', 'cache-from is not supported');
 }
 

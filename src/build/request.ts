@@ -9,6 +9,10 @@ export interface BuildRequest {
   contextDirectory: string;
   /** Path of the Dockerfile in the context; '' means `Dockerfile`. */
   dockerfile: string;
+  /** The Dockerfile itself, when it does not come with the context; `dockerfile` is then its name in messages. */
+  dockerfileText?: string;
+  /** `--build-context`: what FROM, COPY --from and RUN --mount=from= find under a name, before stages and images. */
+  contexts: Record<string, NamedContext>;
   /** References to give the result, in any form `docker tag` takes. */
   tags: string[];
   /** null: take nothing; Docker's client sends null for `--build-arg NAME` with no such variable in its environment. */
@@ -17,6 +21,8 @@ export interface BuildRequest {
   /** Name or index of the stage wanted; '' means the last. */
   target: string;
   noCache: boolean;
+  /** Stages, by name or index, whose steps are not taken from the cache. */
+  noCacheStages: string[];
   /** Look for newer versions of base images, though they are here. */
   pull: boolean;
   /** Refused when not empty: not supported. */
@@ -30,8 +36,26 @@ export interface BuildRequest {
   /** `os[/arch[/variant]]`; '' means the machine's own. */
   platform: string;
   limits: BuildLimits;
+  /** What RUN may do beyond the ordinary: `security.insecure`, `network.host`. */
+  entitlements: string[];
+  /** The content of a secret for RUN --mount=type=secret; undefined: the client has none of that id. */
+  secrets?: (id: string) => Promise<Buffer | undefined>;
+  /** The agent for RUN --mount=type=ssh, which stays while the build runs; undefined: none of that id. */
+  ssh?: (id: string) => Promise<SshAgent | undefined>;
   /** By registry, as in the header X-Registry-Config; handed on to the pull of base images. */
   credentials: Record<string, BuildCredentials>;
+}
+
+export type NamedContext =
+  /** An unpacked private copy, as `contextDirectory`. */
+  | { type: 'directory'; directory: string }
+  | { type: 'image'; reference: string }
+  /** `https://host/repository.git#ref:subdirectory` */
+  | { type: 'git'; url: string };
+
+export interface SshAgent {
+  /** A unix socket on the host that leads to the client's agent. */
+  socketPath: string;
 }
 
 export interface BuildCredentials {

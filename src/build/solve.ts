@@ -7,7 +7,7 @@ import type { BuildCache, CachedStep } from './cache.ts';
 import { configure, workingDirectory } from './configure.ts';
 import { DockerfileError, located } from './dockerfile/errors.ts';
 import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
-import { parseSingleInstruction } from './dockerfile/parse.ts';
+import { parseSingleInstruction, type Stage } from './dockerfile/parse.ts';
 import { refuseTrigger } from './dockerfile/parse-instruction.ts';
 import type { BuildOutput, BuildStep, StepResult } from './events.ts';
 import { type FileStep, runFileStep, type StepEvent } from './file-step.ts';
@@ -176,7 +176,7 @@ export class Solve {
       const stateId = this.#idOf(after.state);
       const known = this.#context.cache.rememberState(stateId);
       // Nothing was saved by it, but the classic builder calls a step cached when its result was there before.
-      const hit = after.hit ?? (known && !request.noCache);
+      const hit = after.hit ?? (known && !this.#ignoresCache(planned));
       return { ...after, hit, result: { ...after.result, stateId } };
     });
   }
@@ -196,7 +196,7 @@ export class Solve {
       storage,
       cache: context.cache,
       inFlight: context.inFlight,
-      noCache: context.request.noCache,
+      noCache: this.#ignoresCache(planned),
       signal: this.#signal,
       use: key => context.useKey(key),
       emit: event => {
@@ -324,6 +324,11 @@ export class Solve {
     }
   }
 
+  #ignoresCache({ stage }: PlannedStage): boolean {
+    const { noCache, noCacheStages } = this.#context.request;
+    return noCache || noCacheStages.some(name => isStage(stage, name));
+  }
+
   #emit(step: BuildStep, event: StepEvent): void {
     const { output } = this.#context;
     if (event.type === 'running') output.event({ type: 'stepRunning', step, runId: event.runId });
@@ -335,6 +340,10 @@ export class Solve {
   #idOf(state: BuildState): Digest {
     return stateIdOf(state, this.#context.epochMs);
   }
+}
+
+function isStage({ index, name }: Stage, wanted: string): boolean {
+  return String(index) === wanted || (name !== undefined && name === wanted.toLowerCase());
 }
 
 type FileInstruction = InstructionOf<'RUN' | 'COPY' | 'ADD' | 'WORKDIR'>;

@@ -171,6 +171,9 @@ export function hitsOf(built: Built): string[] {
 const emptyRequest: BuildRequest = {
   contextDirectory: '',
   dockerfile: '',
+  contexts: {},
+  noCacheStages: [],
+  entitlements: ['network.host'],
   tags: [],
   buildArgs: {},
   labels: {},

@@ -77,6 +77,8 @@ export async function prepareRun(
   const args = commandLine({ shell: instruction.command.shell, args: text }, config);
   const mounts = await prepareMounts(state, instruction, context);
   const own = request.networkMode === '' ? 'default' : request.networkMode;
+  const network = instruction.network === 'default' ? own : instruction.network;
+  if (network === 'host') requireEntitlement('network.host', request);
   const env = envOf(config);
   for (const [name, value] of state.args) if (!env.has(name)) env.set(name, value);
   if (!env.has('PATH')) env.set('PATH', defaultPath);
@@ -87,7 +89,7 @@ export async function prepareRun(
     mounts,
     workingDirectory: config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir,
     user: config.User ?? '',
-    network: instruction.network === 'default' ? own : instruction.network,
+    network,
   };
   return {
     parts: {
@@ -108,6 +110,10 @@ export async function prepareRun(
     independent: false,
     apply: (rootfs, emit, signal) => applyRun(plan, rootfs, context, emit, signal),
   };
+}
+
+function requireEntitlement(name: string, request: BuildRequest): void {
+  if (!request.entitlements.includes(name)) throw new EngineError('forbidden', `${name} is not allowed`);
 }
 
 /** What is executed: heredocs are given to the shell whole, or are the command themselves (BuildKit, dispatchRun). */

@@ -37,11 +37,15 @@ export function buildRequestFromQuery(query: Query): PlannedBuild {
     remote: query.text('remote'),
     request: {
       dockerfile: query.text('dockerfile'),
+      contexts: {},
       tags: query.all('t').filter(tag => tag !== ''),
       buildArgs: buildArgs(query),
       labels: readJson(query, 'labels', map(string)) ?? {},
       target: query.text('target'),
       noCache: query.flag('nocache'),
+      noCacheStages: [],
+      // The classic builder's `--network host` needs no permission.
+      entitlements: ['network.host'],
       pull: query.flag('pull'),
       cacheFrom: readJson(query, 'cachefrom', list(string)) ?? [],
       squash: query.flag('squash'),
