@@ -1,6 +1,19 @@
+import type { Client } from '../client/client.ts';
 import { told } from './cli.ts';
 import { ExitError } from './errors.ts';
 import type { Session } from './session.ts';
+
+/** Asks the daemon the same of every named thing and prints the names: see forEach. */
+export async function askForEach(
+  session: Session,
+  names: readonly string[],
+  ask: (client: Client, id: string) => Promise<unknown>,
+): Promise<void> {
+  const client = await session.client();
+  await forEach(session, names, async id => {
+    await ask(client, id);
+  });
+}
 
 /**
  * Does the same to every named thing, at most fifty at a time as docker does, and prints each name when it is done, in

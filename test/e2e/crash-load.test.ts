@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FrameDecoder } from '../../src/api/frames.ts';
+import { settled } from '../support/settled.ts';
 import { LoadWorker } from './crash-load.ts';
 import { kernelLeftovers, strayPorts } from './leftovers.ts';
 import { daemonKind, Machine, ownAccounts } from './machine.ts';
@@ -176,17 +177,5 @@ class Prober {
     const answers = this.#said.split('\n').slice(0, -1);
     assert.ok(answers.length > 0, 'nobody asked');
     return answers.filter(answer => !answer.startsWith('200'));
-  }
-}
-
-/** Tries until it holds: what the kernel and the daemon finish in the background takes a moment. */
-async function settled(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await check();
-    } catch (error) {
-      if (attempt >= 60) throw error;
-      await sleep(100);
-    }
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { release } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settled } from '../support/settled.ts';
 import { hostAddress } from '../support/world.ts';
 import { leftovers } from './leftovers.ts';
 import { daemonKind, Machine } from './machine.ts';
@@ -256,18 +257,6 @@ describe(`SIGKILL of ${daemonKind}`, { concurrency: false }, () => {
     await settled(async () => assert.deepEqual(await leftovers(machine), []));
   });
 });
-
-/** Tries until it holds: what the kernel and the daemon finish in the background takes a moment. */
-async function settled(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await check();
-    } catch (error) {
-      if (attempt >= 150) throw error;
-      await sleep(200);
-    }
-  }
-}
 
 function isKernelAtLeast(major: number, minor: number): boolean {
   const [ourMajor = 0, ourMinor = 0] = release().split('.').map(Number);

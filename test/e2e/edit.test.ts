@@ -31,12 +31,8 @@ describe('editing a container', { concurrency: false }, () => {
   });
   after(() => machine?.stop());
 
-  const gantry = (line: string) => machine.must(`${repository}/gantry ${line}`);
-  const refused = async (line: string, message: RegExp) => {
-    const outcome = await machine.shell(`${repository}/gantry ${line}`);
-    assert.notEqual(outcome.code, 0, line);
-    assert.match(outcome.stderr, message, line);
-  };
+  const gantry = (line: string) => machine.gantry(line);
+  const refused = (line: string, message: RegExp) => machine.refused(line, message);
   const inspect = (name: string) => machine.docker.inspect<Inspected>(name);
 
   /** A page that says what its environment says; its process ends at once when it is told to. */

@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxArchive } from '../support/base-images.ts';
-import { Daemon, type DaemonKind } from '../support/daemon.ts';
+import { Daemon, type DaemonKind, repository } from '../support/daemon.ts';
 import { DockerClient } from '../support/docker-client.ts';
 import { startRegistry } from '../support/registry.ts';
 import type { Outcome } from '../support/run-program.ts';
@@ -75,8 +76,20 @@ export class Machine {
     return outcome.stdout.trimEnd();
   }
 
-  /** Fetches a page as somebody on this machine would; tries again for two seconds while the server comes up. */
-  async fetch(url: string, attempts = 20): Promise<string> {
+  /** As must, with this repository's client and what it is told. */
+  gantry(line: string): Promise<string> {
+    return this.must(`${repository}/gantry ${line}`);
+  }
+
+  /** This repository's client must fail, with such a message. */
+  async refused(line: string, message: RegExp): Promise<void> {
+    const outcome = await this.shell(`${repository}/gantry ${line}`);
+    assert.notEqual(outcome.code, 0, line);
+    assert.match(outcome.stderr, message, line);
+  }
+
+  /** Fetches a page as somebody on this machine would; tries again for ten seconds while the server comes up. */
+  async fetch(url: string, attempts = 100): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.world.run(['curl', '-sS', '--max-time', '3', url]);
       if (outcome.code === 0) return outcome.stdout.trimEnd();

@@ -36,12 +36,8 @@ describe('schedules', { concurrency: false }, () => {
   });
   after(() => machine?.stop());
 
-  const gantry = (line: string) => machine.must(`${repository}/gantry ${line}`);
-  const refused = async (line: string, message: RegExp) => {
-    const outcome = await machine.shell(`${repository}/gantry ${line}`);
-    assert.notEqual(outcome.code, 0, line);
-    assert.match(outcome.stderr, message, line);
-  };
+  const gantry = (line: string) => machine.gantry(line);
+  const refused = (line: string, message: RegExp) => machine.refused(line, message);
   /** Newest first. */
   const history = async (name: string): Promise<Run[]> =>
     (await gantry(`schedule history --format json --no-trunc ${name}`))

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, watch, writeFileSync
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repository } from '../support/daemon.ts';
+import { settled } from '../support/settled.ts';
 import { leftovers } from './leftovers.ts';
 import { Machine } from './machine.ts';
 
@@ -273,15 +274,3 @@ RUN mkdir -p /run /inside && ln -s ../../../../inside /run/secrets
     await settled(async () => assert.deepEqual(await leftovers(machine), []));
   });
 });
-
-/** Tries until it holds: what the kernel and the daemon finish in the background takes a moment. */
-async function settled(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await check();
-    } catch (error) {
-      if (attempt >= 50) throw error;
-      await sleep(200);
-    }
-  }
-}

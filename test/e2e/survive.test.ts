@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxArchive } from '../support/base-images.ts';
 import { findCgroups, processesIn } from '../support/cgroups.ts';
+import { settled } from '../support/settled.ts';
 import { leftovers } from './leftovers.ts';
 import { daemonKind, Machine } from './machine.ts';
 
@@ -250,18 +250,6 @@ function killAll(pids: readonly number[]): void {
       process.kill(pid, 'SIGKILL');
     } catch {
       // It has ended already.
-    }
-  }
-}
-
-/** Tries until it holds: what the kernel and the daemon do in the background takes its time on a busy machine. */
-async function settled(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await check();
-    } catch (error) {
-      if (attempt >= 100) throw error;
-      await sleep(200);
     }
   }
 }

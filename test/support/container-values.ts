@@ -1,4 +1,4 @@
-import type { ContainerConfig, HostConfig } from '../../src/engine/containers/config.ts';
+import { type ContainerConfig, type HostConfig, noLimits } from '../../src/engine/containers/config.ts';
 import type { ContainerRecord } from '../../src/engine/containers/container.ts';
 import type { LogEntries } from '../../src/engine/engine.ts';
 import { parseLogRecords } from '../../src/runtime/logs/log-format.ts';
@@ -29,28 +29,8 @@ export function containerConfig(changes: Partial<ContainerConfig> = {}): Contain
 
 export function hostConfig(changes: Partial<HostConfig> = {}): HostConfig {
   return {
-    memoryBytes: 0,
-    memorySwapBytes: 0,
-    memoryReservationBytes: 0,
+    ...noLimits,
     oomKillDisable: false,
-    cpuShares: 0,
-    nanoCpus: 0,
-    cpuPeriodUs: 0,
-    cpuQuotaUs: 0,
-    cpuRealtimePeriodUs: 0,
-    cpuRealtimeRuntimeUs: 0,
-    cpusetCpus: '',
-    cpusetMems: '',
-    blkioWeight: 0,
-    blkioWeightDevices: [],
-    deviceReadBps: [],
-    deviceWriteBps: [],
-    deviceReadIops: [],
-    deviceWriteIops: [],
-    devices: [],
-    deviceCgroupRules: [],
-    ulimits: [],
-    cgroupParent: '',
     binds: [],
     mounts: [],
     tmpfs: {},

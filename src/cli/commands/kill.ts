@@ -1,7 +1,7 @@
 import { act } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
 import { atLeast, type Command } from '../command.ts';
-import { forEach } from '../for-each.ts';
+import { askForEach } from '../for-each.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -12,12 +12,9 @@ export const command: Command = {
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {
-    const client = await session.client();
     const query = { signal: flags.given('signal') };
-    await forEach(
-      session,
-      args,
-      async id => void (await act(client, containerOperations.kill, { path: { id }, query })),
+    await askForEach(session, args, (client, id) =>
+      act(client, containerOperations.kill, { path: { id }, query }),
     );
   },
 };

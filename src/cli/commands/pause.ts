@@ -1,7 +1,7 @@
 import { act } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
 import { atLeast, type Command } from '../command.ts';
-import { forEach } from '../for-each.ts';
+import { askForEach } from '../for-each.ts';
 
 export const command: Command = {
   usage: 'CONTAINER [CONTAINER...]',
@@ -10,11 +10,6 @@ export const command: Command = {
   flags: '',
   takes: atLeast(1),
   async run({ session, args }) {
-    const client = await session.client();
-    await forEach(
-      session,
-      args,
-      async id => void (await act(client, containerOperations.pause, { path: { id } })),
-    );
+    await askForEach(session, args, (client, id) => act(client, containerOperations.pause, { path: { id } }));
   },
 };

@@ -1,7 +1,7 @@
 import { act } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
 import { atLeast, type Command } from '../command.ts';
-import { forEach } from '../for-each.ts';
+import { askForEach } from '../for-each.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -15,12 +15,9 @@ export const command: Command = {
   takes: atLeast(1),
   async run({ session, flags, args }) {
     if (flags.changed('time')) session.err.line('Flag --time has been deprecated, use --timeout instead');
-    const client = await session.client();
     const query = { t: flags.given('timeout') ?? flags.given('time'), signal: flags.given('signal') };
-    await forEach(
-      session,
-      args,
-      async id => void (await act(client, containerOperations.stop, { path: { id }, query })),
+    await askForEach(session, args, (client, id) =>
+      act(client, containerOperations.stop, { path: { id }, query }),
     );
   },
 };

@@ -127,6 +127,31 @@ export interface Resources {
   networkBandwidth?: { up?: number; down?: number };
 }
 
+/** Everything unset. */
+export const noLimits: Resources = {
+  memoryBytes: 0,
+  memorySwapBytes: 0,
+  memoryReservationBytes: 0,
+  cpuShares: 0,
+  nanoCpus: 0,
+  cpuPeriodUs: 0,
+  cpuQuotaUs: 0,
+  cpuRealtimePeriodUs: 0,
+  cpuRealtimeRuntimeUs: 0,
+  cpusetCpus: '',
+  cpusetMems: '',
+  blkioWeight: 0,
+  blkioWeightDevices: [],
+  deviceReadBps: [],
+  deviceWriteBps: [],
+  deviceReadIops: [],
+  deviceWriteIops: [],
+  devices: [],
+  deviceCgroupRules: [],
+  ulimits: [],
+  cgroupParent: '',
+};
+
 export interface HostConfig extends Resources {
   /** `source:target[:options]`, as typed. */
   binds: string[];

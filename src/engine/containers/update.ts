@@ -4,7 +4,7 @@ import type { EngineContext } from '../context.ts';
 import { validateSchedule, withoutEndedSchedule } from '../schedules/validate.ts';
 import { publishContainerEvent } from './attributes.ts';
 import { bandwidthOf } from './bandwidth.ts';
-import type { HostConfig, Resources } from './config.ts';
+import { type HostConfig, noLimits, type Resources } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import { validateHealthFailureAction } from './health-failure.ts';
 import { settleResources, updatedResources } from './resource-limits.ts';
@@ -90,27 +90,3 @@ function present(changes: HostConfigChanges): Partial<HostConfig> {
 }
 
 type HostConfigChanges = Resources & Partial<HostConfig>;
-
-const noLimits: Resources = {
-  memoryBytes: 0,
-  memorySwapBytes: 0,
-  memoryReservationBytes: 0,
-  cpuShares: 0,
-  nanoCpus: 0,
-  cpuPeriodUs: 0,
-  cpuQuotaUs: 0,
-  cpuRealtimePeriodUs: 0,
-  cpuRealtimeRuntimeUs: 0,
-  cpusetCpus: '',
-  cpusetMems: '',
-  blkioWeight: 0,
-  blkioWeightDevices: [],
-  deviceReadBps: [],
-  deviceWriteBps: [],
-  deviceReadIops: [],
-  deviceWriteIops: [],
-  devices: [],
-  deviceCgroupRules: [],
-  ulimits: [],
-  cgroupParent: '',
-};

@@ -4,6 +4,15 @@ const config = (...fields: string[]) =>
   `docker inspect --format '${fields.map(field => `{{json .${field}}}`).join(' ')}' $N`;
 
 /** Flags of create and run that decide nothing but what the container is told, and what inspect shows of them. */
+const streams = config(
+  'Config.Tty',
+  'Config.OpenStdin',
+  'Config.StdinOnce',
+  'Config.AttachStdin',
+  'Config.AttachStdout',
+  'Config.AttachStderr',
+);
+
 export const flagsScenarios: readonly Scenario[] = [
   {
     name: 'flags: -e and --env-file in all their forms',
@@ -56,41 +65,13 @@ export const flagsScenarios: readonly Scenario[] = [
     name: 'flags: terminal and streams',
     steps: [
       'docker create --name $N busybox >/dev/null',
-      config(
-        'Config.Tty',
-        'Config.OpenStdin',
-        'Config.StdinOnce',
-        'Config.AttachStdin',
-        'Config.AttachStdout',
-        'Config.AttachStderr',
-      ),
+      streams,
       'docker rm $N; docker create -it --name $N busybox >/dev/null',
-      config(
-        'Config.Tty',
-        'Config.OpenStdin',
-        'Config.StdinOnce',
-        'Config.AttachStdin',
-        'Config.AttachStdout',
-        'Config.AttachStderr',
-      ),
+      streams,
       'docker rm $N; docker run -d -it --name $N busybox >/dev/null',
-      config(
-        'Config.Tty',
-        'Config.OpenStdin',
-        'Config.StdinOnce',
-        'Config.AttachStdin',
-        'Config.AttachStdout',
-        'Config.AttachStderr',
-      ),
+      streams,
       'docker rm -f $N; docker create -a stderr -i --name $N busybox >/dev/null',
-      config(
-        'Config.Tty',
-        'Config.OpenStdin',
-        'Config.StdinOnce',
-        'Config.AttachStdin',
-        'Config.AttachStdout',
-        'Config.AttachStderr',
-      ),
+      streams,
     ],
   },
   {

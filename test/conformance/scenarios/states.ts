@@ -4,6 +4,15 @@ const status =
   "docker inspect --format '{{.State.Status}} {{.State.Running}} {{.State.Paused}} {{.State.Restarting}} {{.State.Dead}} {{.State.ExitCode}}' $N";
 const running = { run: 'docker run -d --name $N busybox sleep 300 >/dev/null', setup: true };
 const paused = { run: `${running.run}; docker pause $N >/dev/null`, setup: true };
+const askedOfOneThatDoesNotRun = [
+  'docker kill $N',
+  'docker stop $N',
+  'docker pause $N',
+  'docker unpause $N',
+  'docker exec $N true',
+  'docker attach $N',
+  'docker top $N',
+];
 const until = (condition: string) => `for i in $(seq 600); do ${condition} && break; sleep 0.1; done`;
 
 export const statesScenarios: readonly Scenario[] = [
@@ -11,13 +20,7 @@ export const statesScenarios: readonly Scenario[] = [
     name: 'states: everything asked of a created one',
     steps: [
       'docker create --name $N busybox sleep 300 >/dev/null',
-      'docker kill $N',
-      'docker stop $N',
-      'docker pause $N',
-      'docker unpause $N',
-      'docker exec $N true',
-      'docker attach $N',
-      'docker top $N',
+      ...askedOfOneThatDoesNotRun,
       'docker rename $N $N-new; docker rename $N-new $N',
       'docker wait $N',
       status,
@@ -61,13 +64,7 @@ export const statesScenarios: readonly Scenario[] = [
     steps: [
       { run: 'docker run --name $N busybox sh -c "exit 3"; true', setup: true },
       status,
-      'docker kill $N',
-      'docker stop $N',
-      'docker pause $N',
-      'docker unpause $N',
-      'docker exec $N true',
-      'docker attach $N',
-      'docker top $N',
+      ...askedOfOneThatDoesNotRun,
       'docker wait $N',
       'docker start $N; docker wait $N',
       'docker restart $N; docker wait $N',

@@ -1,18 +1,7 @@
 import { act } from '../../../client/operation.ts';
 import { scheduleOperations } from '../../../client/operations.ts';
-import { atLeast, type Command } from '../../command.ts';
-import { forEach } from '../../for-each.ts';
-import { ofGantryd } from '../../of-gantryd.ts';
+import { onEachSchedule } from './on-each.ts';
 
-export const command: Command = {
-  usage: 'CONTAINER [CONTAINER...]',
-  short: 'Resume one or more schedules',
-  flags: '',
-  takes: atLeast(1),
-  async run({ session, args }) {
-    const client = await session.client();
-    await forEach(session, args, async id => {
-      await ofGantryd('resuming a schedule', () => act(client, scheduleOperations.resume, { path: { id } }));
-    });
-  },
-};
+export const command = onEachSchedule('Resume one or more schedules', 'resuming a schedule', (client, id) =>
+  act(client, scheduleOperations.resume, { path: { id } }),
+);
