@@ -14,8 +14,11 @@ function said(run: string, more: Partial<DetailedStep> = {}): DetailedStep {
   return { run, replace: plain, ...more };
 }
 
-/** dockerd has secrets in a swarm only. */
-const begin = 'docker swarm init --advertise-addr 127.0.0.1 >/dev/null 2>&1 || true';
+/** dockerd has secrets in a swarm only; Gantry has no swarm and says so. */
+const begin: DetailedStep = {
+  run: "docker swarm init --advertise-addr 127.0.0.1 >/dev/null 2>told || grep -qx 'Error response from daemon: swarm mode is not supported' told",
+  setup: true,
+};
 const end =
   'docker swarm leave --force >/dev/null 2>&1; docker network rm docker_gwbridge >/dev/null 2>&1; true';
 
