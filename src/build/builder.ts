@@ -7,14 +7,17 @@ import { EngineError } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Storage } from '../storage/storage.ts';
 import { BuildCache, type CachedStep } from './cache.ts';
+import { type CheckContext, checkDockerfile, lintPlanned } from './check.ts';
 import type { DockerfileSource } from './dockerfile/errors.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
-import { pruneContext } from './dockerignore.ts';
+import { pruneContext, readIgnoreFile } from './dockerignore.ts';
 import type { BuildOutput, BuildProgress } from './events.ts';
 import type { Executor } from './executor.ts';
 import type { StepEvent } from './file-step.ts';
 import { planGraph } from './graph.ts';
 import { InFlight } from './in-flight.ts';
+import { lintFailure } from './lint/lint.ts';
+import type { LintReport } from './lint/report.ts';
 import type { BuildCredentials, BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
 import { type BuildState, imageConfigOf } from './state.ts';
@@ -84,6 +87,17 @@ export class Builder {
     }
   }
 
+  /** What `build --check` says of a Dockerfile; a faulty one is part of the answer. */
+  async check(request: BuildRequest): Promise<{ report: LintReport; text: string }> {
+    const workspace = new Workspace(this.#options.storage, request.contextDirectory, this.#temporary);
+    try {
+      const source = await sourceOf(request, workspace);
+      return checkDockerfile(source, request, await this.#checkContext(request, source.file));
+    } finally {
+      await workspace.close();
+    }
+  }
+
   /** When all builds under way have ended and given back their mounts: to be awaited once their callers are gone. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running);
@@ -102,7 +116,7 @@ export class Builder {
     const workspace = new Workspace(storage, request.contextDirectory, this.#temporary);
     const used: (() => void)[] = [];
     try {
-      const graph = await this.#plan(request, workspace);
+      const graph = await this.#plan(request, workspace, output);
       const epochMs = sourceDateEpoch(request);
       warnOfEmptyContinuations(graph.dockerfile, output);
       const state = await new Solve(
@@ -140,12 +154,8 @@ export class Builder {
     }
   }
 
-  async #plan(request: BuildRequest, workspace: Workspace) {
-    const name = request.dockerfile === '' ? 'Dockerfile' : request.dockerfile;
-    const source =
-      request.dockerfileText === undefined
-        ? await readDockerfile(name, workspace)
-        : { file: name, text: request.dockerfileText };
+  async #plan(request: BuildRequest, workspace: Workspace, output: BuildOutput) {
+    const source = await sourceOf(request, workspace);
     const dockerfile = parseDockerfile(source);
     const graph = planGraph(dockerfile, {
       target: request.target,
@@ -153,9 +163,20 @@ export class Builder {
       platform: request.platform,
       ownPlatform: this.#options.platform,
     });
+    const stages = new Set(graph.stages.map(({ stage }) => stage.index));
+    const context = await this.#checkContext(request, source.file);
+    const lint = lintPlanned(dockerfile, { target: graph.target, stages }, request, context);
+    for (const warning of lint.warnings) output.event({ type: 'lintWarning', warning, source });
+    if (lint.fails) throw lintFailure(lint);
     addLabels(dockerfile, graph.target, request.labels);
-    await pruneContext(request.contextDirectory, name);
+    await pruneContext(request.contextDirectory, source.file);
     return graph;
+  }
+
+  async #checkContext(request: BuildRequest, dockerfile: string): Promise<CheckContext> {
+    const { images, platform } = this.#options;
+    const { text } = await readIgnoreFile(request.contextDirectory, dockerfile);
+    return { images, platform, ignore: text };
   }
 
   async #register(state: BuildState, epochMs: number | undefined): Promise<Digest> {
@@ -187,6 +208,12 @@ function refuseUnsupported(request: BuildRequest): void {
   const [context] = Object.keys(request.contexts);
   if (context !== undefined) throw new EngineError('notImplemented', 'build-context is not supported');
   if (request.cacheFrom.length > 0) throw new EngineError('notImplemented', 'cache-from is not supported');
+}
+
+async function sourceOf(request: BuildRequest, workspace: Workspace): Promise<DockerfileSource> {
+  const name = request.dockerfile === '' ? 'Dockerfile' : request.dockerfile;
+  if (request.dockerfileText === undefined) return readDockerfile(name, workspace);
+  return { file: name, text: request.dockerfileText };
 }
 
 async function readDockerfile(name: string, workspace: Workspace): Promise<DockerfileSource> {

@@ -86,6 +86,8 @@ export class ClassicOutput {
 
 function linesOf(event: BuildEvent, decode: (step: BuildStep, chunk: Buffer) => string): ClassicLine[] {
   switch (event.type) {
+    // The classic builder has no linter.
+    case 'lintWarning':
     case 'planned':
     case 'stepEnded':
     case 'stepFailed':

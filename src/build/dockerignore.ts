@@ -17,16 +17,24 @@ export async function pruneContext(contextDirectory: string, dockerfile: string)
 }
 
 async function readIgnoreRules(contextDirectory: string, dockerfile: string): Promise<IgnoreRules> {
+  const { name, text } = await readIgnoreFile(contextDirectory, dockerfile);
+  try {
+    return IgnoreRules.parse(text);
+  } catch (error) {
+    throw within(`reading ${name}`, error);
+  }
+}
+
+/** The .dockerignore that counts for a Dockerfile; its text is '' where there is none. */
+export async function readIgnoreFile(
+  contextDirectory: string,
+  dockerfile: string,
+): Promise<{ name: string; text: string }> {
   for (const name of [`${dockerfile}.dockerignore`, '.dockerignore']) {
     const text = await readRegularFile(join(contextDirectory, name));
-    if (text === undefined) continue;
-    try {
-      return IgnoreRules.parse(text);
-    } catch (error) {
-      throw within(`reading ${name}`, error);
-    }
+    if (text !== undefined) return { name, text };
   }
-  return new IgnoreRules([]);
+  return { name: '.dockerignore', text: '' };
 }
 
 /** undefined when there is none, or something that is no file: a link may lead out of the context. */

@@ -1,4 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
+import type { DockerfileSource } from './dockerfile/errors.ts';
+import type { LintWarning } from './lint/lint.ts';
 
 /**
  * What happens in a build, as values. Two renderers live off the same events: Docker's classic text
@@ -9,6 +11,8 @@ import type { Digest } from '../oci/digest.ts';
 export type BuildEvent =
   | { type: 'planned'; steps: BuildStep[] }
   | { type: 'warning'; text: string }
+  /** What the linter says of the Dockerfile, before the first step. */
+  | { type: 'lintWarning'; warning: LintWarning; source: DockerfileSource }
   /** About the Dockerfile's text; whole lines, before the first step. */
   | { type: 'dockerfileWarning'; text: string }
   | { type: 'stepStarted'; step: BuildStep; timeMs: number }

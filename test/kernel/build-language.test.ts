@@ -53,3 +53,14 @@ test("the host's network needs permission", async () => {
   await world.build(host);
   assert.equal(world.executor.steps.at(-1)?.network, 'host');
 });
+
+test('the linter speaks before the first step, and can forbid the build', async () => {
+  const files = { Dockerfile: 'FROM busybox as a\nCOPY b /\nCMD sh', b: '', '.dockerignore': 'x' };
+  const { events } = await world.build(files);
+  const said = events.flatMap(event => (event.type === 'lintWarning' ? event.warning.rule : []));
+  assert.deepEqual(said, ['FromAsCasing', 'JSONArgsRecommended']);
+  assert.equal(events[0]?.type, 'lintWarning');
+  await assert.rejects(world.build({ ...files, Dockerfile: `# check=error=true\n${files.Dockerfile}` }), {
+    message: 'lint violation found for rules: FromAsCasing, JSONArgsRecommended',
+  });
+});

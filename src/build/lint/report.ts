@@ -1,0 +1,118 @@
+import type { DockerfileError, DockerfileSource, LineRange } from '../dockerfile/errors.ts';
+import type { LintResult, LintWarning } from './lint.ts';
+
+/**
+ * `result.json` of BuildKit's request `frontend.lint` (frontend/subrequests/lint), from which clients print what
+ * `build --check` says. `advice` is ours; other clients do not see it.
+ */
+export interface LintReport {
+  warnings: ReportedWarning[] | null;
+  advice: ReportedWarning[];
+  sources: { filename: string; language: 'Dockerfile'; data: string }[];
+  buildError?: { message: string; location: ReportedLocation };
+}
+
+export interface ReportedWarning {
+  ruleName: string;
+  description?: string;
+  url?: string;
+  detail?: string;
+  location: ReportedLocation;
+}
+
+/** Go leaves out what is 0: there is no `sourceIndex` for the first source. */
+export interface ReportedLocation {
+  sourceIndex?: number;
+  ranges?: { start: { line: number }; end: { line: number } }[];
+}
+
+/** @param error why the Dockerfile cannot be built; then there may be nothing else to tell. */
+export function lintReport(
+  source: DockerfileSource,
+  result: LintResult,
+  error?: { message: string; lines?: LineRange },
+): LintReport {
+  return {
+    warnings: result.warnings.length === 0 ? null : result.warnings.map(reported),
+    advice: result.advice.map(reported),
+    sources: [
+      {
+        filename: source.file,
+        language: 'Dockerfile',
+        data: Buffer.from(source.text).toString('base64'),
+      },
+    ],
+    ...(error === undefined
+      ? {}
+      : { buildError: { message: error.message, location: locationOf(error.lines) } }),
+  };
+}
+
+/** The report on a Dockerfile that cannot be parsed. */
+export function failedReport(source: DockerfileSource, error: Error | DockerfileError): LintReport {
+  const nothing = { warnings: [], advice: [], fails: false };
+  if (!('bare' in error)) return lintReport(source, nothing, { message: error.message });
+  return lintReport(source, nothing, { message: error.bare, lines: error.lines });
+}
+
+/** `result.statuscode` */
+export function statusOf(report: LintReport): number {
+  return report.warnings !== null || report.buildError !== undefined ? 1 : 0;
+}
+
+/** `result.txt`: the warnings as `build --check` prints them. */
+export function warningsText(source: DockerfileSource, { warnings }: LintResult): string {
+  return warnings.map(warning => warningText(source, warning)).join('');
+}
+
+/**
+ *     WARNING: JSONArgsRecommended - https://docs...
+ *     JSON arguments recommended for CMD to prevent ...
+ *     Dockerfile:2
+ *     --------------------
+ *        1 |     FROM busybox
+ *        2 | >>> CMD echo
+ *     --------------------
+ */
+function warningText(source: DockerfileSource, { rule, url, detail, lines }: LintWarning): string {
+  return `\nWARNING: ${rule}${url === '' ? '' : ` - ${url}`}\n${detail}\n${placeText(source, lines)}`;
+}
+
+function placeText({ file, text }: DockerfileSource, { first, last }: LineRange): string {
+  const all = text.split('\n');
+  const around = first === last ? 4 : 2;
+  let start = first;
+  let end = Math.min(last, all.length);
+  for (let added = 0; added < around; added++) {
+    if (start > 1) {
+      start--;
+      added++;
+    }
+    if (end !== all.length) {
+      end++;
+      added++;
+    }
+  }
+  const shown = [`${file}:${first}`, '--------------------'];
+  for (let line = start; line <= end; line++) {
+    const mark = line >= first && line <= last ? '>>>' : '   ';
+    shown.push(` ${String(line).padStart(3)} | ${mark} ${all[line - 1]}`);
+  }
+  shown.push('--------------------', '');
+  return shown.join('\n');
+}
+
+function reported({ rule, description, url, detail, lines }: LintWarning): ReportedWarning {
+  return {
+    ruleName: rule,
+    description,
+    ...(url === '' ? {} : { url }),
+    detail,
+    location: locationOf(lines),
+  };
+}
+
+function locationOf(lines: LineRange | undefined): ReportedLocation {
+  if (lines === undefined) return {};
+  return { ranges: [{ start: { line: lines.first }, end: { line: lines.last } }] };
+}
