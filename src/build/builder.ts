@@ -13,6 +13,7 @@ import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
 import { pruneContext, readIgnoreFile } from './dockerignore.ts';
 import type { BuildOutput, BuildProgress } from './events.ts';
 import type { Executor } from './executor.ts';
+import { StepRecords } from './explain/step-records.ts';
 import type { StepEvent } from './file-step.ts';
 import { planGraph } from './graph.ts';
 import { InFlight } from './in-flight.ts';
@@ -52,6 +53,7 @@ export class Builder {
   readonly cache: BuildCache;
   readonly #options: BuilderOptions;
   readonly #inFlight = new InFlight<CachedStep, StepEvent>();
+  readonly #records: StepRecords;
   readonly #cacheMounts: CacheMounts;
   readonly #temporary: string;
   readonly #running = new Set<Promise<unknown>>();
@@ -69,6 +71,7 @@ export class Builder {
   private constructor(options: BuilderOptions) {
     this.#options = options;
     this.cache = new BuildCache(options.storage, options.log);
+    this.#records = new StepRecords(options.storage.database);
     this.#cacheMounts = new CacheMounts(join(options.directory, 'mounts'));
     this.#temporary = join(options.directory, 'tmp');
   }
@@ -124,6 +127,7 @@ export class Builder {
           builder: this.#options,
           cache: this.cache,
           inFlight: this.#inFlight,
+          records: this.#records,
           cacheMounts: this.#cacheMounts,
           workspace,
           graph,

@@ -90,6 +90,7 @@ function linesOf(event: BuildEvent, decode: (step: BuildStep, chunk: Buffer) => 
     case 'lintWarning':
     case 'planned':
     case 'stepEnded':
+    case 'stepExplained':
     case 'stepFailed':
       return [];
     case 'dockerfileWarning':

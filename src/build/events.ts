@@ -1,12 +1,13 @@
 import type { Digest } from '../oci/digest.ts';
 import type { DockerfileSource } from './dockerfile/errors.ts';
 import type { LintWarning } from './lint/lint.ts';
+import type { Reason } from './explain/reason.ts';
 
 /**
  * What happens in a build, as values. Two renderers live off the same events: Docker's classic text
  * (classic-output.ts) and BuildKit's status stream. Events of stages that run at once are interleaved; within one
- * step the order is `stepStarted`, (`stepRunning`, `log`, `progress`)*, one of `stepCached`, `stepFinished` and
- * `stepFailed`, then `stepEnded`.
+ * step the order is `stepStarted`, (`stepExplained`, `stepRunning`, `log`, `progress`)*, one of `stepCached`,
+ * `stepFinished` and `stepFailed`, then `stepEnded`.
  */
 export type BuildEvent =
   | { type: 'planned'; steps: BuildStep[] }
@@ -16,6 +17,11 @@ export type BuildEvent =
   /** About the Dockerfile's text; whole lines, before the first step. */
   | { type: 'dockerfileWarning'; text: string }
   | { type: 'stepStarted'; step: BuildStep; timeMs: number }
+  /**
+   * Whether the step was found in the cache, and the one reason: told as soon as it is known, once for each step that
+   * gets so far. describeReason() (explain/reason.ts) makes a sentence of it.
+   */
+  | { type: 'stepExplained'; step: BuildStep; hit: boolean; reason: Reason }
   /** A process was started for the step. */
   | { type: 'stepRunning'; step: BuildStep; runId: string }
   | { type: 'log'; step: BuildStep; stream: 'stdout' | 'stderr'; chunk: Buffer }

@@ -3,6 +3,8 @@ import type { Layer } from '../storage/layers.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type BuildCache, type CachedStep, cacheOwner, type KeyParts, keyOf } from './cache.ts';
 import type { BuildProgress } from './events.ts';
+import type { InputFile } from './explain/reason.ts';
+import type { RecordedStep } from './explain/step-records.ts';
 import type { InFlight } from './in-flight.ts';
 import { newSnapshotId } from './workspace.ts';
 
@@ -16,6 +18,10 @@ export interface FileStep {
   mountPoints: boolean;
   /** The layer does not depend on what is below it (COPY --link). */
   independent: boolean;
+  /** What `parts` has of files in one digest, file by file, to explain a miss. */
+  files?: () => readonly InputFile[];
+  /** Variables in `parts.env` that came by ARG. */
+  argumentNames?: readonly string[];
   /** Changes the files of a mounted snapshot. */
   apply(rootfs: string, emit: (event: StepEvent) => void, signal: AbortSignal): Promise<void>;
 }
@@ -34,7 +40,11 @@ export interface FileStepContext {
   emit(event: StepEvent): void;
   /** Told every key relied upon, as soon as it is known. */
   use(key: Digest): void;
+  /** Told once what the step is made of and whether its result was there. */
+  explain(inputs: ExplainedInputs, hit: boolean): void;
 }
+
+export type ExplainedInputs = Omit<RecordedStep, 'place'>;
 
 export interface FileStepResult extends CachedStep {
   hit: boolean;
@@ -50,12 +60,17 @@ export async function runFileStep(
   description: string,
   context: FileStepContext,
 ): Promise<FileStepResult> {
-  if (!step.independent) return resultOf(step.parts, parent, description, context, makeLayer);
-  const alone = await resultOf(step.parts, undefined, description, context, makeLayer);
+  const { files = () => [], argumentNames = [] } = step;
+  const explained: Explained = {
+    ...context,
+    explain: (inputs, hit) => context.explain({ ...inputs, files, argumentNames }, hit),
+  };
+  if (!step.independent) return resultOf(step.parts, parent, description, explained, makeLayer);
+  const alone = await resultOf(step.parts, undefined, description, explained, makeLayer);
   if (alone.layer === undefined || parent === undefined) return alone;
   const { layer } = alone;
   const parts = { step: 'link', diffId: layer.diffId };
-  const moved = await resultOf(parts, parent, description, context, owner =>
+  const moved = await resultOf(parts, parent, description, { ...context, explain: () => {} }, owner =>
     context.storage.layers.apply({
       parent,
       diffId: layer.diffId,
@@ -86,6 +101,10 @@ export async function runFileStep(
   }
 }
 
+type Explained = Omit<FileStepContext, 'explain'> & {
+  explain(inputs: Pick<RecordedStep, 'key' | 'parent' | 'parts'>, hit: boolean): void;
+};
+
 type Make = (
   owner: string,
   parent: Digest | undefined,
@@ -97,13 +116,14 @@ async function resultOf(
   parts: KeyParts,
   parent: Digest | undefined,
   description: string,
-  context: FileStepContext,
+  context: Explained,
   make: Make,
 ): Promise<FileStepResult> {
   const { cache } = context;
   const key = keyOf({ ...parts, parent: parent ?? null });
   context.use(key);
   const cached = context.noCache ? undefined : cache.find(key);
+  context.explain({ key, parent: parent ?? null, parts }, cached !== undefined);
   if (cached !== undefined) return { ...cached, hit: true };
   const made = await context.inFlight.run(key, context.emit, context.signal, async (emit, signal) => {
     cache.begin(key, { parent, description });

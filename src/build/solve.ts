@@ -3,14 +3,16 @@ import type { Digest } from '../oci/digest.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import { resolveBase } from './base.ts';
 import type { BuilderOptions } from './builder.ts';
-import type { BuildCache, CachedStep } from './cache.ts';
+import { type BuildCache, type CachedStep, keyOf } from './cache.ts';
 import { configure, workingDirectory } from './configure.ts';
 import { DockerfileError, located } from './dockerfile/errors.ts';
 import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
 import { parseSingleInstruction, type Stage } from './dockerfile/parse.ts';
 import { refuseTrigger } from './dockerfile/parse-instruction.ts';
 import type { BuildOutput, BuildStep, StepResult } from './events.ts';
-import { type FileStep, runFileStep, type StepEvent } from './file-step.ts';
+import type { Reason } from './explain/reason.ts';
+import type { StepPlace, StepRecords } from './explain/step-records.ts';
+import { type ExplainedInputs, type FileStep, runFileStep, type StepEvent } from './file-step.ts';
 import { argsOf, type BuildGraph, type PlannedStage, resolveFrom } from './graph.ts';
 import type { InFlight } from './in-flight.ts';
 import type { BuildRequest } from './request.ts';
@@ -37,6 +39,7 @@ export interface SolveContext {
   builder: BuilderOptions;
   cache: BuildCache;
   inFlight: InFlight<CachedStep, StepEvent>;
+  records: StepRecords;
   cacheMounts: CacheMounts;
   workspace: Workspace;
   graph: BuildGraph;
@@ -60,6 +63,8 @@ export class Solve {
   readonly #context: SolveContext;
   readonly #steps: PlannedSteps;
   readonly #stages = new Map<number, Promise<BuildState>>();
+  /** Steps that were built anew, by the layer they made; with the number of the step where that began. */
+  readonly #renewed = new Map<Digest, number>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #failure: unknown;
@@ -116,6 +121,8 @@ export class Solve {
     const { output } = this.#context;
     const { base } = planned;
     const state = await this.#guarded(step, async () => {
+      if (base.type !== 'image')
+        output.event({ type: 'stepExplained', step, hit: true, reason: { kind: 'configuration' } });
       if (base.type === 'scratch') return { state: scratchState(planned.platform), result: {} };
       if (base.type === 'stage') {
         const before = stageState(await this.#stage(base.index));
@@ -124,6 +131,7 @@ export class Solve {
       const image = await this.#image(base.reference, planned, step);
       const layers =
         image.chainId === undefined ? [] : this.#context.builder.storage.layers.chain(image.chainId);
+      this.#explainBase(step, planned, image);
       return { state: imageState(image.config, layers), result: { stateId: image.id } };
     });
     const triggers = state.config.OnBuild ?? [];
@@ -177,6 +185,8 @@ export class Solve {
       const known = this.#context.cache.rememberState(stateId);
       // Nothing was saved by it, but the classic builder calls a step cached when its result was there before.
       const hit = after.hit ?? (known && !this.#ignoresCache(planned));
+      if (after.hit === undefined)
+        this.#context.output.event({ type: 'stepExplained', step, hit, reason: { kind: 'configuration' } });
       return { ...after, hit, result: { ...after.result, stateId } };
     });
   }
@@ -192,6 +202,7 @@ export class Solve {
     const { step: fileStep, state: configured } = await this.#prepare(state, instruction, step, planned);
     if (fileStep === undefined) return { state: configured, result: {} };
     let runId: string | undefined;
+    let renewedBy: number | undefined;
     const result = await runFileStep(fileStep, chainIdOfState(state), instruction.text, {
       storage,
       cache: context.cache,
@@ -199,14 +210,71 @@ export class Solve {
       noCache: this.#ignoresCache(planned),
       signal: this.#signal,
       use: key => context.useKey(key),
+      explain: (inputs, hit) => {
+        renewedBy = this.#explain(step, planned, inputs, hit);
+      },
       emit: event => {
         if (event.type === 'running') runId = event.runId;
         this.#emit(step, event);
       },
     });
-    if (result.layer !== undefined) context.holdLayer(result.layer.chainId);
+    if (result.layer !== undefined) {
+      context.holdLayer(result.layer.chainId);
+      if (renewedBy !== undefined) this.#renewed.set(result.layer.chainId, renewedBy);
+    }
     const after = withLayer(configured, result, fileStep.createdBy);
     return { state: after, result: { key: result.key, runId }, hit: result.hit };
+  }
+
+  /** @returns for a miss, the number of the step where the files began to be others. */
+  #explain(
+    step: BuildStep,
+    planned: PlannedStage,
+    inputs: ExplainedInputs,
+    hit: boolean,
+  ): number | undefined {
+    const { records, output } = this.#context;
+    const recorded = { ...inputs, place: this.#placeOf(step) };
+    let reason: Reason;
+    if (hit) reason = { kind: 'unchanged' };
+    else if (this.#ignoresCache(planned)) reason = { kind: 'noCache' };
+    else reason = records.explainMiss(recorded);
+    let begun = step.number;
+    if (reason.kind === 'parent') {
+      const origin = inputs.parent === null ? undefined : this.#renewed.get(inputs.parent as Digest);
+      if (origin !== undefined) reason = { kind: 'parent', step: origin };
+      begun = origin ?? begun;
+    }
+    records.remember(recorded);
+    output.event({ type: 'stepExplained', step, hit, reason });
+    return hit ? undefined : begun;
+  }
+
+  /** An image that is not the one FROM led to last time is a miss, and so are the steps on it. */
+  #explainBase(step: BuildStep, planned: PlannedStage, image: { id: Digest; chainId?: Digest }): void {
+    const { records, output } = this.#context;
+    const parts = { step: 'from', image: image.id };
+    const recorded = {
+      key: keyOf(parts),
+      parent: null,
+      parts,
+      files: () => [],
+      argumentNames: [],
+      place: this.#placeOf(step),
+    };
+    const before = records.partOfLast(recorded.place, 'image');
+    let reason: Reason = { kind: 'unchanged' };
+    if (before === undefined) reason = { kind: 'first' };
+    else if (before !== image.id) reason = { kind: 'base', before, after: image.id };
+    if (reason.kind === 'base' && image.chainId !== undefined) this.#renewed.set(image.chainId, step.number);
+    records.remember(recorded);
+    output.event({ type: 'stepExplained', step, hit: reason.kind === 'unchanged', reason });
+  }
+
+  #placeOf({ stage, stageName, index, text }: BuildStep): StepPlace {
+    const { tags, dockerfile } = this.#context.request;
+    const project = tags[0]?.replace(/:[^/:]*$/, '') ?? dockerfile;
+    return { project, stage: stageName ?? String(stage), ordinal: index, text };
   }
 
   /** @returns no step when there is nothing to do, as for `WORKDIR /`. */

@@ -84,6 +84,10 @@ export interface HashedEntry {
   path: string;
   type: FileType;
   digest: Digest;
+  /** Of a regular file. */
+  content?: Digest;
+  /** The rest of what counts, to be read by people: `755 0:0 -> target`. */
+  attributes: string;
 }
 
 /** Remembers digests of file contents by device, inode, size and times, so that an unchanged file is read once. */
@@ -216,6 +220,8 @@ export class ConfinedRoot {
         path: file.path,
         type: file.type,
         digest: digestOfEntry(file, memo.get(file.identity)),
+        content: memo.get(file.identity),
+        attributes: describeAttributes(file),
       }))
       .sort((a, b) => (a.path < b.path ? -1 : 1));
   }
@@ -312,6 +318,12 @@ function digestOfEntry(file: ListedFile, content: Digest | undefined): Digest {
   const device = type === 'char' || type === 'block' ? String(rdev) : '';
   const attributes = [...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
   return digestOf(JSON.stringify([type, permissions, uid, gid, link, device, attributes, content ?? '']));
+}
+
+function describeAttributes({ permissions, uid, gid, link, xattrs }: ListedFile): string {
+  const target = link === '' ? '' : ` -> ${link}`;
+  const names = [...xattrs].map(([name, value]) => ` ${name}=${Buffer.from(value).toString('base64')}`);
+  return `${permissions.toString(8)} ${uid}:${gid}${target}${names.join('')}`;
 }
 
 function joinPath(directory: string, relative: string): string {

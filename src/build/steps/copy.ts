@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { digestOf } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot } from '../../storage/confined.ts';
+import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { expandText, expandWord } from '../dockerfile/expand.ts';
 import type { CopyInstruction } from '../dockerfile/instructions.ts';
@@ -14,6 +14,7 @@ import { type CopyMove, type FoundSource, namesDirectory, planMoves } from './co
 import { download, isRemote } from './download.ts';
 import { type ModeChange, parseMode } from './mode.ts';
 import { type Owner, resolveOwner } from './owner.ts';
+import { inputFiles } from '../explain/input-files.ts';
 import { findSources, includedEntries, isExcluded } from './sources.ts';
 
 export interface CopyContext {
@@ -33,6 +34,7 @@ interface PreparedSource {
   path: string;
   only?: readonly string[];
   hash: string;
+  entries: readonly HashedEntry[];
   /** On the host, where the file may be an archive to unpack. */
   archive?: string;
   /** For files that the Dockerfile or a server brought: their permissions. */
@@ -84,11 +86,17 @@ export async function prepareCopy(
       chownWanted: written.chown === undefined ? null : 'yes',
       chmod: written.chmod ?? null,
     },
+    files: () => sources.flatMap(source => inputFiles(shownPath(source), source.entries)),
     createdBy: describe(instruction, written),
     mountPoints: false,
     independent: instruction.link,
     apply: (rootfs, _emit, signal) => applyCopy(plan, owner, rootfs, context.storage, signal),
   };
+}
+
+/** What was written here for the step has a name, but no path that anybody knows. */
+function shownPath({ found, permissions }: PreparedSource): string {
+  return permissions === undefined ? found.path : `/${basename(found.path)}`;
 }
 
 interface ExpandedCopy {
@@ -176,7 +184,7 @@ async function preparePaths(
       // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
       const file = join(context.workspace.contextDirectory, path);
       const archive = unpacks && (await isArchive(file)) ? file : undefined;
-      return { root, found, path, only, hash: hashOf(hashed), archive };
+      return { root, found, path, only, hash: hashOf(hashed), entries: hashed, archive };
     }),
   );
 }
@@ -217,8 +225,8 @@ async function prepareFile(
 ): Promise<PreparedSource> {
   const root = await workspace.temporaryRoot();
   const path = `/${basename(directory)}/${name}`;
-  const hash = hashOf(await root.hashTree(path));
-  return { root, found: { path, isDirectory: false }, path, hash, permissions };
+  const entries = await root.hashTree(path);
+  return { root, found: { path, isDirectory: false }, path, hash: hashOf(entries), entries, permissions };
 }
 
 /** Names are looked up in the files below the step, which is why they are in the key as numbers only. */

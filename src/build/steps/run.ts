@@ -3,6 +3,7 @@ import { lstat, rm, rmdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { EngineError, errnoOf } from '../../stdx/errors.ts';
+import type { HashedEntry } from '../../storage/confined.ts';
 import { rootDirectoryExists } from '../../storage/root-files.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { commandLine } from '../configure.ts';
@@ -10,6 +11,8 @@ import { expandWord } from '../dockerfile/expand.ts';
 import { type Heredoc, parseHeredocWord } from '../dockerfile/heredoc.ts';
 import type { RunInstruction } from '../dockerfile/instructions.ts';
 import type { Executor, ExecutorMount } from '../executor.ts';
+import { inputFiles } from '../explain/input-files.ts';
+import type { InputFile } from '../explain/reason.ts';
 import type { FileStep, StepEvent } from '../file-step.ts';
 import type { BuildRequest } from '../request.ts';
 import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
@@ -53,6 +56,8 @@ interface PreparedMount {
   chainId?: Digest;
   /** In the key: what the step can see through the mount. A cache is not: it may always be empty. */
   identity: string;
+  /** What a bind of the build context shows. */
+  files: readonly InputFile[];
 }
 
 interface RunPlan {
@@ -79,7 +84,8 @@ export async function prepareRun(
   const own = request.networkMode === '' ? 'default' : request.networkMode;
   const network = instruction.network === 'default' ? own : instruction.network;
   if (network === 'host') requireEntitlement('network.host', request);
-  const env = envOf(config);
+  const ofImage = envOf(config);
+  const env = new Map(ofImage);
   for (const [name, value] of state.args) if (!env.has(name)) env.set(name, value);
   if (!env.has('PATH')) env.set('PATH', defaultPath);
   const plan: RunPlan = {
@@ -105,6 +111,8 @@ export async function prepareRun(
       platform: [state.platform.os, state.platform.architecture, state.platform.variant ?? ''],
       mounts: mounts.map(mount => mount.identity),
     },
+    files: () => mounts.flatMap(mount => mount.files),
+    argumentNames: [...state.args.keys()].filter(name => !ofImage.has(name)),
     createdBy: describe(state, args),
     mountPoints: true,
     independent: false,
@@ -168,19 +176,22 @@ async function prepareMounts(
     const spec = readMount(mount, workingDirectory, word => expandWord(word, lookup, context.escapeToken));
     const from = 'from' in spec ? spec.from : undefined;
     const chainId = from === undefined ? undefined : await context.resolveFrom(from);
-    const content =
-      spec.type === 'bind' && from === undefined
-        ? await contextDigest(spec.source, context)
-        : (chainId ?? '');
-    prepared.push({ spec, chainId, identity: JSON.stringify([spec, content]) });
+    const entries =
+      spec.type === 'bind' && from === undefined ? await contextEntries(spec.source, context) : undefined;
+    const content = entries === undefined ? (chainId ?? '') : digestOfEntries(entries);
+    const files = inputFiles(spec.type === 'bind' ? spec.source : '/', entries ?? []);
+    prepared.push({ spec, chainId, identity: JSON.stringify([spec, content]), files });
   }
   return prepared;
 }
 
-async function contextDigest(source: string, { workspace }: RunContext): Promise<Digest> {
+async function contextEntries(source: string, { workspace }: RunContext): Promise<HashedEntry[]> {
   const root = await workspace.context();
   if ((await root.stat(source, { follow: true })) === undefined) throw missingSource(source);
-  const entries = await root.hashTree(await root.resolve(source), { memo: workspace.memo });
+  return root.hashTree(await root.resolve(source), { memo: workspace.memo });
+}
+
+function digestOfEntries(entries: readonly HashedEntry[]): Digest {
   return digestOf(JSON.stringify(entries.map(entry => [entry.path, entry.digest])));
 }
 
