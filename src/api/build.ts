@@ -3,6 +3,26 @@ export interface BuildResult {
   ID: string;
 }
 
+/**
+ * With `POST /build?explain=1` (Gantry's own): the `aux` of messages whose id is `gantry.explain`, one for each step
+ * that gets so far, as soon as it is known.
+ */
+export interface BuildExplanation {
+  /** Position among all steps, from 1. */
+  Step: number;
+  Total: number;
+  /** Name or index. */
+  Stage: string;
+  Instruction: string;
+  Hit: boolean;
+  /** `unchanged`, `first`, `noCache`, `pruned`, `file`, `argument`, `environment`, `option`, `base`, `parent`, ... */
+  Kind: string;
+  /** In English, without a full stop. */
+  Reason: string;
+}
+
+export const explanationId = 'gantry.explain';
+
 /** `POST /build/prune?all=&keep-storage=&filters=` */
 export interface BuildPruneResponse {
   CachesDeleted: string[] | null;

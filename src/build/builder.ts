@@ -211,7 +211,8 @@ function refuseUnsupported(request: BuildRequest): void {
   if (request.squash) throw new EngineError('notImplemented', 'squash is not supported');
   const [context] = Object.keys(request.contexts);
   if (context !== undefined) throw new EngineError('notImplemented', 'build-context is not supported');
-  if (request.cacheFrom.length > 0) throw new EngineError('notImplemented', 'cache-from is not supported');
+  if (request.cacheFrom.length + request.cacheTo.length > 0)
+    throw new EngineError('notImplemented', 'cache-from and cache-to are not supported');
 }
 
 async function sourceOf(request: BuildRequest, workspace: Workspace): Promise<DockerfileSource> {

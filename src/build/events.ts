@@ -19,9 +19,9 @@ export type BuildEvent =
   | { type: 'stepStarted'; step: BuildStep; timeMs: number }
   /**
    * Whether the step was found in the cache, and the one reason: told as soon as it is known, once for each step that
-   * gets so far. describeReason() (explain/reason.ts) makes a sentence of it.
+   * gets so far. `sentence` says the reason in English, without a full stop.
    */
-  | { type: 'stepExplained'; step: BuildStep; hit: boolean; reason: Reason }
+  | { type: 'stepExplained'; step: BuildStep; hit: boolean; reason: Reason; sentence: string }
   /** A process was started for the step. */
   | { type: 'stepRunning'; step: BuildStep; runId: string }
   | { type: 'log'; step: BuildStep; stream: 'stdout' | 'stderr'; chunk: Buffer }

@@ -25,8 +25,10 @@ export interface BuildRequest {
   noCacheStages: string[];
   /** Look for newer versions of base images, though they are here. */
   pull: boolean;
-  /** Refused when not empty: not supported. */
-  cacheFrom: string[];
+  /** Where results may come from that are not in the cache here; the first that has one is taken. */
+  cacheFrom: CacheEndpoint[];
+  /** Where the results of this build are written after it. */
+  cacheTo: CacheEndpoint[];
   /** Refused when true: not supported. */
   squash: boolean;
   /** `default`, `none`, `host` or a network's name; '' is `default`. */
@@ -44,6 +46,21 @@ export interface BuildRequest {
   ssh?: (id: string) => Promise<SshAgent | undefined>;
   /** By registry, as in the header X-Registry-Config; handed on to the pull of base images. */
   credentials: Record<string, BuildCredentials>;
+}
+
+/**
+ * A build cache outside of the daemon.
+ *
+ * - `registry`: `ref` names a repository and tag; `mode=max` exports all steps, `min` (the default) those of the
+ *   result. Importing also takes an image that was built with an inline cache.
+ * - `local`: an OCI layout in a directory of the daemon's host, `src` or `dest`; or in `directory`.
+ * - `inline` (to export): the image itself says what its layers were made of.
+ *
+ * `mounts=true` also exports or imports what is in the cache mounts.
+ */
+export interface CacheEndpoint {
+  type: 'registry' | 'local' | 'inline';
+  attributes: Record<string, string>;
 }
 
 export type NamedContext =

@@ -10,7 +10,7 @@ import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
 import { parseSingleInstruction, type Stage } from './dockerfile/parse.ts';
 import { refuseTrigger } from './dockerfile/parse-instruction.ts';
 import type { BuildOutput, BuildStep, StepResult } from './events.ts';
-import type { Reason } from './explain/reason.ts';
+import { describeReason, type Reason } from './explain/reason.ts';
 import type { StepPlace, StepRecords } from './explain/step-records.ts';
 import { type ExplainedInputs, type FileStep, runFileStep, type StepEvent } from './file-step.ts';
 import { argsOf, type BuildGraph, type PlannedStage, resolveFrom } from './graph.ts';
@@ -121,8 +121,7 @@ export class Solve {
     const { output } = this.#context;
     const { base } = planned;
     const state = await this.#guarded(step, async () => {
-      if (base.type !== 'image')
-        output.event({ type: 'stepExplained', step, hit: true, reason: { kind: 'configuration' } });
+      if (base.type !== 'image') this.#tellReason(step, true, { kind: 'configuration' });
       if (base.type === 'scratch') return { state: scratchState(planned.platform), result: {} };
       if (base.type === 'stage') {
         const before = stageState(await this.#stage(base.index));
@@ -131,7 +130,7 @@ export class Solve {
       const image = await this.#image(base.reference, planned, step);
       const layers =
         image.chainId === undefined ? [] : this.#context.builder.storage.layers.chain(image.chainId);
-      this.#explainBase(step, planned, image);
+      this.#explainBase(step, image);
       return { state: imageState(image.config, layers), result: { stateId: image.id } };
     });
     const triggers = state.config.OnBuild ?? [];
@@ -185,8 +184,7 @@ export class Solve {
       const known = this.#context.cache.rememberState(stateId);
       // Nothing was saved by it, but the classic builder calls a step cached when its result was there before.
       const hit = after.hit ?? (known && !this.#ignoresCache(planned));
-      if (after.hit === undefined)
-        this.#context.output.event({ type: 'stepExplained', step, hit, reason: { kind: 'configuration' } });
+      if (after.hit === undefined) this.#tellReason(step, hit, { kind: 'configuration' });
       return { ...after, hit, result: { ...after.result, stateId } };
     });
   }
@@ -233,7 +231,7 @@ export class Solve {
     inputs: ExplainedInputs,
     hit: boolean,
   ): number | undefined {
-    const { records, output } = this.#context;
+    const { records } = this.#context;
     const recorded = { ...inputs, place: this.#placeOf(step) };
     let reason: Reason;
     if (hit) reason = { kind: 'unchanged' };
@@ -246,13 +244,13 @@ export class Solve {
       begun = origin ?? begun;
     }
     records.remember(recorded);
-    output.event({ type: 'stepExplained', step, hit, reason });
+    this.#tellReason(step, hit, reason);
     return hit ? undefined : begun;
   }
 
   /** An image that is not the one FROM led to last time is a miss, and so are the steps on it. */
-  #explainBase(step: BuildStep, planned: PlannedStage, image: { id: Digest; chainId?: Digest }): void {
-    const { records, output } = this.#context;
+  #explainBase(step: BuildStep, image: { id: Digest; chainId?: Digest }): void {
+    const { records } = this.#context;
     const parts = { step: 'from', image: image.id };
     const recorded = {
       key: keyOf(parts),
@@ -268,7 +266,12 @@ export class Solve {
     else if (before !== image.id) reason = { kind: 'base', before, after: image.id };
     if (reason.kind === 'base' && image.chainId !== undefined) this.#renewed.set(image.chainId, step.number);
     records.remember(recorded);
-    output.event({ type: 'stepExplained', step, hit: reason.kind === 'unchanged', reason });
+    this.#tellReason(step, reason.kind === 'unchanged', reason);
+  }
+
+  #tellReason(step: BuildStep, hit: boolean, reason: Reason): void {
+    const sentence = describeReason(reason);
+    this.#context.output.event({ type: 'stepExplained', step, hit, reason, sentence });
   }
 
   #placeOf({ stage, stageName, index, text }: BuildStep): StepPlace {

@@ -78,7 +78,10 @@ export interface CopyOptions {
   signal?: AbortSignal;
 }
 
-/** What `digest` depends on: type, content, permissions, owner, link target, device, xattrs. Never on times. */
+/**
+ * What `digest` depends on: type, content, permissions, owner, link target, device, xattrs, and which of the hashed
+ * files are one (hard links). Never on times.
+ */
 export interface HashedEntry {
   /** Relative to the hashed path; '' for itself. */
   path: string;
@@ -215,11 +218,14 @@ export class ConfinedRoot {
     digests.forEach((digest, index) => {
       if (digest !== undefined) memo.set(missing[index]!.identity, digest);
     });
+    const firstNames = new Map<string, string>();
+    for (const { type, inode, path: name } of files)
+      if (type === 'file' && !firstNames.has(inode)) firstNames.set(inode, name);
     return files
       .map(file => ({
         path: file.path,
         type: file.type,
-        digest: digestOfEntry(file, memo.get(file.identity)),
+        digest: digestOfEntry(file, memo.get(file.identity), firstNames.get(file.inode)),
         content: memo.get(file.identity),
         attributes: describeAttributes(file),
       }))
@@ -313,11 +319,15 @@ function planCopy(
   return { directory: posix.dirname(destination), name: baseName(destination) };
 }
 
-function digestOfEntry(file: ListedFile, content: Digest | undefined): Digest {
+/** @param firstName of the files that are one with it, its own included. */
+function digestOfEntry(file: ListedFile, content: Digest | undefined, firstName: string | undefined): Digest {
   const { type, permissions, uid, gid, link, rdev, xattrs } = file;
   const device = type === 'char' || type === 'block' ? String(rdev) : '';
+  const same = firstName === undefined || firstName === file.path ? '' : firstName;
   const attributes = [...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
-  return digestOf(JSON.stringify([type, permissions, uid, gid, link, device, attributes, content ?? '']));
+  return digestOf(
+    JSON.stringify([type, permissions, uid, gid, link, device, attributes, content ?? '', same]),
+  );
 }
 
 function describeAttributes({ permissions, uid, gid, link, xattrs }: ListedFile): string {

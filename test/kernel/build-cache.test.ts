@@ -12,9 +12,11 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BuildCache, cacheOwner, keyOf } from '../../src/build/cache.ts';
+import { noLimits } from '../../src/build/executor.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
+import { lsetxattr } from '../../src/linux/files.ts';
 import { silentLog } from '../../src/stdx/log.ts';
-import { BuilderWorld, hitsOf } from '../support/builder.ts';
+import { BuilderWorld, type Built, hitsOf } from '../support/builder.ts';
 
 let world: BuilderWorld;
 before(async () => {
@@ -36,16 +38,20 @@ CMD ["sh"]
 const files = {
   'src/a': 'A',
   'src/sub/b': 'B',
+  'src/link': '-> a',
   'one.txt': '1',
   ignored: 'x',
   '.dockerignore': 'ignored\n.dockerignore\nDockerfile',
 };
-const steps = [
-  'RUN cat /proc/sys/kernel/random/uuid > /v',
-  'COPY src /src',
-  'COPY --chown=5:6 one.txt /one.txt',
-  'RUN cat /src/a > /copied',
-];
+
+/** Why steps on files were built anew, in their order. */
+function reasonsOf(built: Built): string[] {
+  return built.events.flatMap(event =>
+    event.type === 'stepExplained' && !event.hit && event.reason.kind !== 'configuration'
+      ? event.sentence
+      : [],
+  );
+}
 
 interface Edit {
   what: string;
@@ -53,19 +59,31 @@ interface Edit {
   edit?: (context: string) => void;
   dockerfile?: [string, string];
   request?: Partial<BuildRequest>;
-  /** h(it) or m(iss) for each of the four steps. */
+  /** h(it) or m(iss) for each of the four steps; one more for a WORKDIR. */
   expected: string;
+  /** Why the first miss was one. */
+  because?: string | RegExp;
 }
 
 const edits: Edit[] = [
   { what: 'nothing', expected: 'hhhh' },
-  { what: 'content', edit: at => writeFileSync(join(at, 'src/a'), 'Z'), expected: 'hmmm' },
+  {
+    what: 'content',
+    edit: at => writeFileSync(join(at, 'src/a'), 'Z'),
+    expected: 'hmmm',
+    because: 'src/a changed',
+  },
   {
     what: 'content of the other file',
     edit: at => writeFileSync(join(at, 'one.txt'), '2'),
     expected: 'hhmm',
   },
-  { what: 'mode', edit: at => chmodSync(join(at, 'src/sub/b'), 0o755), expected: 'hmmm' },
+  {
+    what: 'mode',
+    edit: at => chmodSync(join(at, 'src/sub/b'), 0o755),
+    expected: 'hmmm',
+    because: 'src/sub/b has other attributes from 644 0:0 to 755 0:0',
+  },
   { what: 'mode of a directory', edit: at => chmodSync(join(at, 'src/sub'), 0o700), expected: 'hmmm' },
   { what: 'time only', edit: at => utimesSync(join(at, 'src/a'), 1, 1), expected: 'hhhh' },
   { what: 'rename', edit: at => renameSync(join(at, 'src/a'), join(at, 'src/c')), expected: 'hmm!' },
@@ -77,8 +95,31 @@ const edits: Edit[] = [
     expected: 'hhhh',
   },
   { what: 'an ignored file', edit: at => writeFileSync(join(at, 'ignored'), 'y'), expected: 'hhhh' },
+  {
+    what: 'where a link leads',
+    edit: at => {
+      rmSync(join(at, 'src/link'));
+      symlinkSync('b', join(at, 'src/link'));
+    },
+    expected: 'hmmm',
+    because: 'src/link has other attributes from 777 0:0 -> a to 777 0:0 -> b',
+  },
+  {
+    what: 'an extended attribute',
+    edit: at => lsetxattr(join(at, 'src/a'), 'user.x', Buffer.from('1')),
+    expected: 'hmmm',
+    because: /^src\/a has other attributes/,
+  },
   { what: 'a new symbolic link', edit: at => symlinkSync('a', join(at, 'src/l')), expected: 'hmmm' },
   { what: 'another hard link', edit: at => linkSync(join(at, 'src/a'), join(at, 'src/h')), expected: 'hmmm' },
+  {
+    what: 'two names of one file instead of two files',
+    edit: at => {
+      rmSync(join(at, 'src/sub/b'));
+      linkSync(join(at, 'src/a'), join(at, 'src/sub/b'));
+    },
+    expected: 'hmmm',
+  },
   {
     what: 'owner',
     edit: at => {
@@ -88,40 +129,151 @@ const edits: Edit[] = [
     },
     expected: 'hmmm',
   },
-  { what: 'a build argument', request: { buildArgs: { VERSION: '2' } }, expected: 'mmmm' },
+  {
+    what: 'a build argument',
+    request: { buildArgs: { VERSION: '2' } },
+    expected: 'mmmm',
+    because: 'build argument VERSION changed from 1 to 2',
+  },
   { what: 'the same build argument', request: { buildArgs: { VERSION: '1' } }, expected: 'hhhh' },
   { what: 'an argument nobody reads', request: { buildArgs: { OTHER: '2' } }, expected: 'hhhh' },
   { what: 'a proxy', request: { buildArgs: { HTTP_PROXY: 'http://p' } }, expected: 'hhhh' },
-  { what: 'the environment', dockerfile: ['MODE=a', 'MODE=b'], expected: 'mmmm' },
+  {
+    what: 'the environment',
+    dockerfile: ['MODE=a', 'MODE=b'],
+    expected: 'mmmm',
+    because: 'variable MODE changed from a to b',
+  },
   { what: 'a comment', dockerfile: ['FROM', '# new\nFROM'], expected: 'hhhh' },
   { what: 'CMD', dockerfile: ['CMD ["sh"]', 'CMD ["ls"]'], expected: 'hhhh' },
   { what: 'LABEL above', dockerfile: ['ENV MODE', 'LABEL a=b\nENV MODE'], expected: 'hhhh' },
-  { what: 'USER', dockerfile: ['ENV MODE', 'USER 0:0\nENV MODE'], expected: 'mmmm' },
+  {
+    what: 'USER',
+    dockerfile: ['ENV MODE', 'USER 0:0\nENV MODE'],
+    expected: 'mmmm',
+    because: 'USER changed from nothing to 0:0',
+  },
+  { what: 'WORKDIR', dockerfile: ['ENV MODE', 'WORKDIR /etc\nENV MODE'], expected: 'mmmmm' },
   { what: 'SHELL', dockerfile: ['ENV MODE', 'SHELL ["/bin/sh", "-ec"]\nENV MODE'], expected: 'mmmm' },
-  { what: 'the network', request: { networkMode: 'none' }, expected: 'mmmm' },
+  {
+    what: 'the network',
+    request: { networkMode: 'none' },
+    expected: 'mmmm',
+    because: 'network changed from default to none',
+  },
+  {
+    what: 'the network of one step',
+    dockerfile: ['RUN cat /src', 'RUN --network=none cat /src'],
+    expected: 'hhhm',
+  },
+  {
+    what: 'a mount',
+    dockerfile: ['RUN cat /src', 'RUN --mount=type=tmpfs,target=/t cat /src'],
+    expected: 'hhhm',
+  },
+  {
+    what: 'an option of a mount',
+    dockerfile: ['RUN cat /src', 'RUN --mount=type=tmpfs,target=/u cat /src'],
+    expected: 'hhhm',
+  },
+  {
+    what: 'a file seen by a mount',
+    dockerfile: ['RUN cat /src', 'RUN --mount=source=one.txt,target=/t cat /src'],
+    expected: 'hhhm',
+  },
+  {
+    what: 'a limit',
+    request: { limits: { ...noLimits, ulimits: [{ name: 'nofile', soft: 64, hard: 64 }] } },
+    expected: 'mmmm',
+  },
+  { what: 'size of /dev/shm', request: { limits: { ...noLimits, shmSizeBytes: 1 << 20 } }, expected: 'mmmm' },
   { what: 'an extra host', request: { extraHosts: ['a:1.2.3.4'] }, expected: 'mmmm' },
-  { what: 'the command', dockerfile: ['> /v', '>> /v'], expected: 'mmmm' },
+  {
+    what: 'the command',
+    dockerfile: ['> /v', '>> /v'],
+    expected: 'mmmm',
+    because: 'the instruction changed; it was RUN cat /proc/sys/kernel/random/uuid > /v',
+  },
   { what: 'owner of the copy', dockerfile: ['5:6', '5:7'], expected: 'hhmm' },
   { what: 'destination', dockerfile: ['/one.txt', '/two.txt'], expected: 'hhmm' },
-  { what: 'no cache', request: { noCache: true }, expected: 'mmmm' },
+  { what: 'no cache', request: { noCache: true }, expected: 'mmmm', because: 'the cache was not to be used' },
+  { what: 'no cache for another stage', request: { noCacheStages: ['other'] }, expected: 'hhhh' },
+  { what: 'no cache for this stage', request: { noCacheStages: ['0'] }, expected: 'mmmm' },
 ];
 
 test('an edit rebuilds exactly what depends on it', async t => {
   await world.build({ ...files, Dockerfile: dockerfile });
-  for (const { what, edit, dockerfile: replace, request, expected } of edits) {
+  for (const { what, edit, dockerfile: replace, request, expected, because } of edits) {
     await t.test(what, async () => {
       if (expected.endsWith('!')) {
         const building = world.build({ ...files, Dockerfile: dockerfile }, request, { prepare: edit });
         await assert.rejects(building, /returned a non-zero code: 1/);
         return;
       }
+      // A miss is explained by what the step was made of the last time.
+      if (because !== undefined) await world.build({ ...files, Dockerfile: dockerfile });
       const text = replace === undefined ? dockerfile : dockerfile.replace(replace[0], replace[1]);
       const built = await world.build({ ...files, Dockerfile: text }, request, { prepare: edit });
       const letters = hitsOf(built).map(line => (line.endsWith(': hit') ? 'h' : 'm'));
       assert.equal(letters.join(''), expected, hitsOf(built).join('\n'));
-      assert.equal(letters.length, steps.length);
+      if (because !== undefined) {
+        const [reason = ''] = reasonsOf(built);
+        if (typeof because === 'string') assert.equal(reason, because);
+        else assert.match(reason, because);
+      }
     });
   }
+});
+
+test('what is below a step explains it: the step where it began, the base, what was pruned', async () => {
+  const child = (text: string) => ({ Dockerfile: `FROM busybox\nRUN ${text} > /a\nRUN cat /a > /b\n` });
+  const request = { tags: ['chain'] };
+  const [one, two] = ['cat /proc/sys/kernel/random/uuid', 'cat /proc/sys/kernel/random/boot_id; echo'];
+  assert.deepEqual(reasonsOf(await world.build(child(one), request)), [
+    'never built here before',
+    'never built here before',
+  ]);
+  assert.deepEqual(reasonsOf(await world.build(child(two), request)), [
+    `the instruction changed; it was RUN ${one} > /a`,
+    'step 2, on which it builds, was built anew',
+  ]);
+  assert.deepEqual(reasonsOf(await world.build(child(two), request)), []);
+  await world.build({ Dockerfile: 'FROM busybox\nENV A=b' }, { tags: ['moving'] });
+  const onBase = { Dockerfile: 'FROM moving\nRUN echo base > /base' };
+  await world.build(onBase);
+  await world.build({ Dockerfile: 'FROM busybox\nRUN echo more > /more' }, { tags: ['moving'] });
+  const [base = '', run] = reasonsOf(await world.build(onBase));
+  assert.match(base, /^the base image changed from [0-9a-f]{12} to [0-9a-f]{12}$/);
+  assert.equal(run, 'variable A is gone');
+});
+
+test('an image from elsewhere never passes for a result (CVE-2024-24557)', async () => {
+  const file = (check: string) => ({
+    f: 'right',
+    Dockerfile: `FROM scratch\nHEALTHCHECK CMD ${check}\nONBUILD ENV A=${check}\nCOPY f /f\n`,
+  });
+  const first = await world.build(file('one'));
+  const wrong = await world.build({ f: 'wrong', Dockerfile: 'FROM scratch\nCOPY f /f' });
+  // As an attacker would make it: all that is told about it is the right image's, and the files are others.
+  await world.images.create(first.image.config, { layers: world.storage.layers.chain(wrong.image.chainId!) });
+  await world.images.remove(first.imageId, { force: false, noPrune: false, inUse: () => [] });
+  await world.builder.cache.prune({});
+  const again = await world.build(file('one'));
+  assert.equal(await world.read(again.imageId, '/f'), 'right');
+  const other = await world.build(file('two'));
+  assert.deepEqual(other.image.config.config?.Healthcheck?.Test, ['CMD-SHELL', 'two']);
+  assert.deepEqual(other.image.config.config?.OnBuild, ['ENV A=two']);
+});
+
+test('stages that do not need each other run at once', async () => {
+  // Each waits for the marks of all: one after the other, the first would wait for ever.
+  const stage = (name: string) => `FROM busybox AS ${name}
+RUN --mount=type=cache,target=/meet touch /meet/${name} && while [ $(ls /meet | wc -l) -lt 4 ]; do usleep 10000; done
+`;
+  const copies = ['a', 'b', 'c'].map(name => `COPY --from=${name} /bin/sh /${name}\n`);
+  const text = `${['a', 'b', 'c', 'd'].map(stage).join('')}${copies.join('')}`;
+  const built = await world.build({ Dockerfile: text }, {}, { signal: AbortSignal.timeout(120_000) });
+  assert.equal(hitsOf(built).filter(line => line.startsWith('RUN')).length, 4);
 });
 
 test('everything from the cache is the same image', async () => {

@@ -462,7 +462,9 @@ test('requests that cannot be', async () => {
   await assert.rejects(build({}, ' '), { message: 'failed to parse Dockerfile: file with no instructions' });
   await assert.rejects(build({ tags: ['BAD'] }), { kind: 'invalid' });
   await assert.rejects(build({ squash: true }), { kind: 'notImplemented' });
-  await assert.rejects(build({ cacheFrom: ['x'] }), { kind: 'notImplemented' });
+  await assert.rejects(build({ cacheFrom: [{ type: 'registry', attributes: { ref: 'x' } }] }), {
+    kind: 'notImplemented',
+  });
   await assert.rejects(build({}, 'FROM --platform=linux/arm64 busybox'), /pull access denied/);
 });
 

@@ -181,6 +181,7 @@ const emptyRequest: BuildRequest = {
   noCache: false,
   pull: false,
   cacheFrom: [],
+  cacheTo: [],
   squash: false,
   networkMode: '',
   extraHosts: [],

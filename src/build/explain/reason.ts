@@ -73,7 +73,9 @@ function compareVariables(before: StepInputs, after: StepInputs): Reason | undef
 function variablesOf(parts: KeyParts): Map<string, string> {
   const env = parts['env'];
   if (!Array.isArray(env)) return new Map();
-  return new Map(env.map((pair: string) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  return new Map(
+    env.map((pair: string) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  );
 }
 
 /** Contents first: who edits a file rarely means its mode. */

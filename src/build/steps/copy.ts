@@ -6,6 +6,7 @@ import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { expandText, expandWord } from '../dockerfile/expand.ts';
 import type { CopyInstruction } from '../dockerfile/instructions.ts';
+import { inputFiles } from '../explain/input-files.ts';
 import type { FileStep } from '../file-step.ts';
 import { type BuildState, chainIdOfState, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
@@ -14,7 +15,6 @@ import { type CopyMove, type FoundSource, namesDirectory, planMoves } from './co
 import { download, isRemote } from './download.ts';
 import { type ModeChange, parseMode } from './mode.ts';
 import { type Owner, resolveOwner } from './owner.ts';
-import { inputFiles } from '../explain/input-files.ts';
 import { findSources, includedEntries, isExcluded } from './sources.ts';
 
 export interface CopyContext {

@@ -108,6 +108,7 @@ export async function prepareRun(
       network: plan.network,
       extraHosts: request.extraHosts,
       ulimits: request.limits.ulimits.map(limit => JSON.stringify(limit)),
+      shmSize: request.limits.shmSizeBytes === 0 ? null : String(request.limits.shmSizeBytes),
       platform: [state.platform.os, state.platform.architecture, state.platform.variant ?? ''],
       mounts: mounts.map(mount => mount.identity),
     },

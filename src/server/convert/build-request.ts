@@ -10,6 +10,8 @@ export interface PlannedBuild {
   quiet: boolean;
   /** A URL the context is at; '': it is the body. */
   remote: string;
+  /** The answer also says of every step why it was, or was not, taken from the cache. */
+  explain: boolean;
 }
 
 /** Parameters the builder has nothing for. `rm` and `forcerm` are about containers between steps, of which there are none. */
@@ -35,6 +37,7 @@ export function buildRequestFromQuery(query: Query): PlannedBuild {
   return {
     quiet: query.flag('q'),
     remote: query.text('remote'),
+    explain: query.flag('explain'),
     request: {
       dockerfile: query.text('dockerfile'),
       contexts: {},
@@ -47,7 +50,11 @@ export function buildRequestFromQuery(query: Query): PlannedBuild {
       // The classic builder's `--network host` needs no permission.
       entitlements: ['network.host'],
       pull: query.flag('pull'),
-      cacheFrom: readJson(query, 'cachefrom', list(string)) ?? [],
+      cacheFrom: (readJson(query, 'cachefrom', list(string)) ?? []).map(ref => ({
+        type: 'registry' as const,
+        attributes: { ref },
+      })),
+      cacheTo: [],
       squash: query.flag('squash'),
       networkMode: query.text('networkmode'),
       extraHosts: query

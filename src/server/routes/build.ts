@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import { PassThrough } from 'node:stream';
+import { type BuildExplanation, explanationId } from '../../api/build.ts';
+import type { BuildOutput } from '../../build/events.ts';
 import type { BuildRequest } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
@@ -25,7 +27,7 @@ async function build(call: Call): Promise<void> {
     const source = await contextOf(call, planned);
     const context = await contexts.unpack(source.tar, call.signal);
     try {
-      const output = classicOutput(line => {
+      const classic = classicOutput(line => {
         if (line.type === 'stream') {
           if (!planned.quiet) stream.send({ stream: line.text });
         } else if (line.type === 'progress') {
@@ -33,6 +35,7 @@ async function build(call: Call): Promise<void> {
         } else if (planned.quiet) stream.send({ stream: `${line.id}\n` });
         else stream.send({ aux: { ID: line.id } });
       });
+      const output = planned.explain ? explaining(classic, stream) : classic;
       const request: BuildRequest = {
         ...planned.request,
         contextDirectory: context.directory,
@@ -42,13 +45,34 @@ async function build(call: Call): Promise<void> {
       try {
         await engine.builder.build(request, output, call.signal);
       } catch (error) {
-        output.flush();
+        classic.flush();
         throw error;
       }
     } finally {
       await context.remove();
     }
   });
+}
+
+function explaining(output: BuildOutput, stream: ProgressStream): BuildOutput {
+  return {
+    event(event) {
+      if (event.type === 'stepExplained') {
+        const { step, hit, reason, sentence } = event;
+        const aux: BuildExplanation = {
+          Step: step.number,
+          Total: step.total,
+          Stage: step.stageName ?? String(step.stage),
+          Instruction: step.text,
+          Hit: hit,
+          Kind: reason.kind,
+          Reason: sentence,
+        };
+        stream.send({ id: explanationId, aux });
+      }
+      output.event(event);
+    },
+  };
 }
 
 /**

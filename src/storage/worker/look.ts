@@ -38,6 +38,8 @@ export interface ListedFile extends WorkerStat {
   path: string;
   /** Device, inode, size and times: the same as long as the content is the same. */
   identity: string;
+  /** Device and inode: the same for all names of a file. */
+  inode: string;
   rdev: bigint;
   xattrs: ReadonlyMap<string, Uint8Array>;
 }
@@ -149,6 +151,7 @@ function listed(path: string, relative: string): ListedFile {
     path: relative,
     ...describe(path, stat),
     identity: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`,
+    inode: `${stat.dev}:${stat.ino}`,
     rdev: stat.rdev,
     xattrs: readXattrs(native),
   };
