@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { DockerfileSource } from './dockerfile/errors.ts';
-import type { LintWarning } from './lint/lint.ts';
 import type { Reason } from './explain/reason.ts';
+import type { LintWarning } from './lint/lint.ts';
 
 /**
  * What happens in a build, as values. Two renderers live off the same events: Docker's classic text
