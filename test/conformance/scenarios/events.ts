@@ -18,8 +18,9 @@ export const eventsScenarios: readonly Scenario[] = [
         run: `${begin}; docker create --name $N -l tier=web busybox sleep 300 >/dev/null; docker start $N >/dev/null; docker exec $N true; docker top $N >/dev/null; docker pause $N >/dev/null; docker unpause $N >/dev/null; echo x > f; docker cp -q f $N:/f; docker cp -q $N:/f g; docker export $N >/dev/null; docker commit $N $N:1 >/dev/null; docker update --cpu-shares 512 $N >/dev/null; docker rename $N $N-b; docker kill -s USR2 $N-b >/dev/null; docker restart -t 0 $N-b >/dev/null; docker stop -t 0 $N-b >/dev/null; docker wait $N-b >/dev/null; docker rm -v $N-b >/dev/null; docker rmi $N:1 >/dev/null`,
         setup: true,
       },
+      // Whoever waits for an end may hear of it before it is published by dockerd: the order is chance.
       {
-        run: `docker events ${past} --filter container=$N --filter type=container --format '{{json .}}' | grep -v '"commit"'`,
+        run: `docker events ${past} --filter container=$N --filter type=container --format '{{json .}}' | grep -v '"commit"' | sort`,
         ...inFull,
       },
       // dockerd lets the processes go on when the image is made; here they go on as soon as its files are taken.

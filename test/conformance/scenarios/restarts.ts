@@ -11,6 +11,9 @@ const api = (healthcheck: object) =>
     Healthcheck: healthcheck,
   })}'`;
 
+const wholeLife =
+  "docker events --since 1 --until $(($(date +%s)+1)) --filter type=container --filter container=$N --format '{{.Type}} {{.Action}} {{.Actor.Attributes.kind}} {{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.signal}} {{.Actor.Attributes.oldName}} {{.Actor.Attributes.image}}'";
+
 export const restartScenarios: readonly Scenario[] = [
   {
     name: 'while it waits for its restart',
@@ -121,7 +124,9 @@ export const restartScenarios: readonly Scenario[] = [
     name: 'events of a whole life',
     steps: [
       'docker create --name $N --label kind=test busybox sleep 300 >/dev/null; docker start $N >/dev/null; docker exec $N true; docker pause $N >/dev/null; docker unpause $N >/dev/null; docker rename $N $N-2; docker cp /etc/hostname $N-2:/tmp/; docker cp $N-2:/etc/passwd .; docker update --cpu-shares 100 $N-2 >/dev/null; docker top $N-2 >/dev/null; docker export $N-2 > x.tar; docker kill -s USR1 $N-2 >/dev/null; docker restart -t 0 $N-2 >/dev/null; docker stop -t 0 $N-2 >/dev/null; docker rm $N-2 >/dev/null',
-      "docker events --since 1 --until $(($(date +%s)+1)) --filter type=container --filter container=$N --format '{{.Type}} {{.Action}} {{.Actor.Attributes.kind}} {{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.signal}} {{.Actor.Attributes.oldName}} {{.Actor.Attributes.image}}'",
+      // dockerd tells who waits for an end before it publishes it: `stop` may come before `die`, `top` before `exec_die`.
+      `${wholeLife} | grep -v die`,
+      { run: `${wholeLife} | grep die`, sorted: true },
     ],
   },
   {

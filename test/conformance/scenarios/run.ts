@@ -30,7 +30,7 @@ export const runScenarios: readonly Scenario[] = [
       'docker run --rm --ipc container:$N-2 busybox sh -c \'cat /dev/shm/x; df -k /dev/shm | tail -n 1 | tr -s " " | cut -d" " -f2\'',
       'docker rm -f $N-donor; docker exec $N-2 cat /dev/shm/x',
       'docker run --rm --ipc none busybox ls -d /dev/shm',
-      'f=/dev/shm/$N; daemon touch $f; docker run --rm --ipc host busybox ls $f; daemon rm $f',
+      'f=/dev/shm/$N-$$; daemon touch $f; docker run --rm --ipc host busybox ls $f | sed s,$f,seen,; daemon rm $f',
     ],
   },
   {
