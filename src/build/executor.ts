@@ -31,13 +31,25 @@ export interface ExecutorStep {
   /** `name:address` */
   extraHosts: string[];
   mounts: ExecutorMount[];
+  /** All capabilities and devices of the host, no seccomp, nothing masked (RUN --security=insecure). */
+  privileged: boolean;
   limits: BuildLimits;
 }
 
 export type ExecutorMount =
   /** `source` is a path on the host, without symbolic links. */
   | { type: 'bind'; source: string; target: string; readOnly: boolean }
-  | { type: 'tmpfs'; target: string; sizeBytes?: number };
+  | { type: 'tmpfs'; target: string; sizeBytes?: number; readOnly?: boolean }
+  /** A file that is in memory only, and gone when the step has ended; ids are those in the step. */
+  | ({ type: 'secret'; target: string; value: Buffer } & FileOwner)
+  /** A unix socket that leads to the one at `socketPath` on the host. */
+  | ({ type: 'agent'; target: string; socketPath: string } & FileOwner);
+
+export interface FileOwner {
+  permissions: number;
+  uid: number;
+  gid: number;
+}
 
 /** 0, '' and [] mean unset. */
 export interface BuildLimits {

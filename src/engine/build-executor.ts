@@ -1,11 +1,13 @@
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Executor, ExecutorIo, ExecutorStep } from '../build/executor.ts';
+import type { Executor, ExecutorIo, ExecutorMount, ExecutorStep } from '../build/executor.ts';
 import type { Endpoint } from '../network/network.ts';
 import type { RuntimeMount } from '../oci/runtime-spec.ts';
+import { allHostDevices } from '../runtime/devices.ts';
 import { planSpec, type SpecInput } from '../runtime/spec.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { Undo } from '../stdx/undo.ts';
+import { showAgents, showSecrets } from './build-credentials.ts';
 import { namespacePathOf } from './containers/network.ts';
 import { resolveUserIn } from './containers/root.ts';
 import { rootOwner } from './containers/user-namespace.ts';
@@ -35,13 +37,22 @@ export class BuildExecutor implements Executor {
       const directory = join(storage.paths.containers, `build-${step.id}`);
       undo.push('the files', () => rm(directory, { recursive: true, force: true }));
       const files = await this.#writeFiles(step, directory);
+      const mounts = this.#stepMounts(step, undo);
+      const secrets = showSecrets(this.#context, step, undo);
+      const agents = await showAgents(this.#context, step, directory, undo);
       return await runtime.runDirect({
         id: step.id,
-        spec: planSpec(this.#specInput(step, files, this.#stepMounts(step, undo)), runtime.host),
+        spec: planSpec(
+          this.#specInput(step, [...files, ...mounts, ...secrets.mounts, ...agents]),
+          runtime.host,
+        ),
         stdout: io.stdout,
         stderr: io.stderr,
         signal,
-        beforeStart: pid => this.#connect(step, endpoint, pid),
+        beforeStart: pid => {
+          secrets.release();
+          this.#connect(step, endpoint, pid);
+        },
       });
     } finally {
       await undo.run(log);
@@ -99,7 +110,8 @@ export class BuildExecutor implements Executor {
   /** What the engine itself has on disk is shown with the owners that the step's user namespace has for it. */
   #stepMounts(step: ExecutorStep, undo: Undo): RuntimeMount[] {
     const { mapped } = this.#context.storage;
-    return step.mounts.map(mount => {
+    const plain = step.mounts.filter(mount => mount.type === 'bind' || mount.type === 'tmpfs');
+    return plain.map(mount => {
       if (mount.type === 'tmpfs' || mapped === undefined) return stepMount(mount);
       const view = mapped.show(mount.source);
       undo.push('the view of a mount', view.release);
@@ -107,10 +119,12 @@ export class BuildExecutor implements Executor {
     });
   }
 
-  #specInput(step: ExecutorStep, files: RuntimeMount[], mounts: RuntimeMount[]): SpecInput {
+  #specInput(step: ExecutorStep, mounts: RuntimeMount[]): SpecInput {
     const user = resolveUserIn(step.rootfs, step.user, []);
-    const { limits } = step;
+    const { limits, privileged } = step;
     const mappings = this.#context.storage.mapped?.mappings;
+    if (privileged && mappings !== undefined)
+      throw new EngineError('invalid', 'security.insecure is not possible when user namespaces are enabled');
     const hasHome = step.env.some(entry => entry.startsWith('HOME='));
     return {
       id: step.id,
@@ -124,7 +138,7 @@ export class BuildExecutor implements Executor {
         gid: user.gid,
         additionalGids: user.additionalGids,
         tty: false,
-        capabilities: { add: [], drop: [], privileged: false },
+        capabilities: { add: [], drop: [], privileged },
         noNewPrivileges: this.#context.settings.noNewPrivileges,
         rlimits: limits.ulimits.map(({ name, soft, hard }) => ({
           type: `RLIMIT_${name.toUpperCase()}`,
@@ -132,7 +146,9 @@ export class BuildExecutor implements Executor {
           hard,
         })),
       },
-      mounts: [...files, ...mounts],
+      mounts,
+      privileged,
+      devices: privileged ? allHostDevices() : [],
       shmSizeBytes: limits.shmSizeBytes || this.#context.settings.defaultShmSizeBytes,
       namespaces: {
         pid: 'private',
@@ -150,14 +166,14 @@ export class BuildExecutor implements Executor {
   }
 }
 
-function stepMount(mount: ExecutorStep['mounts'][number]): RuntimeMount {
+function stepMount(mount: ExecutorMount & { type: 'bind' | 'tmpfs' }): RuntimeMount {
   if (mount.type === 'tmpfs') {
     const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
     return {
       destination: mount.target,
       source: 'tmpfs',
       type: 'tmpfs',
-      options: ['nosuid', 'nodev', ...size],
+      options: ['nosuid', 'nodev', ...size, ...(mount.readOnly === true ? ['ro'] : [])],
     };
   }
   const options = ['rbind', 'rprivate', ...(mount.readOnly ? ['ro'] : [])];

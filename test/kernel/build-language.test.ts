@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer as createConnectionServer } from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BuilderWorld, hitsOf } from '../support/builder.ts';
 
@@ -63,4 +66,76 @@ test('the linter speaks before the first step, and can forbid the build', async 
   await assert.rejects(world.build({ ...files, Dockerfile: `# check=error=true\n${files.Dockerfile}` }), {
     message: 'lint violation found for rules: FromAsCasing, JSONArgsRecommended',
   });
+});
+
+const secrets = async (id: string) => (id === 'token' ? Buffer.from('s3cret\n') : undefined);
+
+test('a secret is a file or a variable, and in no layer, key or history', async () => {
+  const files = (line: string) => ({ Dockerfile: `FROM busybox\n${line}` });
+  const read = async (line: string, given: typeof secrets = secrets) => {
+    const built = await world.build(files(line), { secrets: given });
+    return { built, text: await world.read(built.imageId, '/o') };
+  };
+  const file =
+    'RUN --mount=type=secret,id=token stat -c "%a %u:%g" /run/secrets/token > /o; wc -c < /run/secrets/token >> /o';
+  const { built, text } = await read(file);
+  assert.equal(text, '400 0:0\n7\n');
+  const top = await world.list(built.imageId, '/');
+  assert.deepEqual(
+    top.filter(line => / (run|s)\b/.test(line)),
+    [],
+  );
+  assert.doesNotMatch(JSON.stringify(built.image.config), /s3cret/);
+  // Another value is the same step: it is in no key.
+  const again = await world.build(files(file), { secrets: async () => Buffer.from('another') });
+  assert.deepEqual(
+    hitsOf(again).map(line => line.slice(-3)),
+    ['hit'],
+  );
+  const owned =
+    'RUN --mount=type=secret,id=token,target=/s/t,mode=0440,uid=33,gid=34 stat -c "%a %u:%g" /s/t > /o';
+  assert.equal((await read(owned)).text, '440 33:34\n');
+  assert.equal(
+    (await read('RUN --mount=type=secret,id=token,env=T echo -n "$T" | wc -c > /o; ls /run >> /o || true'))
+      .text,
+    '7\n',
+  );
+  assert.equal(
+    (await read('RUN --mount=type=secret,id=none ls /run/secrets > /o || echo none > /o')).text,
+    'none\n',
+  );
+  await assert.rejects(
+    read('RUN --mount=type=secret,id=none,required true'),
+    /^EngineError: secret none: not found\n/,
+  );
+});
+
+test('an agent is a socket that the step finds by SSH_AUTH_SOCK', async () => {
+  const socketPath = join(world.directory, 'agent.sock');
+  const server = createConnectionServer().listen(socketPath);
+  await once(server, 'listening');
+  try {
+    const Dockerfile = 'FROM busybox\nRUN --mount=type=ssh [ -S $SSH_AUTH_SOCK ] && echo $SSH_AUTH_SOCK > /o';
+    const built = await world.build(
+      { Dockerfile },
+      { ssh: async id => (id === 'default' ? { socketPath } : undefined) },
+    );
+    assert.equal(await world.read(built.imageId, '/o'), '/run/buildkit/ssh_agent.0\n');
+  } finally {
+    server.close();
+  }
+  const required = (options: string) =>
+    world.build({ Dockerfile: `FROM busybox\nRUN --mount=type=ssh,required${options} true` });
+  await assert.rejects(required(''), /^EngineError: no SSH forwarded from the client\n/);
+  await assert.rejects(required(',id=k'), /^EngineError: no SSH key "k" forwarded from the client\n/);
+});
+
+test('security.insecure needs permission, in triggers too', async () => {
+  const line = 'RUN --security=insecure true';
+  const refused = /^EngineError: (ONBUILD .*: )?security\.insecure is not allowed\n/;
+  await assert.rejects(world.build({ Dockerfile: `FROM busybox\n${line}` }), refused);
+  await world.build({ Dockerfile: `FROM busybox\nONBUILD ${line}` }, { tags: ['trigger'] });
+  await assert.rejects(world.build({ Dockerfile: 'FROM trigger' }), refused);
+  await world.build({ Dockerfile: 'FROM trigger' }, { entitlements: ['security.insecure'] });
+  assert.equal(world.executor.steps.at(-1)?.privileged, true);
 });

@@ -215,6 +215,14 @@ class ChrootExecutor implements Executor {
     const mounts = step.mounts.map(mount => {
       const target = `${step.rootfs}${mount.target}`;
       const make = `mkdir -p '${target}'`;
+      if (mount.type === 'secret') {
+        const value = mount.value.toString('base64');
+        const [owner, mode] = [`${mount.uid}:${mount.gid}`, mount.permissions.toString(8)];
+        const write = `echo ${value} | base64 -d > '${target}'; chown ${owner} '${target}'; chmod ${mode} '${target}'`;
+        return `mkdir -p "$(dirname '${target}')"; : > '${target}'; mount -t tmpfs none /mnt; : > /mnt/f; mount --bind /mnt/f '${target}'; umount /mnt; ${write}`;
+      }
+      if (mount.type === 'agent')
+        return `mkdir -p "$(dirname '${target}')"; : > '${target}'; mount --bind '${mount.socketPath}' '${target}'`;
       if (mount.type === 'tmpfs') return `${make}; mount -t tmpfs tmpfs '${target}'`;
       const readOnly = mount.readOnly ? `; mount -o remount,bind,ro '${target}'` : '';
       return `if [ -d '${mount.source}' ]; then ${make}; else touch '${target}'; fi; mount --bind '${mount.source}' '${target}'${readOnly}`;

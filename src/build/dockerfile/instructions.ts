@@ -54,6 +54,7 @@ export interface RunInstruction {
   heredocs: Heredoc[];
   mounts: RunMount[];
   network: 'default' | 'none' | 'host';
+  security: 'sandbox' | 'insecure';
 }
 
 /** `--mount=type=cache,target=/x`: fields in order, lower-case keys, values not expanded; bare words have `true`. */

@@ -9,13 +9,13 @@ export function parseRun({ rest, flags, line }: InstructionText): RunInstruction
   const mounts = flags.texts('mount').map(parseMount);
   const network = flags.text('network') ?? 'default';
   const known = networks.find(mode => mode === network);
-  if (known === undefined)
-    throw new EngineError('invalid', `security mode "${network}" is not a valid network mode`);
-  if (flags.text('security') !== undefined)
-    throw new EngineError('notImplemented', 'RUN --security is not supported');
+  if (known === undefined) throw new EngineError('invalid', `invalid network mode "${network}"`);
+  const security = flags.text('security') ?? 'sandbox';
+  if (security !== 'sandbox' && security !== 'insecure')
+    throw new EngineError('invalid', `security "${security}" is not valid`);
   const command = parseCommand(rest);
   if (command.args.length === 0) throw new EngineError('invalid', 'RUN requires at least one argument');
-  return { kind: 'RUN', command, heredocs: line.heredocs, mounts, network: known };
+  return { kind: 'RUN', command, heredocs: line.heredocs, mounts, network: known, security };
 }
 
 const bareFields = ['readonly', 'ro', 'readwrite', 'rw', 'required'];

@@ -220,7 +220,7 @@ const faults: [string, string][] = [
     'FROM a\nRUN --mount=typ=cache x\n',
     "dockerfile parse error line 2: unexpected key 'typ' in 'typ=cache' (did you mean type?)",
   ],
-  ['FROM a\nRUN --security=insecure x\n', 'dockerfile parse error line 2: RUN --security is not supported'],
+  ['FROM a\nRUN --security=odd x\n', 'dockerfile parse error line 2: security "odd" is not valid'],
   ['FROM a\nSHELL x\n', 'dockerfile parse error line 2: SHELL requires the arguments to be in JSON form'],
   [
     'FROM a\nHEALTHCHECK RUN x\n',

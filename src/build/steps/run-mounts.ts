@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../stdx/errors.ts';
 import type { RunMount } from '../dockerfile/instructions.ts';
+import type { FileOwner } from '../executor.ts';
 import { parseMode } from './mode.ts';
 
 /** One --mount of a RUN, expanded and checked. */
@@ -18,12 +19,24 @@ export type MountSpec =
       uid: number;
       gid: number;
     }
-  | { type: 'tmpfs'; target: string; sizeBytes?: number };
+  | { type: 'tmpfs'; target: string; sizeBytes?: number; readOnly: boolean }
+  | ({
+      type: 'secret';
+      id: string;
+      required: boolean;
+      /** A file there; undefined: the variable only. */
+      target?: string;
+      /** A variable with its content. */
+      env?: string;
+    } & FileOwner)
+  | ({ type: 'ssh'; id: string; required: boolean; target: string } & FileOwner);
 
 const allowed: Record<string, readonly string[]> = {
   bind: ['type', 'from', 'source', 'target', 'readonly', 'readwrite'],
   cache: ['type', 'from', 'source', 'target', 'readonly', 'readwrite', 'id', 'sharing', 'mode', 'uid', 'gid'],
-  tmpfs: ['type', 'target', 'size', 'readwrite'],
+  tmpfs: ['type', 'target', 'size', 'readonly', 'readwrite'],
+  secret: ['type', 'id', 'source', 'target', 'required', 'mode', 'uid', 'gid', 'env'],
+  ssh: ['type', 'id', 'target', 'required', 'mode', 'uid', 'gid'],
 };
 const aliases: Record<string, string> = {
   src: 'source',
@@ -33,44 +46,98 @@ const aliases: Record<string, string> = {
   rw: 'readwrite',
 };
 
-/** @param expand expands variables of the image and ARGs. @throws EngineError `invalid`, `notImplemented` */
-export function readMount(
-  mount: RunMount,
+/** All --mounts of a RUN. @param expand expands variables of the image and ARGs. @throws EngineError `invalid` */
+export function readMounts(
+  mounts: readonly RunMount[],
   workingDirectory: string,
   expand: (word: string) => string,
-): MountSpec {
+): MountSpec[] {
+  let agents = 0;
+  return mounts.map(mount => {
+    const spec = readMount(mount, workingDirectory, expand);
+    if (spec.type !== 'ssh') return spec;
+    const number = agents++;
+    return spec.target === '' ? { ...spec, target: `/run/buildkit/ssh_agent.${number}` } : spec;
+  });
+}
+
+function readMount(mount: RunMount, workingDirectory: string, expand: (word: string) => string): MountSpec {
   const fields = new Map<string, string>();
   for (const { key, value } of mount.fields)
     fields.set(aliases[key] ?? key, key === 'from' ? value : expand(value));
   const type = fields.get('type') ?? 'bind';
-  if (type === 'secret' || type === 'ssh')
-    throw new EngineError('notImplemented', `RUN --mount=type=${type} is not supported`);
   const known = allowed[type];
   if (known === undefined) throw new EngineError('invalid', `unsupported mount type "${type}"`);
   const unknown = [...fields.keys()].find(key => !known.includes(key));
-  if (unknown !== undefined)
-    throw new EngineError('invalid', `unexpected key '${unknown}' for mount type '${type}'`);
+  if (unknown !== undefined) throw unexpectedKey(unknown, type);
+  if (type === 'secret') return readSecret(fields);
+  if (type === 'ssh') return readAgent(fields);
   const written = fields.get('target') ?? '';
-  if (written === '') throw new EngineError('invalid', 'invalid mount: target is required');
+  // Without a target it is the working directory.
   const target = posix.resolve('/', workingDirectory, written);
   if (target === '/') throw new EngineError('invalid', 'invalid mount target "/"');
-  if (type === 'tmpfs') return { type, target, ...sizeOf(fields.get('size')) };
+  if (type === 'tmpfs')
+    return { type, target, ...sizeOf(fields.get('size')), readOnly: boolean(fields, 'readonly', false) };
   const from = mount.from === undefined ? {} : { from: mount.from };
   const source = posix.resolve('/', fields.get('source') ?? '/');
   if (type === 'bind')
     return { type, ...from, source, target, readOnly: !boolean(fields, 'readwrite', false) };
   return {
     type: 'cache',
-    id: fields.get('id') ?? target,
+    id: fields.get('id') || posix.normalize(written || '.'),
     ...from,
     source,
     target,
     readOnly: boolean(fields, 'readonly', false),
     sharing: sharing(fields.get('sharing')),
-    permissions: octal(fields.get('mode')),
+    ...ownerOf(fields, '0755'),
+  };
+}
+
+/** Without `env` it is a file, by default in /run/secrets; with it, only where there is a target too. */
+function readSecret(fields: Map<string, string>): MountSpec {
+  const [source = '', named = ''] = [fields.get('source'), fields.get('id')];
+  const [target = '', env = ''] = [fields.get('target'), fields.get('env')];
+  if (source !== '' && named !== '') throw new EngineError('invalid', "both source and id can't be set");
+  const id = source || named || posix.basename(target);
+  if (id === '') throw new EngineError('invalid', 'invalid secret mount. one of source, target required');
+  const file = target || (env === '' ? `/run/secrets/${posix.basename(id)}` : '');
+  return {
+    type: 'secret',
+    id,
+    required: boolean(fields, 'required', false),
+    ...(file === '' ? {} : { target: posix.resolve('/', file) }),
+    ...(env === '' ? {} : { env }),
+    ...ownerOf(fields, '0400'),
+  };
+}
+
+/** A missing target is filled in by readMounts. */
+function readAgent(fields: Map<string, string>): MountSpec {
+  const target = fields.get('target') ?? '';
+  return {
+    type: 'ssh',
+    id: fields.get('id') || 'default',
+    required: boolean(fields, 'required', false),
+    target: target === '' ? '' : posix.resolve('/', target),
+    ...ownerOf(fields, '0600'),
+  };
+}
+
+function ownerOf(fields: Map<string, string>, mode: string): FileOwner {
+  return {
+    permissions: octal(fields.get('mode') ?? mode),
     uid: number(fields.get('uid'), 'uid'),
     gid: number(fields.get('gid'), 'gid'),
   };
+}
+
+function unexpectedKey(key: string, type: string): EngineError {
+  const owned = ['mode', 'uid', 'gid'].includes(key);
+  const message = owned
+    ? `${key} not allowed for "${type}" type mounts`
+    : `unexpected key '${key}' for mount type '${type}'`;
+  return new EngineError('invalid', message);
 }
 
 function boolean(fields: Map<string, string>, name: string, missing: boolean): boolean {
@@ -86,7 +153,7 @@ function sharing(value = 'shared'): 'shared' | 'private' | 'locked' {
   throw new EngineError('invalid', `unsupported sharing value "${value}"`);
 }
 
-function octal(value = '0755'): number {
+function octal(value: string): number {
   const mode = parseMode(value);
   if (typeof mode === 'number') return mode;
   throw new EngineError('invalid', `invalid value ${value} for mode`);

@@ -18,7 +18,7 @@ import type { BuildRequest } from '../request.ts';
 import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
 import type { CacheMounts } from './cache-mounts.ts';
-import { type MountSpec, readMount } from './run-mounts.ts';
+import { type MountSpec, readMounts } from './run-mounts.ts';
 
 export interface RunContext {
   storage: Storage;
@@ -69,6 +69,7 @@ interface RunPlan {
   workingDirectory: string;
   user: string;
   network: string;
+  privileged: boolean;
 }
 
 export async function prepareRun(
@@ -84,6 +85,8 @@ export async function prepareRun(
   const own = request.networkMode === '' ? 'default' : request.networkMode;
   const network = instruction.network === 'default' ? own : instruction.network;
   if (network === 'host') requireEntitlement('network.host', request);
+  const privileged = instruction.security === 'insecure';
+  if (privileged) requireEntitlement('security.insecure', request);
   const ofImage = envOf(config);
   const env = new Map(ofImage);
   for (const [name, value] of state.args) if (!env.has(name)) env.set(name, value);
@@ -96,6 +99,7 @@ export async function prepareRun(
     workingDirectory: config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir,
     user: config.User ?? '',
     network,
+    privileged,
   };
   return {
     parts: {
@@ -106,6 +110,7 @@ export async function prepareRun(
       user: plan.user,
       workingDirectory: plan.workingDirectory,
       network: plan.network,
+      security: instruction.security,
       extraHosts: request.extraHosts,
       ulimits: request.limits.ulimits.map(limit => JSON.stringify(limit)),
       shmSize: request.limits.shmSizeBytes === 0 ? null : String(request.limits.shmSizeBytes),
@@ -173,8 +178,8 @@ async function prepareMounts(
   const lookup = lookupIn(state);
   const workingDirectory = state.config.WorkingDir ?? '/';
   const prepared: PreparedMount[] = [];
-  for (const mount of instruction.mounts) {
-    const spec = readMount(mount, workingDirectory, word => expandWord(word, lookup, context.escapeToken));
+  const expand = (word: string): string => expandWord(word, lookup, context.escapeToken);
+  for (const spec of readMounts(instruction.mounts, workingDirectory, expand)) {
     const from = 'from' in spec ? spec.from : undefined;
     const chainId = from === undefined ? undefined : await context.resolveFrom(from);
     const entries =
@@ -209,22 +214,24 @@ async function applyRun(
 ): Promise<void> {
   await makeWorkingDirectory(plan, rootfs, context);
   const runId = randomBytes(32).toString('hex');
-  const targets = [...plan.mounts.map(mount => mount.spec.target), ...(plan.script ? [scriptDirectory] : [])];
+  const targets = plan.mounts.map(mount => mount.spec.target).filter(target => target !== undefined);
+  if (plan.script !== undefined) targets.push(scriptDirectory);
   const stubs = await missingMountPoints(rootfs, targets);
   emit({ type: 'running', runId });
-  const exitCode = await withMounts(plan, context, async mounts => {
+  const exitCode = await withMounts(plan, context, async ({ mounts, env }) => {
     const result = await context.executor.run(
       {
         id: runId,
         rootfs,
         args: plan.args,
-        env: plan.env,
+        env: [...plan.env, ...env],
         cwd: plan.workingDirectory,
         user: plan.user,
         hostname: runId.slice(0, 12),
         network: plan.network,
         extraHosts: context.request.extraHosts,
         mounts,
+        privileged: plan.privileged,
         limits: context.request.limits,
       },
       {
@@ -250,36 +257,80 @@ async function makeWorkingDirectory(plan: RunPlan, rootfs: string, { storage }: 
   }
 }
 
+/** What a process gets that neither its layer nor its key may know. */
+interface ReadyMounts {
+  mounts: ExecutorMount[];
+  /** `NAME=value` */
+  env: string[];
+}
+
 /** Runs `work` with all mounts there; caches are given back when it is done. */
 async function withMounts<T>(
   plan: RunPlan,
   context: RunContext,
-  work: (mounts: ExecutorMount[]) => Promise<T>,
+  work: (ready: ReadyMounts) => Promise<T>,
 ): Promise<T> {
-  const ready: ExecutorMount[] = [];
+  const ready: ReadyMounts = { mounts: [], env: [] };
   if (plan.script !== undefined) {
     const source = await context.workspace.temporaryFile(plan.script.name, plan.script.content, 0o755);
-    ready.push({ type: 'bind', source, target: scriptDirectory, readOnly: true });
+    ready.mounts.push({ type: 'bind', source, target: scriptDirectory, readOnly: true });
   }
   const next = async (index: number): Promise<T> => {
     const mount = plan.mounts[index];
     if (mount === undefined) return work(ready);
     const { spec } = mount;
-    if (spec.type === 'tmpfs') ready.push(spec);
-    else if (spec.type === 'bind') ready.push(await bindMount(spec, mount, context));
+    if (spec.type === 'tmpfs') ready.mounts.push(spec);
+    else if (spec.type === 'bind') ready.mounts.push(await bindMount(spec, mount, context));
+    else if (spec.type === 'secret') await addSecret(spec, context.request, ready);
+    else if (spec.type === 'ssh') await addAgent(spec, context.request, plan.env, ready);
     else {
       const fill =
         spec.from === undefined
           ? undefined
           : (directory: string) => fillCache(directory, spec.source, mount, context);
       return context.cacheMounts.use({ ...spec, fill }, directory => {
-        ready.push({ type: 'bind', source: directory, target: spec.target, readOnly: spec.readOnly });
+        const { target, readOnly } = spec;
+        ready.mounts.push({ type: 'bind', source: directory, target, readOnly });
         return next(index + 1);
       });
     }
     return next(index + 1);
   };
   return next(0);
+}
+
+async function addSecret(
+  spec: MountSpec & { type: 'secret' },
+  request: BuildRequest,
+  ready: ReadyMounts,
+): Promise<void> {
+  const { id, required, target, env, permissions, uid, gid } = spec;
+  const value = await request.secrets?.(id);
+  if (value === undefined) {
+    if (!required) return;
+    throw new EngineError('notFound', `secret ${id}: not found`);
+  }
+  if (env !== undefined) ready.env.push(`${env}=${value.toString('utf8')}`);
+  if (target !== undefined) ready.mounts.push({ type: 'secret', target, value, permissions, uid, gid });
+}
+
+async function addAgent(
+  spec: MountSpec & { type: 'ssh' },
+  request: BuildRequest,
+  env: readonly string[],
+  ready: ReadyMounts,
+): Promise<void> {
+  const { id, required, target, permissions, uid, gid } = spec;
+  const known = [...env, ...ready.env].some(pair => pair.startsWith('SSH_AUTH_SOCK='));
+  if (!known) ready.env.push(`SSH_AUTH_SOCK=${target}`);
+  const agent = await request.ssh?.(id);
+  if (agent !== undefined) {
+    const { socketPath } = agent;
+    ready.mounts.push({ type: 'agent', target, socketPath, permissions, uid, gid });
+  } else if (required) {
+    const which = id === 'default' ? 'no SSH' : `no SSH key ${JSON.stringify(id)}`;
+    throw new EngineError('notFound', `${which} forwarded from the client`);
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import { planMoves, readSourcePath } from './copy-plan.ts';
 import { parseMode } from './mode.ts';
 import { resolveOwner } from './owner.ts';
-import { readMount } from './run-mounts.ts';
+import { readMounts } from './run-mounts.ts';
 
 const file = (path: string) => ({ path, isDirectory: false });
 const directory = (path: string) => ({ path, isDirectory: true });
@@ -117,7 +117,7 @@ test('mounts of RUN', () => {
       .split(',')
       .map(field => ({ key: field.split('=')[0]!, value: field.split('=')[1] ?? 'true' }));
     const from = fields.find(field => field.key === 'from')?.value;
-    return readMount({ fields, from }, '/w', word => word.replace('$T', '/t'));
+    return readMounts([{ fields, from }], '/w', word => word.replace('$T', '/t'))[0];
   };
   assert.deepEqual(read('target=$T'), { type: 'bind', source: '/', target: '/t', readOnly: true });
   assert.deepEqual(read('type=bind,from=a,src=x,dst=y,rw'), {
@@ -142,12 +142,40 @@ test('mounts of RUN', () => {
     type: 'tmpfs',
     target: '/c',
     sizeBytes: 64 << 20,
+    readOnly: false,
+  });
+  assert.deepEqual(read('type=tmpfs,ro'), { type: 'tmpfs', target: '/w', readOnly: true });
+  const secret = { type: 'secret', required: false, permissions: 0o400, uid: 0, gid: 0 };
+  assert.deepEqual(read('type=secret,id=a'), { ...secret, id: 'a', target: '/run/secrets/a' });
+  assert.deepEqual(read('type=secret,source=x/a'), { ...secret, id: 'x/a', target: '/run/secrets/a' });
+  assert.deepEqual(read('type=secret,target=s/b'), { ...secret, id: 'b', target: '/s/b' });
+  assert.deepEqual(read('type=secret,id=a,env=A'), { ...secret, id: 'a', env: 'A' });
+  assert.deepEqual(read('type=secret,id=a,env=A,target=/t,required,mode=0440,uid=1,gid=2'), {
+    type: 'secret',
+    id: 'a',
+    env: 'A',
+    target: '/t',
+    required: true,
+    permissions: 0o440,
+    uid: 1,
+    gid: 2,
+  });
+  const agent = { type: 'ssh', id: 'default', required: false, permissions: 0o600, uid: 0, gid: 0 };
+  assert.deepEqual(read('type=ssh'), { ...agent, target: '/run/buildkit/ssh_agent.0' });
+  assert.deepEqual(read('type=ssh,id=k,required=1,target=/a,mode=0666'), {
+    ...agent,
+    id: 'k',
+    required: true,
+    target: '/a',
+    permissions: 0o666,
   });
   const faults: [string, RegExp][] = [
-    ['type=secret,target=/x', /^RUN --mount=type=secret is not supported$/],
-    ['type=ssh', /^RUN --mount=type=ssh is not supported$/],
+    ['type=secret', /^invalid secret mount. one of source, target required$/],
+    ['type=secret,id=a,source=b', /^both source and id can't be set$/],
+    ['type=secret,id=a,from=b', /^unexpected key 'from'/],
+    ['type=bind,target=/x,mode=1', /^mode not allowed for "bind" type mounts$/],
+    ['target=/x,required', /^unexpected key 'required' for mount type 'bind'$/],
     ['type=foo,target=/x', /^unsupported mount type "foo"$/],
-    ['type=cache', /target is required$/],
     ['target=/', /^invalid mount target/],
     ['type=tmpfs,target=/x,id=a', /^unexpected key 'id'/],
     ['type=cache,target=/x,sharing=odd', /^unsupported sharing value/],
