@@ -101,9 +101,9 @@ export const scheduleOperations = {
 };
 
 export const imageOperations = {
-  list: get<ImageSummary[], 'all' | 'filters' | 'digests' | 'shared-size'>()('/images/json'),
-  inspect: get<ImageInspect>()('/images/{name}/json'),
-  history: get<ImageHistoryItem[]>()('/images/{name}/history'),
+  list: get<ImageSummary[], 'all' | 'filters' | 'digests' | 'shared-size' | 'manifests'>()('/images/json'),
+  inspect: get<ImageInspect, 'platform' | 'manifests'>()('/images/{name}/json'),
+  history: get<ImageHistoryItem[], 'platform'>()('/images/{name}/history'),
   pull: post<ProgressMessage, never, 'fromImage' | 'tag' | 'platform'>()('/images/create'),
   import: post<ProgressMessage, never, 'fromSrc' | 'repo' | 'tag' | 'message' | 'changes' | 'platform'>()(
     '/images/create',

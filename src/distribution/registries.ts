@@ -1,10 +1,11 @@
 import { EngineError } from '../stdx/errors.ts';
 import type { Credentials } from './auth.ts';
-import { certificateDirectories, readCertificates } from './certificates.ts';
+import { certificateDirectories, type RegistryCertificates, readCertificates } from './certificates.ts';
 import { type EndpointOptions, parseEndpointOptions, planEndpoints } from './endpoints.ts';
 import type { Proxies } from './proxies.ts';
 import type { Reference } from './reference.ts';
 import { Repository } from './repository.ts';
+import { hubSearchHost, planSearch, type SearchResult, searchRegistry } from './search.ts';
 import { Transport } from './transport.ts';
 
 export interface RegistriesOptions {
@@ -55,10 +56,7 @@ export class Registries {
         new Repository({
           transport: this.#transport,
           endpoint,
-          certificates:
-            endpoint.certificateHost === undefined
-              ? undefined
-              : readCertificates(this.#certificateDirectories, endpoint.certificateHost),
+          certificates: this.#certificatesFor(endpoint.certificateHost),
           registry: reference.registry,
           name: reference.repository,
           access,
@@ -83,8 +81,36 @@ export class Registries {
     }
   }
 
+  /**
+   * Repositories that fit a term, in the registry it begins with, or in Docker Hub.
+   * @throws EngineError `invalid` for no term, `unavailable` where nobody answers searches
+   */
+  async search(
+    text: string,
+    { limit, credentials }: { limit: number; credentials: Credentials | undefined },
+    signal: AbortSignal,
+  ): Promise<SearchResult[]> {
+    const { registry, term } = planSearch(text);
+    const [origin] = planEndpoints(registry, 'push', this.#endpoints);
+    const endpoint =
+      registry === 'docker.io' ? { ...origin!, urls: [new URL(`https://${hubSearchHost}/`)] } : origin!;
+    const { skipTlsVerify, certificateHost } = endpoint;
+    const certificates = this.#certificatesFor(certificateHost);
+    return searchRegistry(
+      this.#transport,
+      endpoint,
+      { skipTlsVerify, ...(certificates === undefined ? {} : { certificates }) },
+      { term, limit, ...(credentials === undefined ? {} : { credentials }) },
+      signal,
+    );
+  }
+
   close(): void {
     this.#transport.close();
+  }
+
+  #certificatesFor(host: string | undefined): RegistryCertificates | undefined {
+    return host === undefined ? undefined : readCertificates(this.#certificateDirectories, host);
   }
 }
 

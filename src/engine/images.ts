@@ -1,9 +1,12 @@
 import type { Readable } from 'node:stream';
 import { applyChanges } from '../build/changes.ts';
 import { familiarText, parseReference, withDefaultTag } from '../distribution/reference.ts';
+import type { SearchResult } from '../distribution/search.ts';
 import { bootstrapImage } from '../images/bootstrap.ts';
 import { importImage } from '../images/import.ts';
+import { inspectInRegistry, type RegistryInspection } from '../images/inspect-in-registry.ts';
 import { loadImages } from '../images/load.ts';
+import { needPlatform } from '../images/need-platform.ts';
 import type { ProgressEvent } from '../images/progress.ts';
 import { pullImage } from '../images/pull.ts';
 import { pushImage } from '../images/push.ts';
@@ -12,7 +15,6 @@ import { saveImages } from '../images/save.ts';
 import type { ImageServices } from '../images/services.ts';
 import type { Image } from '../images/store.ts';
 import type { Digest } from '../oci/digest.ts';
-import { EngineError } from '../stdx/errors.ts';
 import { isUp } from './containers/stop.ts';
 import type { EngineContext } from './context.ts';
 import { imageLabels, publishImageEvent, publishTransfer } from './image-events.ts';
@@ -41,10 +43,13 @@ export interface ImageUseCases {
   ): Promise<void>;
   tag(source: string, target: string): Promise<void>;
   remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<RemoveResult[]>;
-  save(refs: string[]): Promise<Readable>;
+  /** @throws EngineError `notFound` when the image is for another platform than the one asked for, if any */
+  needPlatform(image: Image, wanted: string | undefined, shown: string): void;
+  /** @param platform refused where it is not the images' own */
+  save(refs: string[], platform?: string): Promise<Readable>;
   load(
     tar: Readable,
-    options: { quiet: boolean },
+    options: { quiet: boolean; platform?: string },
     progress: (event: ProgressEvent) => void,
     signal: AbortSignal,
   ): Promise<{ loaded: string[]; lines: string[] }>;
@@ -62,6 +67,17 @@ export interface ImageUseCases {
     danglingOnly: boolean;
     matches: (image: Image) => boolean;
   }): Promise<{ removed: RemoveResult[]; reclaimedBytes: number }>;
+  /** What a registry says of a name: its manifest's descriptor and the platforms it is for. Nothing is fetched. */
+  inspectInRegistry(
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<RegistryInspection>;
+  search(
+    term: string,
+    options: { limit: number; credentials: RegistryCredentials | undefined },
+    signal: AbortSignal,
+  ): Promise<SearchResult[]>;
   /** Checks credentials against a registry. */
   login(
     credentials: RegistryCredentials,
@@ -96,7 +112,6 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       publishTransfer(context, 'pull', named);
     },
     async push(reference, options, progress, signal) {
-      if (options.platform) throw notSupported('push --platform');
       await pushImage(services, reference, options, progress, signal);
       publishTransfer(context, 'push', parseReference(reference));
     },
@@ -112,8 +127,9 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       publishRemoval(results, labels);
       return results;
     },
-    async save(refs) {
-      const tar = await saveImages(services, refs);
+    needPlatform,
+    async save(refs, platform) {
+      const tar = await saveImages(services, refs, platform);
       for (const id of new Set(refs.flatMap(ref => idsOf(context, ref)))) publish('save', id, id);
       return tar;
     },
@@ -143,6 +159,9 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       context.events.publish('image', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
       return result;
     },
+    inspectInRegistry: (reference, credentials, signal) =>
+      inspectInRegistry(services, reference, credentials, signal),
+    search: (term, options, signal) => services.registries.search(term, options, signal),
     login: (credentials, signal) => services.registries.login(credentials, signal),
   };
 }
@@ -156,8 +175,4 @@ function idsOf(context: EngineContext, ref: string): Digest[] {
 
 function withDefaultTagText(text: string): string {
   return familiarText(withDefaultTag(parseReference(text)));
-}
-
-function notSupported(what: string): EngineError {
-  return new EngineError('notImplemented', `${what} is not supported yet`);
 }

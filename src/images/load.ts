@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
 import { decompress } from '../archive/compression.ts';
 import { familiarText, type Reference } from '../distribution/reference.ts';
-import { chainIdOf, type Digest } from '../oci/digest.ts';
+import { chainIdOf, type Digest, digestOf } from '../oci/digest.ts';
+import type { Platform } from '../oci/image.ts';
 import { EngineError, kindOf, within } from '../stdx/errors.ts';
 import { ImageArchive } from './archive.ts';
 import { type ArchivedImage, blobPath, imagesOf } from './archived-images.ts';
 import type { Lease } from './leases.ts';
+import { hostPlatform, matchesPlatform, parsePlatform, platformText } from './platform.ts';
 import { type Progress, progressBar, shortId } from './progress.ts';
 import type { ImageServices } from './services.ts';
 import { type Image, parseImageConfig } from './store.ts';
@@ -23,12 +25,13 @@ export interface LoadResult {
  * Loads the images of a docker archive or an OCI layout, plain or compressed. The tar is read once, as it comes
  * (archive.ts), and what it says of itself is looked at afterwards (archived-images.ts).
  *
+ * @param options.platform which image of an index, `linux/arm64`; undefined: this machine's.
  * @throws EngineError `invalid` for what is no such archive, `corrupt` when contents and digests differ.
  */
 export async function loadImages(
   services: ImageServices,
   tar: Readable,
-  options: { quiet: boolean },
+  options: { quiet: boolean; platform?: string },
   progress: Progress,
   signal: AbortSignal,
 ): Promise<LoadResult> {
@@ -37,7 +40,11 @@ export async function loadImages(
     const archive = await readArchive(services, lease, tar, signal);
     const result: LoadResult = { loaded: [], lines: [], imageIds: new Set() };
     const load = new Load(services, archive, lease, options.quiet ? () => {} : progress, signal);
-    for (const archived of imagesOf(archive)) await load.run(archived, result);
+    const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
+    for (const archived of imagesOf(archive, platform)) {
+      if (options.platform !== undefined) needArchivedPlatform(archived, platform);
+      await load.run(archived, result);
+    }
     return result;
   } catch (error) {
     if (signal.aborted) throw new EngineError('cancelled', 'context canceled', { cause: error });
@@ -45,6 +52,18 @@ export async function loadImages(
   } finally {
     await lease.release();
   }
+}
+
+/** The platform was asked for by name, so nothing else will do. */
+function needArchivedPlatform(archived: ArchivedImage, wanted: Platform): void {
+  const { os, architecture, variant } = parseImageConfig(archived.config);
+  const offered: Platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  if (matchesPlatform(offered, wanted)) return;
+  const shown = archived.references.map(familiarText)[0] ?? digestOf(archived.config);
+  throw new EngineError(
+    'notFound',
+    `image ${shown} in the archive is for ${platformText(offered)}, not for ${platformText(wanted)}`,
+  );
 }
 
 /** What is no tar fails in dockerd's helper process, and it says so. */

@@ -49,12 +49,17 @@ export function compressionOf(mediaType: string): LayerCompression {
   switch (mediaType) {
     case mediaTypes.dockerLayer:
     case mediaTypes.ociLayer:
+    case mediaTypes.dockerForeignLayer:
+    case mediaTypes.ociForeignLayer:
       return 'none';
     case mediaTypes.dockerLayerGzip:
     case mediaTypes.ociLayerGzip:
+    case mediaTypes.dockerForeignLayerGzip:
+    case mediaTypes.ociForeignLayerGzip:
       return 'gzip';
     case mediaTypes.dockerLayerZstd:
     case mediaTypes.ociLayerZstd:
+    case mediaTypes.ociForeignLayerZstd:
       return 'zstd';
     default:
       throw new EngineError('notImplemented', `layer of type "${mediaType}"`);

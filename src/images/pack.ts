@@ -12,18 +12,24 @@ const level = 1;
  * Compresses a layer made on this machine, as a registry wants it, and keeps the result with the layer, so that the
  * next push sends the same bytes (and finds them there already).
  * @param owner holds the blob from the moment it is there.
- * @param onProgress uncompressed bytes read so far.
+ * @returns `fresh`: all of it has gone through `onPacked`, and nobody else had made it before.
  */
 export async function packLayer(
   { storage, packing }: Pick<ImageServices, 'storage' | 'packing'>,
   layer: Layer,
   owner: string,
-  onProgress: (currentBytes: number) => void,
-  signal: AbortSignal,
-): Promise<LayerBlob> {
+  options: {
+    /** Uncompressed bytes read so far. */
+    onProgress: (currentBytes: number) => void;
+    /** The compressed bytes, as they come. It may hold packing up, and must not fail. */
+    onPacked: (chunk: Buffer) => Promise<void>;
+    signal: AbortSignal;
+  },
+): Promise<{ blob: LayerBlob; fresh: boolean }> {
+  const { onProgress, onPacked, signal } = options;
   return packing.run(layer.chainId, async () => {
     const known = storage.layers.get(layer.chainId)?.blob;
-    if (known !== undefined && isPacked(known)) return known;
+    if (known !== undefined && isPacked(known)) return { blob: known, fresh: false };
     const ingest = await storage.blobs.ingest({ key: `pack:${layer.chainId}` });
     try {
       await pipeline(
@@ -31,7 +37,10 @@ export async function packLayer(
         (tar: AsyncIterable<Buffer>) => counted(tar, onProgress),
         createCompressor('gzip', level),
         async (packed: AsyncIterable<Buffer>) => {
-          for await (const chunk of packed) await ingest.write(chunk);
+          for await (const chunk of packed) {
+            await ingest.write(chunk);
+            await onPacked(chunk);
+          }
         },
         { signal },
       );
@@ -41,7 +50,7 @@ export async function packLayer(
         storage.blobs.reference(owner, digest);
         storage.layers.attachBlob(layer.chainId, blob);
       });
-      return blob;
+      return { blob, fresh: true };
     } catch (error) {
       await ingest.abort({ keep: false });
       throw error;

@@ -1,4 +1,5 @@
 import type { Descriptor, Index, Platform } from '../oci/image.ts';
+import { isManifest } from '../oci/media-types.ts';
 import { EngineError } from '../stdx/errors.ts';
 
 /** Go's names for the machine this runs on, as image indexes use them. */
@@ -48,6 +49,11 @@ export function chooseManifest(index: Index, wanted: Platform): Descriptor {
       bestRank = rank;
     }
   }
+  // An index that names no platform at all leaves it to the image's configuration.
+  const nameless = index.manifests.filter(
+    entry => entry.platform === undefined && isManifest(entry.mediaType),
+  );
+  best ??= nameless[0];
   if (best !== undefined) return best;
   throw new EngineError(
     'notFound',

@@ -9,9 +9,11 @@ import {
   withDefaultTag,
 } from '../distribution/reference.ts';
 import type { ManifestContent, Repository } from '../distribution/repository.ts';
-import { chainIdOf, type Digest, digestOf } from '../oci/digest.ts';
-import type { Descriptor, Manifest, Platform } from '../oci/image.ts';
+import { chainIdOf, type Digest } from '../oci/digest.ts';
+import type { Descriptor, Index, Manifest, Platform } from '../oci/image.ts';
 import { EngineError, kindOf } from '../stdx/errors.ts';
+import { attestationsOf } from './attestations.ts';
+import { fetchConfig } from './fetch-config.ts';
 import { readKept } from './kept-manifests.ts';
 import type { Lease } from './leases.ts';
 import { compressionOf, isImageConfig, type ParsedManifest, parseManifest } from './manifest.ts';
@@ -28,8 +30,8 @@ export interface PullOptions {
   credentials?: Credentials;
 }
 
-/** A configuration is a few kilobytes; this is for the ones with a thousand history entries. */
-const configLimitBytes = 8 << 20;
+/** Of one statement about an image; a list of all its packages has some megabytes. */
+const attestationLimitBytes = 256 << 20;
 
 /**
  * Fetches an image, or with `allTags` all of a repository, and reports in Docker's words. Layers come several at
@@ -132,29 +134,37 @@ class Pull {
 
   /** By a HEAD first, which registries do not count; a manifest that is here already is not asked for again. */
   async #fetchManifest(reference: Reference): Promise<ManifestContent> {
-    if (reference.digest !== undefined) return this.#manifestByDigest(reference.digest, '');
+    if (reference.digest !== undefined) return this.#manifestByDigest(reference.digest);
     const digest = await this.#repository.manifestDigest(reference.tag!, this.#signal);
     if (digest === undefined) return this.#repository.manifest(reference.tag!, this.#signal);
-    return this.#manifestByDigest(digest, '');
+    return this.#manifestByDigest(digest);
   }
 
-  async #manifestByDigest(digest: string, mediaType: string): Promise<ManifestContent> {
+  /** @param listed what an index says of it, which it must be. */
+  async #manifestByDigest(digest: string, listed?: Descriptor): Promise<ManifestContent> {
     const { blobs } = this.#services.storage;
     const known = this.#services.images.tables.manifest(digest as Digest);
     const bytes = known === undefined ? undefined : await readKept(blobs, known);
     if (known !== undefined && bytes !== undefined) return { ...known, bytes };
     const content = await this.#repository.manifest(digest, this.#signal);
-    return mediaType === '' ? content : { ...content, mediaType };
+    if (listed === undefined) return content;
+    if (content.bytes.length !== listed.size) {
+      const said = `manifest ${digest} has ${content.bytes.length} bytes where the index says ${listed.size}`;
+      throw new EngineError('corrupt', said);
+    }
+    return { ...content, mediaType: listed.mediaType };
   }
 
   async #fetchImage(content: ManifestContent, lease: Lease): Promise<Image> {
     const manifests: ManifestRow[] = [];
     let current = content;
     let parsed = parseManifest(current.bytes, current.mediaType);
+    let index: Index | undefined;
     if (parsed.kind === 'index') {
+      ({ index } = parsed);
       manifests.push(await this.#keep(current, parsed, lease));
-      const chosen = chooseManifest(parsed.index, this.#platform);
-      current = await this.#manifestByDigest(chosen.digest, chosen.mediaType);
+      const chosen = chooseManifest(index, this.#platform);
+      current = await this.#manifestByDigest(chosen.digest, chosen);
       parsed = parseManifest(current.bytes, current.mediaType);
     }
     if (parsed.kind === 'index')
@@ -165,7 +175,34 @@ class Pull {
     const known = this.#services.images.get(parsed.manifest.config.digest) !== undefined;
     const diffIds = parseImageConfig(config).rootfs.diff_ids;
     await this.#fetchLayers(parsed.manifest, diffIds, lease, known ? () => {} : this.#progress);
+    for (const entry of index === undefined ? [] : attestationsOf(index, current.digest)) {
+      manifests.push(...(await this.#fetchAttestation(entry, lease)));
+    }
     return this.#services.images.add(config, { manifests });
+  }
+
+  /** It belongs to the image, but one that cannot be had keeps nobody from running it. */
+  async #fetchAttestation(entry: Descriptor, lease: Lease): Promise<ManifestRow[]> {
+    try {
+      const content = await this.#manifestByDigest(entry.digest, entry);
+      const parsed = parseManifest(content.bytes, content.mediaType);
+      if (parsed.kind === 'index') return [];
+      await this.#services.storage.blobs.write(content.bytes, lease.owner);
+      const { config, layers } = parsed.manifest;
+      for (const blob of [config, ...layers]) {
+        if (blob.size > attestationLimitBytes) throw new EngineError('invalid', `${blob.size} bytes`);
+        const hold = (digest: Digest) => lease.holdBlob(digest);
+        await this.#services.downloads.fetch(blob, this.#repository, hold, () => {}, this.#signal);
+      }
+      return [
+        { digest: entry.digest, mediaType: parsed.mediaType, kind: 'attestation' },
+        ...[config, ...layers].map(blob => ({ ...blob, kind: 'blob' as const })),
+      ];
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      this.#services.log.warn({ digest: entry.digest, err: error }, 'an attestation could not be fetched');
+      return [];
+    }
   }
 
   async #keep(content: ManifestContent, parsed: ParsedManifest, lease: Lease): Promise<ManifestRow> {
@@ -182,21 +219,7 @@ class Pull {
         `this is no image: its configuration is of type "${descriptor.mediaType}"`,
       );
     }
-    const bytes = await this.#readConfig(descriptor);
-    if (digestOf(bytes) === descriptor.digest) return bytes;
-    throw new EngineError('corrupt', `image config verification failed for digest ${descriptor.digest}`);
-  }
-
-  async #readConfig(descriptor: Descriptor): Promise<Buffer> {
-    const { body } = await this.#repository.blob(descriptor.digest, 0, this.#signal);
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > configLimitBytes) throw new EngineError('invalid', 'the image configuration is too large');
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
+    return fetchConfig(this.#repository, descriptor, this.#signal);
   }
 
   async #fetchLayers(

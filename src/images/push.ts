@@ -3,20 +3,25 @@ import { canonicalName, familiarText, parseReference, type Reference } from '../
 import type { Repository } from '../distribution/repository.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Descriptor, Manifest } from '../oci/image.ts';
-import { mediaTypes } from '../oci/media-types.ts';
+import { isForeignLayer, mediaTypes } from '../oci/media-types.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { Semaphore } from '../stdx/limits.ts';
-import type { Layer } from '../storage/layers.ts';
-import { keptManifest } from './kept-manifests.ts';
+import type { Layer, LayerBlob } from '../storage/layers.ts';
+import { type KeptManifest, keptIndex, keptManifest } from './kept-manifests.ts';
 import type { Lease } from './leases.ts';
+import { parseManifest } from './manifest.ts';
+import { needPlatform } from './need-platform.ts';
 import { isPacked, packLayer } from './pack.ts';
 import { type Progress, progressBar, shortId } from './progress.ts';
 import type { ImageServices } from './services.ts';
 import type { Image } from './store.ts';
+import { StreamedUpload } from './streamed-upload.ts';
 import type { ManifestRow } from './tables.ts';
 
 export interface PushOptions {
   allTags?: boolean;
+  /** Of an image that came in an index, its manifest alone is sent. `linux/amd64`; it must be the image's own. */
+  platform?: string;
   credentials?: Credentials;
 }
 
@@ -43,8 +48,16 @@ export async function pushImage(
   const [repository] = services.registries.repositories(reference, 'push', options.credentials);
   const lease = services.images.leases.take(`push:${crypto.randomUUID()}`);
   try {
-    const push = new Push(services, repository!, lease, progress, signal);
-    for (const { tag, image } of targets) await push.run({ ...reference, tag }, image);
+    const push = new Push(services, repository!, {
+      lease,
+      progress,
+      signal,
+      alone: options.platform !== undefined,
+    });
+    for (const { tag, image } of targets) {
+      needPlatform(image, options.platform, familiarText({ ...reference, tag }));
+      await push.run({ ...reference, tag }, image);
+    }
   } catch (error) {
     if (signal.aborted) throw new EngineError('cancelled', 'context canceled', { cause: error });
     throw error;
@@ -80,19 +93,20 @@ class Push {
   readonly #lease: Lease;
   readonly #progress: Progress;
   readonly #signal: AbortSignal;
+  /** Without the index it came in. */
+  readonly #alone: boolean;
 
   constructor(
     services: ImageServices,
     repository: Repository,
-    lease: Lease,
-    progress: Progress,
-    signal: AbortSignal,
+    options: { lease: Lease; progress: Progress; signal: AbortSignal; alone: boolean },
   ) {
     this.#services = services;
     this.#repository = repository;
-    this.#lease = lease;
-    this.#progress = progress;
-    this.#signal = signal;
+    this.#lease = options.lease;
+    this.#progress = options.progress;
+    this.#signal = options.signal;
+    this.#alone = options.alone;
   }
 
   async run(reference: Reference & { tag: string }, image: Image): Promise<void> {
@@ -100,16 +114,45 @@ class Push {
     const chain = image.chainId === undefined ? [] : storage.layers.chain(image.chainId);
     if (image.chainId !== undefined) this.#lease.holdLayer(image.chainId);
     const kept = await this.#keptManifest(image, chain);
-    const layers = await this.#pushLayers(chain, kept === undefined);
+    const layers = await this.#pushLayers(chain, kept);
     const manifest = kept ?? this.#newManifest(image, layers);
     await this.#pushConfig(image);
-    await this.#repository.putManifest(reference.tag, manifest.mediaType, manifest.bytes, this.#signal);
-    const digest = digestOf(manifest.bytes);
     await this.#remember(image, manifest);
+    const whole = kept === undefined || this.#alone ? undefined : await this.#pushIndexed(image, kept);
+    const { mediaType, bytes } = whole ?? manifest;
+    await this.#repository.putManifest(reference.tag, mediaType, bytes, this.#signal);
+    const digest = digestOf(bytes);
     images.addDigest(image.id, reference, digest);
-    const size = manifest.bytes.length;
+    const size = bytes.length;
     this.#progress({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
     this.#progress({ status: '', aux: { Tag: reference.tag, Digest: digest, Size: size } });
+  }
+
+  /**
+   * An image that was found in an index goes out in that index, if the registry can have all it lists.
+   * @returns the index to be tagged; undefined: the manifest alone is.
+   */
+  async #pushIndexed(image: Image, kept: KeptManifest): Promise<KeptManifest | undefined> {
+    const whole = await keptIndex(this.#services, image, kept.digest);
+    if (whole === undefined) return undefined;
+    for (const { digest } of whole.missing) {
+      if ((await this.#repository.manifestDigest(digest, this.#signal)) !== undefined) continue;
+      const [originalIndex, selectedManifest] = [whole, kept].map(({ mediaType, digest, bytes }) => {
+        return { mediaType, digest, size: bytes.length };
+      });
+      this.#progress({
+        status: '',
+        aux: { manifestPushedInsteadOfIndex: true, originalIndex, selectedManifest },
+      });
+      return undefined;
+    }
+    const quiet = () => {};
+    for (const { manifest, blobs } of whole.others) {
+      for (const blob of blobs) await this.#offer(blob.digest, blob.size, quiet, this.#signal);
+      await this.#repository.putManifest(manifest.digest, manifest.mediaType, manifest.bytes, this.#signal);
+    }
+    await this.#repository.putManifest(kept.digest, kept.mediaType, kept.bytes, this.#signal);
+    return whole;
   }
 
   /** The manifest the image came with, or went out with before, if its layers are still there as it names them. */
@@ -119,7 +162,8 @@ class Push {
   }
 
   /** Topmost first, as Docker lists them. @returns descriptors base first. */
-  async #pushLayers(chain: Layer[], pack: boolean): Promise<Descriptor[]> {
+  async #pushLayers(chain: Layer[], kept: KeptManifest | undefined): Promise<Descriptor[]> {
+    const listed = kept === undefined ? [] : layersOf(kept).reverse();
     const downwards = [...chain].reverse();
     for (const layer of downwards) this.#progress({ id: shortId(layer.diffId), status: 'Preparing' });
     // One failed upload ends the others.
@@ -129,7 +173,7 @@ class Push {
     const slots = new Semaphore(concurrent);
     const uploads = downwards.map((layer, index) => {
       if (index >= concurrent) this.#progress({ id: shortId(layer.diffId), status: 'Waiting' });
-      return slots.run(() => this.#pushLayer(layer, pack, signal));
+      return slots.run(() => this.#pushLayer(layer, listed[index], signal));
     });
     try {
       return (await Promise.all(uploads)).reverse();
@@ -140,22 +184,57 @@ class Push {
     }
   }
 
-  async #pushLayer(layer: Layer, pack: boolean, signal: AbortSignal): Promise<Descriptor> {
+  async #pushLayer(layer: Layer, kept: Descriptor | undefined, signal: AbortSignal): Promise<Descriptor> {
     signal.throwIfAborted();
     const id = shortId(layer.diffId);
+    if (kept !== undefined && isForeignLayer(kept.mediaType) && (kept.urls ?? []).length > 0) {
+      // Whoever pulls it has it from its owner, as the manifest says.
+      this.#progress({ id, status: 'Skipped foreign layer' });
+      return kept;
+    }
     const bar = progressBar(this.#progress, id, 'Pushing', layer.sizeBytes);
-    const ready = layer.blob !== undefined && (!pack || isPacked(layer.blob)) ? layer.blob : undefined;
-    const blob = ready ?? (await packLayer(this.#services, layer, this.#lease.owner, bar, signal));
+    const present = layer.blob !== undefined && (kept !== undefined || isPacked(layer.blob));
+    const { blob, sent } = present
+      ? { blob: layer.blob!, sent: false }
+      : await this.#pack(layer, bar, signal);
     this.#lease.holdBlob(blob.digest);
-    const outcome = await this.#offer(blob.digest, blob.size, id, signal);
+    const sending = progressBar(this.#progress, id, 'Pushing', blob.size);
+    const outcome = sent ? 'Pushed' : await this.#offer(blob.digest, blob.size, sending, signal);
     const { tables } = this.#services.images;
     tables.putBlobRepository(blob.digest, this.#repository.registry, this.#repository.name, Date.now());
     this.#progress({ id, status: outcome });
     return { mediaType: blob.mediaType, size: blob.size, digest: blob.digest };
   }
 
+  /** Compresses a layer, and sends it while that goes on: only at its end it is known what it is. */
+  async #pack(
+    layer: Layer,
+    bar: (currentBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ blob: LayerBlob; sent: boolean }> {
+    const sending = new StreamedUpload(this.#repository, signal);
+    try {
+      const { blob, fresh } = await packLayer(this.#services, layer, this.#lease.owner, {
+        onProgress: bar,
+        onPacked: chunk => sending.write(chunk),
+        signal,
+      });
+      return { blob, sent: fresh && (await sending.finish(blob.digest)) };
+    } finally {
+      const failure = await sending.cancel();
+      if (failure !== undefined && !signal.aborted) {
+        this.#services.log.debug({ error: String(failure) }, 'upload while packing was cut');
+      }
+    }
+  }
+
   /** The cheapest way to have the registry hold a blob: it does already, it copies it, or it is sent. */
-  async #offer(digest: Digest, sizeBytes: number, id: string, signal: AbortSignal): Promise<string> {
+  async #offer(
+    digest: Digest,
+    sizeBytes: number,
+    bar: (currentBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
     if ((await this.#repository.blobSize(digest, signal)) !== undefined) return 'Layer already exists';
     const { tables } = this.#services.images;
     const { registry, name } = this.#repository;
@@ -166,7 +245,6 @@ class Push {
       if (upload === undefined) return `Mounted from ${from}`;
       tables.deleteBlobRepository(digest, registry, from);
     }
-    const bar = progressBar(this.#progress, id, 'Pushing', sizeBytes);
     for (let attempt = 1; ; attempt++) {
       try {
         upload ??= await this.#repository.startUpload(signal);
@@ -208,7 +286,7 @@ class Push {
   }
 
   /** Laid out as dockerd lays it out (schema2.FromStruct): the order of keys, three spaces. */
-  #newManifest(image: Image, layers: Descriptor[]): { mediaType: string; bytes: Buffer } {
+  #newManifest(image: Image, layers: Descriptor[]): Omit<KeptManifest, 'digest'> {
     const manifest: Manifest = {
       schemaVersion: 2,
       mediaType: mediaTypes.dockerManifest,
@@ -222,7 +300,7 @@ class Push {
     return { mediaType: mediaTypes.dockerManifest, bytes: Buffer.from(JSON.stringify(manifest, null, 3)) };
   }
 
-  async #remember(image: Image, manifest: { mediaType: string; bytes: Buffer }): Promise<void> {
+  async #remember(image: Image, manifest: Omit<KeptManifest, 'digest'>): Promise<void> {
     const { images, storage } = this.#services;
     const { digest } = await storage.blobs.write(manifest.bytes, this.#lease.owner);
     const row: ManifestRow = { digest, mediaType: manifest.mediaType, kind: 'manifest' };
@@ -230,14 +308,25 @@ class Push {
   }
 }
 
+/** What a kept manifest says of its layers, base first. */
+function layersOf({ bytes, mediaType }: KeptManifest): Descriptor[] {
+  const parsed = parseManifest(bytes, mediaType);
+  return parsed.kind === 'manifest' ? [...parsed.manifest.layers] : [];
+}
+
 /** A schema 2 manifest names its layers in Docker's own words, whatever they were called where they came from. */
 function dockerType(mediaType: string): string {
   switch (mediaType) {
     case mediaTypes.ociLayer:
+    case mediaTypes.ociForeignLayer:
+    case mediaTypes.dockerForeignLayer:
       return mediaTypes.dockerLayer;
     case mediaTypes.ociLayerGzip:
+    case mediaTypes.ociForeignLayerGzip:
+    case mediaTypes.dockerForeignLayerGzip:
       return mediaTypes.dockerLayerGzip;
     case mediaTypes.ociLayerZstd:
+    case mediaTypes.ociForeignLayerZstd:
       return mediaTypes.dockerLayerZstd;
     default:
       return mediaType;

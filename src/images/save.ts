@@ -7,8 +7,9 @@ import { mediaTypes } from '../oci/media-types.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { Layer } from '../storage/layers.ts';
 import { blobPath } from './archived-images.ts';
-import { keptManifest } from './kept-manifests.ts';
+import { type KeptIndex, type KeptManifest, keptIndex, keptManifest } from './kept-manifests.ts';
 import { compressionOf } from './manifest.ts';
+import { needPlatform } from './need-platform.ts';
 import type { ImageServices } from './services.ts';
 import type { Image } from './store.ts';
 import { tarStream } from './tar-stream.ts';
@@ -23,16 +24,25 @@ import { tarStream } from './tar-stream.ts';
  *     oci-layout
  *     repositories             Docker before 1.10: {name: {tag: id}}
  *
- * Layers are as they came (gzip), or plain tars. Saving the same images twice gives the same bytes.
+ * Layers are as they came, compressed or not, or plain tars. Saving the same images twice gives the same bytes.
+ *
+ * An image that came in an index is saved with it, and with what it says of the image (attestations); manifests of
+ * other platforms are listed in it and are not there.
  *
  * @param texts names and ids; a name without a tag means all its tags.
+ * @param platform the images' own, `linux/amd64`: then they are saved without their index. undefined: not asked.
  * @throws EngineError `notFound` in dockerd's words, before the stream begins.
  */
-export async function saveImages(services: ImageServices, texts: string[]): Promise<Readable> {
+export async function saveImages(
+  services: ImageServices,
+  texts: string[],
+  platform?: string,
+): Promise<Readable> {
   const exports = planExports(services, texts);
+  for (const { image, tags } of exports) needPlatform(image, platform, tags[0] ?? image.id);
   const lease = services.images.leases.take(`save:${crypto.randomUUID()}`);
   for (const { image } of exports) if (image.chainId !== undefined) lease.holdLayer(image.chainId);
-  const output = tarStream(tar => new Save(services, tar).run(exports));
+  const output = tarStream(tar => new Save(services, tar, platform !== undefined).run(exports));
   output.once('close', () => {
     lease.release().catch(error => services.log.error({ err: error }, 'letting go of saved images'));
   });
@@ -91,11 +101,14 @@ interface DockerManifestEntry {
 class Save {
   readonly #services: ImageServices;
   readonly #tar: TarWriter;
+  /** Without the indexes they came in. */
+  readonly #alone: boolean;
   readonly #written = new Set<Digest>();
 
-  constructor(services: ImageServices, tar: TarWriter) {
+  constructor(services: ImageServices, tar: TarWriter, alone: boolean) {
     this.#services = services;
     this.#tar = tar;
+    this.#alone = alone;
   }
 
   async run(exports: Export[]): Promise<void> {
@@ -122,24 +135,36 @@ class Save {
     for (const layer of chain) layers.push(await this.#saveLayer(layer));
     const config = images.configBytes(image.id);
     await this.#addBlob(image.id, config);
-    const { mediaType, bytes } =
-      (await keptManifest(this.#services, image.id, layers)) ?? newManifest(image, config, layers);
-    const digest = digestOf(bytes);
-    await this.#addBlob(digest, bytes);
+    const kept = await keptManifest(this.#services, image.id, layers);
+    const manifest = kept ?? newManifest(image, config, layers);
+    await this.#addBlob(manifest.digest, manifest.bytes);
+    const index = kept === undefined || this.#alone ? undefined : await this.#saveIndex(image, kept);
+    const { mediaType, digest, bytes } = index ?? manifest;
     return {
       manifest: { mediaType, digest, size: bytes.length },
       layers: layers.map(layer => blobPath(layer.digest)),
     };
   }
 
-  /** As it is kept, in a form every Docker reads (zstd is not one); else the tar it was made of. */
+  async #saveIndex(image: Image, manifest: KeptManifest): Promise<KeptIndex | undefined> {
+    const index = await keptIndex(this.#services, image, manifest.digest);
+    if (index === undefined) return undefined;
+    const { blobs: store } = this.#services.storage;
+    for (const { manifest: other, blobs } of index.others) {
+      for (const { digest, size } of blobs) await this.#addStream(digest, size, () => store.stream(digest));
+      await this.#addBlob(other.digest, other.bytes);
+    }
+    await this.#addBlob(index.digest, index.bytes);
+    return index;
+  }
+
+  /** As it came; else the tar it was made of. */
   async #saveLayer(layer: Layer): Promise<Descriptor> {
     const { blobs, layers } = this.#services.storage;
     const { blob } = layer;
-    const compression = blob === undefined ? 'zstd' : compressionOf(blob.mediaType);
-    if (blob !== undefined && compression !== 'zstd' && blobs.has(blob.digest)) {
+    if (blob !== undefined && blobs.has(blob.digest)) {
       await this.#addStream(blob.digest, blob.size, () => blobs.stream(blob.digest));
-      const mediaType = compression === 'gzip' ? mediaTypes.ociLayerGzip : mediaTypes.ociLayer;
+      const mediaType = ociLayerTypes[compressionOf(blob.mediaType)];
       return { mediaType, digest: blob.digest, size: blob.size };
     }
     const size = await this.#tarSize(layer);
@@ -174,14 +199,21 @@ class Save {
   }
 }
 
-function newManifest(image: Image, config: Buffer, layers: Descriptor[]) {
+const ociLayerTypes = {
+  none: mediaTypes.ociLayer,
+  gzip: mediaTypes.ociLayerGzip,
+  zstd: mediaTypes.ociLayerZstd,
+};
+
+function newManifest(image: Image, config: Buffer, layers: Descriptor[]): KeptManifest {
   const manifest: Manifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: { mediaType: mediaTypes.ociConfig, digest: image.id, size: config.length },
     layers,
   };
-  return { mediaType: mediaTypes.ociManifest as string, bytes: Buffer.from(JSON.stringify(manifest)) };
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  return { mediaType: mediaTypes.ociManifest, digest: digestOf(bytes), bytes };
 }
 
 /** By which containerd and OCI tools know a manifest's name. */

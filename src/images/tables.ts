@@ -23,8 +23,11 @@ export interface ReferenceRow {
 export interface ManifestRow {
   digest: Digest;
   mediaType: string;
-  /** `manifest` of this very image, or an `index` that lists such a manifest. */
-  kind: 'manifest' | 'index';
+  /**
+   * `manifest` of this very image, an `index` that lists such a manifest, an `attestation` the index lists for it, or
+   * a `blob` that an attestation consists of.
+   */
+  kind: 'manifest' | 'index' | 'attestation' | 'blob';
 }
 
 const migrations = [

@@ -12,7 +12,25 @@ export const mediaTypes = {
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar',
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   dockerLayerZstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',
+  // Layers that their owners allow nobody else to distribute; the formats are the same.
+  ociForeignLayer: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  ociForeignLayerGzip: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  ociForeignLayerZstd: 'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+  dockerForeignLayer: 'application/vnd.docker.image.rootfs.foreign.diff.tar',
+  dockerForeignLayerGzip: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
 } as const;
+
+const foreignLayers: readonly string[] = [
+  mediaTypes.ociForeignLayer,
+  mediaTypes.ociForeignLayerGzip,
+  mediaTypes.ociForeignLayerZstd,
+  mediaTypes.dockerForeignLayer,
+  mediaTypes.dockerForeignLayerGzip,
+];
+
+export function isForeignLayer(mediaType: string): boolean {
+  return foreignLayers.includes(mediaType);
+}
 
 export type LayerCompression = 'none' | 'gzip' | 'zstd';
 

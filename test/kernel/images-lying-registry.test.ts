@@ -21,7 +21,15 @@ type Lie = (request: IncomingMessage, response: ServerResponse, content: Buffer)
 /** A registry of one image that tells the truth, but where the test has it lie. */
 async function startRegistry(
   context: TestContext,
-  options: { layers?: Buffer[]; lie?: Lie; config?: object; index?: boolean; mediaType?: string } = {},
+  options: {
+    layers?: Buffer[];
+    lie?: Lie;
+    config?: object;
+    index?: boolean;
+    mediaType?: string;
+    /** By how much descriptors are wrong. */
+    wrongBy?: { config?: number; manifest?: number };
+  } = {},
 ) {
   const tars = options.layers ?? [await tarOf({ big: randomBytes(2_000_000) })];
   const mediaType = options.mediaType ?? mediaTypes.ociLayerGzip;
@@ -44,11 +52,19 @@ async function startRegistry(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
-      config: { mediaType: mediaTypes.ociConfig, digest: sha256(config), size: config.length },
+      config: {
+        mediaType: mediaTypes.ociConfig,
+        digest: sha256(config),
+        size: config.length + (options.wrongBy?.config ?? 0),
+      },
       layers: packed.map(layer => ({ mediaType, digest: sha256(layer), size: layer.length })),
     }),
   );
-  const entry = { mediaType: mediaTypes.ociManifest, digest: sha256(manifest), size: manifest.length };
+  const entry = {
+    mediaType: mediaTypes.ociManifest,
+    digest: sha256(manifest),
+    size: manifest.length + (options.wrongBy?.manifest ?? 0),
+  };
   const index = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -118,7 +134,9 @@ function cut(response: ServerResponse, content: Buffer, start: number): void {
 }
 
 test('gzip, zstd and plain layers, also out of an index', async context => {
-  for (const mediaType of [mediaTypes.ociLayerGzip, mediaTypes.ociLayerZstd, mediaTypes.ociLayer]) {
+  const types = [mediaTypes.ociLayerGzip, mediaTypes.ociLayerZstd, mediaTypes.ociLayer];
+  // As dockerd does it on Linux: the registry is asked for foreign layers like for any other.
+  for (const mediaType of [...types, mediaTypes.dockerForeignLayerGzip]) {
     const registry = await startRegistry(context, { mediaType, index: true });
     const services = await openImages(context);
     const [image] = await pullImage(services, registry.name, {}, () => {}, never);
@@ -328,4 +346,26 @@ test('schema 1 and things that are no images are refused by name', async context
       message: /schema 1 are not supported/,
     },
   );
+});
+
+test('descriptors that tell a wrong size are not believed', async context => {
+  const services = await openImages(context);
+  for (const wrong of [-1, 1]) {
+    const config = await startRegistry(context, { wrongBy: { config: wrong } });
+    await assert.rejects(
+      pullImage(services, config.name, {}, () => {}, never),
+      { kind: 'corrupt', message: /^image config verification failed for digest/ },
+    );
+    const manifest = await startRegistry(context, { index: true, wrongBy: { manifest: wrong } });
+    await assert.rejects(
+      pullImage(services, manifest.name, {}, () => {}, never),
+      { kind: 'corrupt', message: /bytes where the index says/ },
+    );
+  }
+  const unknown = await startRegistry(context, { mediaType: 'application/vnd.example.layer' });
+  await assert.rejects(
+    pullImage(services, unknown.name, {}, () => {}, never),
+    { kind: 'notImplemented', message: /layer of type "application\/vnd.example.layer"/ },
+  );
+  assert.deepEqual(services.images.list(), []);
 });

@@ -3,13 +3,32 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { parseReference } from '../../src/distribution/reference.ts';
+import { inspectInRegistry } from '../../src/images/inspect-in-registry.ts';
+import { loadImages } from '../../src/images/load.ts';
+import { hostPlatform, platformText } from '../../src/images/platform.ts';
 import { pullImage } from '../../src/images/pull.ts';
 import { pushImage } from '../../src/images/push.ts';
-import { imageOf, never, openImages, recorder, temporaryDirectory } from '../support/images.ts';
+import { saveImages } from '../../src/images/save.ts';
+import type { ImageServices } from '../../src/images/services.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import type { Descriptor, Platform } from '../../src/oci/image.ts';
+import { mediaTypes } from '../../src/oci/media-types.ts';
+import {
+  imageOf,
+  never,
+  openImages,
+  recorder,
+  sha256,
+  tarOf,
+  temporaryDirectory,
+} from '../support/images.ts';
 
 /** Debian's docker-registry on a free port of loopback. */
 async function startRegistry(context: TestContext, options: { auth?: boolean } = {}): Promise<string> {
@@ -224,4 +243,151 @@ test('what is not there, in docker’s words', async context => {
       message: `An image does not exist locally with the tag: ${host}/me/no`,
     },
   );
+});
+
+/** An image as BuildKit pushes it: an index of one manifest for each platform, and of what is attested of each. */
+async function pushIndex(services: ImageServices, name: string, platforms: Platform[]): Promise<Digest> {
+  const reference = parseReference(name);
+  const [repository] = services.registries.repositories(reference, 'push', undefined);
+  const put = async (bytes: Buffer, mediaType: string): Promise<Descriptor> => {
+    const upload = await repository!.startUpload(never);
+    const content = { body: bytes, sizeBytes: bytes.length };
+    await repository!.finishUpload(upload, sha256(bytes), content, never);
+    return { mediaType, digest: sha256(bytes), size: bytes.length };
+  };
+  const putManifest = async (value: object, mediaType: string, as?: string): Promise<Descriptor> => {
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...value }, null, 2));
+    await repository!.putManifest(as ?? sha256(bytes), mediaType, bytes, never);
+    return { mediaType, digest: sha256(bytes), size: bytes.length };
+  };
+  const tar = await tarOf({ file: randomBytes(1000) });
+  const manifests: Descriptor[] = [];
+  for (const platform of platforms) {
+    const config = { ...platform, rootfs: { type: 'layers', diff_ids: [sha256(tar)] } };
+    const manifest = await putManifest(
+      {
+        config: await put(Buffer.from(JSON.stringify(config)), mediaTypes.ociConfig),
+        layers: [await put(gzipSync(tar), mediaTypes.ociLayerGzip)],
+      },
+      mediaTypes.ociManifest,
+    );
+    const statement = Buffer.from(JSON.stringify({ subject: manifest.digest }));
+    const attestation = await putManifest(
+      {
+        config: await put(Buffer.from(`{"of":"${manifest.digest}"}`), mediaTypes.ociConfig),
+        layers: [await put(statement, 'application/vnd.in-toto+json')],
+      },
+      mediaTypes.ociManifest,
+    );
+    manifests.push({ ...manifest, platform });
+    manifests.push({
+      ...attestation,
+      platform: { os: 'unknown', architecture: 'unknown' },
+      annotations: {
+        'vnd.docker.reference.type': 'attestation-manifest',
+        'vnd.docker.reference.digest': manifest.digest,
+      },
+    });
+  }
+  return (await putManifest({ manifests }, mediaTypes.ociIndex, reference.tag)).digest;
+}
+
+async function digestThere(services: ImageServices, name: string): Promise<string | undefined> {
+  const reference = parseReference(name);
+  const [repository] = services.registries.repositories(reference, 'pull', undefined);
+  return repository!.manifestDigest(reference.tag!, never);
+}
+
+test('an index with attestations is the same one after pull, push, save and load', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const digest = await pushIndex(services, `${host}/me/app:1`, [hostPlatform()]);
+  const [image] = await pullImage(services, `${host}/me/app:1`, {}, () => {}, never);
+  services.images.tag(image!.id, `${host}/other/app:1`);
+  await pushImage(services, `${host}/other/app:1`, {}, () => {}, never);
+  assert.equal(await digestThere(services, `${host}/other/app:1`), digest);
+
+  const elsewhere = await openImages(context);
+  const tar = await saveImages(services, [`${host}/other/app:1`]);
+  await loadImages(elsewhere, tar, { quiet: true }, () => {}, never);
+  elsewhere.images.tag(image!.id, `${host}/third/app:1`);
+  await pushImage(elsewhere, `${host}/third/app:1`, {}, () => {}, never);
+  assert.equal(await digestThere(elsewhere, `${host}/third/app:1`), digest);
+
+  await elsewhere.images.remove(image!.id, removal);
+  assert.deepEqual(elsewhere.storage.blobs.list(), []);
+});
+
+test('an index whose other platforms are not here: whole where the registry has them, else the manifest', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const name = `${host}/me/app:1`;
+  const platforms = [hostPlatform(), { os: 'linux', architecture: 's390x' }];
+  const digest = await pushIndex(services, name, platforms);
+  assert.deepEqual((await inspectInRegistry(services, name, undefined, never)).descriptor, {
+    mediaType: mediaTypes.ociIndex,
+    digest,
+    size: (
+      await services.registries.repositories(parseReference(name), 'pull', undefined)[0]!.manifest('1', never)
+    ).bytes.length,
+  });
+  const [image] = await pullImage(services, name, {}, () => {}, never);
+  services.images.tag(image!.id, `${host}/me/app:2`);
+  await pushImage(services, `${host}/me/app:2`, {}, () => {}, never);
+  assert.equal(await digestThere(services, `${host}/me/app:2`), digest);
+
+  services.images.tag(image!.id, `${host}/other/app:1`);
+  const { progress, events } = recorder();
+  await pushImage(services, `${host}/other/app:1`, {}, progress, never);
+  const [manifest] = services.images.manifestsOf(image!.id).filter(({ kind }) => kind === 'manifest');
+  assert.equal(await digestThere(services, `${host}/other/app:1`), manifest!.digest);
+  const said = events.map(({ aux }) => aux as { originalIndex?: Descriptor } | undefined);
+  assert.equal(said.find(aux => aux?.originalIndex)?.originalIndex?.digest, digest);
+
+  services.images.tag(image!.id, `${host}/me/app:3`);
+  const platform = platformText(hostPlatform());
+  await pushImage(services, `${host}/me/app:3`, { platform }, () => {}, never);
+  assert.equal(await digestThere(services, `${host}/me/app:3`), manifest!.digest);
+  await assert.rejects(
+    pushImage(services, `${host}/me/app:3`, { platform: 'linux/s390x' }, () => {}, never),
+    { kind: 'notFound', message: /does not provide the specified platform \(linux\/s390x\)$/ },
+  );
+});
+
+test('an upload that is cut while the layer is packed is made up for', async context => {
+  const host = await startRegistry(context);
+  let cuts = 0;
+  const proxy = createHttpServer((request, response) => {
+    if (request.method === 'PATCH') {
+      cuts++;
+      request.once('data', () => request.socket.destroy());
+      return;
+    }
+    const [hostname, port] = host.split(':');
+    const onwards = httpRequest({
+      hostname,
+      port,
+      path: request.url,
+      method: request.method,
+      headers: request.headers,
+    });
+    onwards.on('response', answer => {
+      response.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(onwards);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  context.after(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const services = await openImages(context);
+  const name = `127.0.0.1:${(proxy.address() as AddressInfo).port}/me/app:1`;
+  await imageOf(services, name, { big: randomBytes(3_000_000) });
+  const { progress, events } = recorder();
+  await pushImage(services, name, {}, progress, never);
+  assert.equal(cuts, 1);
+  const { Digest: digest } = events.at(-1)!.aux as { Digest: string };
+  assert.equal(await digestThere(services, `${host}/me/app:1`), digest);
 });

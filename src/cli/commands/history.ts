@@ -6,6 +6,7 @@ import { type Command, exactly } from '../command.ts';
 import { type ListLayout, listFormatFlag, printList } from '../output/list.ts';
 import { ellipsis } from '../output/table.ts';
 import { humanSize } from '../output/units.ts';
+import { platformQuery } from '../platform-query.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] IMAGE',
@@ -16,12 +17,13 @@ ${listFormatFlag}
   -H, --human  Print sizes and dates in human readable format (default true)
       --no-trunc  Don't truncate output
   -q, --quiet  Only show image IDs
-!     --platform string  an image is kept for one platform only
+      --platform string  Show history for the given platform (os[/arch[/variant]])
 `,
   takes: exactly(1),
   async run({ session, flags, args }) {
     const history = await perform(await session.client(), imageOperations.history, {
       path: { name: args[0]! },
+      query: { platform: platformQuery(flags.string('platform')) },
     });
     const layout = historyLayout({ truncate: !flags.on('no-trunc'), human: flags.on('human') });
     printList(session.out, layout, history, { format: flags.string('format'), quiet: flags.on('quiet') });

@@ -4,6 +4,7 @@ import { imageOperations } from '../../client/operations.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { type Command, noArguments } from '../command.ts';
 import { ProgressDisplay } from '../output/progress.ts';
+import { platformQuery } from '../platform-query.ts';
 import { fileStream, jsonMessages } from '../streams.ts';
 
 export const command: Command = {
@@ -13,7 +14,7 @@ export const command: Command = {
   flags: `
   -i, --input string  Read from tar archive file, instead of STDIN
   -q, --quiet  Suppress the load output
-!     --platform string  an image is kept for one platform only
+      --platform string  Load only the given platform (os[/arch[/variant]])
 `,
   takes: noArguments,
   async run({ session, flags }) {
@@ -23,7 +24,10 @@ export const command: Command = {
     }
     const body = file === '' ? session.input.stream() : await fileStream(file);
     const quiet = flags.on('quiet') || !session.out.isTerminal;
-    const response = await open(await session.client(), imageOperations.load, { body, query: { quiet } });
+    const response = await open(await session.client(), imageOperations.load, {
+      body,
+      query: { quiet, platform: platformQuery(flags.string('platform')) },
+    });
     const display = new ProgressDisplay(session.out);
     await jsonMessages<ProgressMessage>(response, message => display.show(message));
   },

@@ -6,6 +6,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import { type Command, exactly } from '../command.ts';
 import { refuseContentTrust } from '../content-trust.ts';
 import { ProgressDisplay } from '../output/progress.ts';
+import { platformQuery } from '../platform-query.ts';
 import { checkReference, registryOf, splitReference } from '../references.ts';
 import { encodeAuth } from '../registry-auth.ts';
 
@@ -17,7 +18,7 @@ export const command: Command = {
   -a, --all-tags  Push all tags of an image to the repository
       --disable-content-trust  Skip image signing (default true)
   -q, --quiet  Suppress verbose output
-!     --platform string  an image is kept for one platform only
+      --platform string  Push a platform-specific manifest as a single-platform image to the registry (os[/arch[/variant]])
 `,
   takes: exactly(1),
   async run({ session, flags, args: [reference = ''] }) {
@@ -31,7 +32,7 @@ export const command: Command = {
     const display = new ProgressDisplay(session.out, { quiet: flags.on('quiet') });
     const input = {
       path: { name: repository },
-      query: { tag: all ? undefined : (tag ?? 'latest') },
+      query: { tag: all ? undefined : (tag ?? 'latest'), platform: platformQuery(flags.string('platform')) },
       headers: { [registryAuthHeader]: await encodeAuth(session, registryOf(repository)) },
     };
     await follow(await session.client(), imageOperations.push, input, (message: ProgressMessage) =>

@@ -1,6 +1,7 @@
 import { download } from '../../client/operation.ts';
 import { imageOperations } from '../../client/operations.ts';
 import { atLeast, type Command } from '../command.ts';
+import { platformQuery } from '../platform-query.ts';
 import { fileOrOutput } from '../streams.ts';
 
 export const command: Command = {
@@ -9,13 +10,14 @@ export const command: Command = {
   aliases: 'image save, save',
   flags: `
   -o, --output string  Write to a file, instead of STDOUT
-!     --platform string  an image is kept for one platform only
+      --platform string  Save only the given platform (os[/arch[/variant]])
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {
     const client = await session.client();
     await fileOrOutput(session, flags.string('output'), sink => {
-      return download(client, imageOperations.save, { query: { names: args } }, sink);
+      const query = { names: args, platform: platformQuery(flags.string('platform')) };
+      return download(client, imageOperations.save, { query }, sink);
     });
   },
 };

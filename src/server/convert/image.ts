@@ -1,10 +1,12 @@
 import type {
   ImageHistoryItem,
   ImageInspect,
+  ImageSearchItem,
   ImageSummary,
   ImageConfig as WireConfig,
 } from '../../api/images.ts';
 import { compareVersions } from '../../api/paths.ts';
+import type { SearchResult } from '../../distribution/search.ts';
 import type { HistoryItem } from '../../images/history.ts';
 import type { RemoveResult } from '../../images/remove.ts';
 import type { Image } from '../../images/store.ts';
@@ -113,4 +115,14 @@ export function historyToWire(item: HistoryItem): ImageHistoryItem {
 
 export function removalToWire(result: RemoveResult): { Untagged: string } | { Deleted: string } {
   return 'untagged' in result ? { Untagged: result.untagged } : { Deleted: result.deleted };
+}
+
+export function searchResultToWire(result: SearchResult): ImageSearchItem {
+  return {
+    star_count: result.starCount,
+    is_official: result.isOfficial,
+    name: result.name,
+    is_automated: result.isAutomated,
+    description: result.description,
+  };
 }

@@ -3,6 +3,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { registryAuth } from '../convert/shapes.ts';
 import { fetchBody } from '../fetch-body.ts';
+import { platformOf } from '../platform-query.ts';
 import { ProgressStream } from '../progress-stream.ts';
 import { credentialsFromWire, credentialsOf } from '../registry-credentials.ts';
 import { sendTar } from '../tar-answer.ts';
@@ -76,6 +77,7 @@ async function push(call: Call): Promise<void> {
   const { query } = call;
   const tag = query.text('tag');
   const name = call.param('name');
+  const platform = platformOf(call);
   const stream = new ProgressStream(call);
   await stream.carry(() =>
     call.engine.images.push(
@@ -83,7 +85,7 @@ async function push(call: Call): Promise<void> {
       {
         credentials: credentialsOf(call),
         allTags: tag === '' && !/:[^/]*$/.test(name),
-        platform: query.optional('platform'),
+        ...(platform === undefined ? {} : { platform }),
       },
       stream.progress,
       call.signal,
@@ -92,16 +94,14 @@ async function push(call: Call): Promise<void> {
 }
 
 async function load(call: Call): Promise<void> {
-  if (call.query.text('platform') !== '') {
-    throw new EngineError('notImplemented', 'load --platform is not supported yet');
-  }
+  const platform = platformOf(call);
   const stream = new ProgressStream(call);
   // dockerd tells everything about a load in the stream (api/server/router/image, postImagesLoad).
   stream.open();
   await stream.carry(async () => {
     const { lines } = await call.engine.images.load(
       call.request,
-      { quiet: call.query.flag('quiet') },
+      { quiet: call.query.flag('quiet'), ...(platform === undefined ? {} : { platform }) },
       stream.progress,
       call.signal,
     );
@@ -120,10 +120,7 @@ async function saveOne(call: Call): Promise<void> {
 }
 
 async function save(call: Call, names: string[]): Promise<void> {
-  if (call.query.text('platform') !== '') {
-    throw new EngineError('notImplemented', 'save --platform is not supported yet');
-  }
-  await sendTar(call, await call.engine.images.save(names));
+  await sendTar(call, await call.engine.images.save(names, platformOf(call)));
 }
 
 async function login(call: Call): Promise<void> {

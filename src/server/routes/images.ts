@@ -1,9 +1,19 @@
+import type { SearchResult } from '../../distribution/search.ts';
+import type { Image } from '../../images/store.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { orNull } from '../convert/host-config.ts';
-import { historyToWire, imageInspectToWire, imageSummaryToWire, removalToWire } from '../convert/image.ts';
+import {
+  historyToWire,
+  imageInspectToWire,
+  imageSummaryToWire,
+  removalToWire,
+  searchResultToWire,
+} from '../convert/image.ts';
 import { Filters } from '../filters.ts';
 import { selectImages } from '../image-filters.ts';
+import { platformOf } from '../platform-query.ts';
+import { credentialsOf } from '../registry-credentials.ts';
 
 /** The images of this machine. How they come and go is in image-transfer.ts. */
 export const imageRoutes: readonly Route[] = [
@@ -28,14 +38,22 @@ async function list(call: Call): Promise<void> {
 }
 
 async function inspect(call: Call): Promise<void> {
-  const image = call.engine.imageStore.resolve(call.param('name'));
+  const image = imageForPlatform(call);
   const { storageDriver } = await call.engine.system.info();
   call.json(imageInspectToWire(image, { version: call.version, driver: storageDriver }));
 }
 
 function history(call: Call): void {
   const { imageStore } = call.engine;
-  call.json(imageStore.history(imageStore.resolve(call.param('name')).id).map(historyToWire));
+  call.json(imageStore.history(imageForPlatform(call).id).map(historyToWire));
+}
+
+/** An image is kept for one platform: another one that is asked for is not there. */
+function imageForPlatform(call: Call): Image {
+  const name = call.param('name');
+  const image = call.engine.imageStore.resolve(name);
+  call.engine.images.needPlatform(image, platformOf(call), name);
+  return image;
 }
 
 async function tag(call: Call): Promise<void> {
@@ -69,10 +87,39 @@ async function prune(call: Call): Promise<void> {
   call.json({ ImagesDeleted: orNull(removed.map(removalToWire)), SpaceReclaimed: reclaimedBytes });
 }
 
-function search(): void {
-  throw new EngineError('notImplemented', 'image search is not supported yet');
+const defaultLimit = 25;
+const maxLimit = 100;
+
+async function search(call: Call): Promise<void> {
+  const limit = call.query.integer('limit') || defaultLimit;
+  if (limit < 1 || limit > maxLimit) {
+    throw new EngineError('invalid', `Limit ${limit} is outside the range of [1, ${maxLimit}]`);
+  }
+  const fits = searchFilter(Filters.read(call.query, ['is-automated', 'is-official', 'stars']));
+  const options = { limit, credentials: credentialsOf(call) };
+  const found = await call.engine.images.search(call.query.text('term'), options, call.signal);
+  call.json(found.filter(fits).map(searchResultToWire));
 }
 
-function inspectInRegistry(): void {
-  throw new EngineError('notImplemented', 'looking into a registry (distribution) is not supported yet');
+/** @throws EngineError `invalid` in dockerd's words */
+function searchFilter(filters: Filters): (result: SearchResult) => boolean {
+  const wrong = filters.values('stars').find(text => !/^[+-]?\d+$/.test(text));
+  if (wrong !== undefined) throw new EngineError('invalid', `invalid filter 'stars=${wrong}'`);
+  const stars = Math.max(0, ...filters.values('stars').map(Number));
+  const automated = filters.flag('is-automated');
+  const official = filters.flag('is-official');
+  return result =>
+    result.starCount >= stars &&
+    (automated === undefined || result.isAutomated === automated) &&
+    (official === undefined || result.isOfficial === official);
+}
+
+async function inspectInRegistry(call: Call): Promise<void> {
+  const { images } = call.engine;
+  const { descriptor, platforms } = await images.inspectInRegistry(
+    call.param('name'),
+    credentialsOf(call),
+    call.signal,
+  );
+  call.json({ Descriptor: descriptor, Platforms: orNull(platforms) });
 }
