@@ -2,7 +2,7 @@ import type { Credentials } from '../distribution/auth.ts';
 import { parseReference, withDefaultTag } from '../distribution/reference.ts';
 import type { Repository } from '../distribution/repository.ts';
 import type { Descriptor, Platform } from '../oci/image.ts';
-import { EngineError, kindOf } from '../stdx/errors.ts';
+import { EngineError, kindOf, messageOf } from '../stdx/errors.ts';
 import { fetchConfig } from './fetch-config.ts';
 import { type ParsedManifest, parseManifest } from './manifest.ts';
 import type { ImageServices } from './services.ts';
@@ -33,12 +33,18 @@ export async function inspectInRegistry(
     try {
       return await inspect(repository, reference.digest ?? reference.tag!, signal);
     } catch (error) {
-      if (index === repositories.length - 1 || kindOf(error) === 'cancelled') throw error;
+      if (index === repositories.length - 1 || kindOf(error) === 'cancelled') throw asDockerd(error);
       const mirror = String(repository.endpoint.urls[0]);
       services.log.warn({ mirror, error: String(error) }, 'mirror failed');
     }
   }
   throw new EngineError('internal', `no way to reach ${reference.registry}`);
+}
+
+/** A registry that does not answer is dockerd's own error here (500), not one of a service that comes back (503). */
+function asDockerd(error: unknown): unknown {
+  if (kindOf(error) !== 'unavailable') return error;
+  return new EngineError('internal', messageOf(error), { cause: error });
 }
 
 async function inspect(

@@ -140,4 +140,75 @@ export const registryScenarios: readonly Scenario[] = [
       { run: 'docker login -u u -p p localhost:1', compare: ['code'] },
     ],
   },
+  {
+    name: 'registry: what a registry says of a name',
+    steps: [
+      { run: `${build}; docker push -q $REG/$N:1.0`, setup: true },
+      {
+        run: 'api GET /v1.41/distribution/$REG/$N:1.0/json',
+        // Both compress alike, but not to the same bytes.
+        replace: [[/("size":) ?\d+/g, '$1 0']],
+      },
+      'api GET /v1.41/distribution/$REG/$N/json',
+      'api GET /v1.41/distribution/$REG/$N/nosuch:1/json',
+      `api GET /v1.41/distribution/$REG/$N@sha256:${'0'.repeat(64)}/json`,
+      `api GET /v1.41/distribution/${'0'.repeat(64)}/json`,
+      'api GET /v1.41/distribution/Upper/json',
+      { run: 'api GET /v1.41/distribution/localhost:1/$N:1/json', replace: dial },
+    ],
+  },
+  {
+    name: 'registry: search',
+    files: {
+      'www/v1/_ping': 'true',
+      'www/v1/search': `${JSON.stringify({
+        num_results: 3,
+        results: [
+          {
+            name: 'library/found',
+            description: 'What was looked for,\nin two lines, which are too long to be shown as a whole',
+            star_count: 12,
+            is_official: true,
+          },
+          { name: 'me/found', star_count: 2, is_automated: true },
+          { name: 'you/found', description: 'Yours', star_count: 200 },
+        ],
+      })}\n`,
+    },
+    steps: [
+      {
+        run: 'net busybox httpd -f -p 127.0.0.1:7070 -h www >/dev/null 2>&1 & echo $! > pid; until net curl -s http://localhost:7070/v1/_ping >/dev/null; do sleep 0.1; done',
+        setup: true,
+      },
+      'docker search localhost:7070/found',
+      'docker search --no-trunc --limit 7 localhost:7070/me/found',
+      "docker search -f stars=10 --format '{{json .}}' localhost:7070/found",
+      'docker search -f is-official=true localhost:7070/found',
+      'docker search -f is-official=false -f stars=1 -f stars=100 localhost:7070/found',
+      'api GET "/v1.41/images/search?term=localhost:7070/found"',
+      'docker search $REG/found',
+      { run: 'docker search localhost:1/found', replace: dial },
+      'docker search --limit 101 found',
+      'docker search http://found',
+      'api GET "/v1.41/images/search?term=found&limit=x"',
+      {
+        run: 'docker search -f nosuch=1 found',
+        differs: {
+          reason: 'newer versions begin with a small letter',
+          code: 1,
+          stderr: /invalid filter 'nosuch'/,
+        },
+      },
+      {
+        run: 'docker search -f stars=few found',
+        differs: {
+          reason: 'newer versions begin with a small letter',
+          code: 1,
+          stderr: /invalid filter 'stars=few'/,
+        },
+      },
+      { run: 'docker search found', replace: dial, compare: ['code'] },
+      'kill $(cat pid)',
+    ],
+  },
 ];
