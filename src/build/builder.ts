@@ -7,6 +7,7 @@ import { EngineError } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Storage } from '../storage/storage.ts';
 import { BuildCache, type CachedStep } from './cache.ts';
+import { CacheUsage, type GcSettings, type Pruned } from './cache-usage.ts';
 import { type CheckContext, checkDockerfile, lintPlanned } from './check.ts';
 import type { DockerfileSource } from './dockerfile/errors.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
@@ -19,6 +20,7 @@ import { planGraph } from './graph.ts';
 import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
+import type { PruneOptions } from './prune-plan.ts';
 import type { BuildCredentials, BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
 import { type BuildState, imageConfigOf } from './state.ts';
@@ -37,6 +39,8 @@ export interface BuilderOptions {
   /** The machine's own platform, `{os: 'linux', architecture: 'amd64'}`. */
   platform: Platform;
   log: Log;
+  /** When what the cache has too much of is removed. */
+  gc: GcSettings;
   /** After an image was given one of the names asked for. */
   onTag: (imageId: Digest, reference: string) => void;
 }
@@ -54,6 +58,8 @@ export class Builder {
   readonly #options: BuilderOptions;
   readonly #inFlight = new InFlight<CachedStep, StepEvent>();
   readonly #records: StepRecords;
+  /** What all of it takes on disk. */
+  readonly usage: CacheUsage;
   readonly #cacheMounts: CacheMounts;
   readonly #temporary: string;
   readonly #running = new Set<Promise<unknown>>();
@@ -63,16 +69,20 @@ export class Builder {
    * engine the snapshots named `build-...`, which are never among the known ones of snapshots.reconcile().
    */
   static async open(options: BuilderOptions): Promise<Builder> {
-    const builder = new Builder(options);
+    const { database, workers } = options.storage;
+    const mounts = await CacheMounts.open(join(options.directory, 'mounts'), database, workers);
+    const builder = new Builder(options, mounts);
     await rm(builder.#temporary, { recursive: true, force: true });
     return builder;
   }
 
-  private constructor(options: BuilderOptions) {
+  private constructor(options: BuilderOptions, mounts: CacheMounts) {
     this.#options = options;
     this.cache = new BuildCache(options.storage, options.log);
     this.#records = new StepRecords(options.storage.database);
-    this.#cacheMounts = new CacheMounts(join(options.directory, 'mounts'));
+    this.#cacheMounts = mounts;
+    const { images, storage, log, gc } = options;
+    this.usage = new CacheUsage({ cache: this.cache, mounts, images, storage, log, gc });
     this.#temporary = join(options.directory, 'tmp');
   }
 
@@ -81,7 +91,14 @@ export class Builder {
    * when a RUN ended with another code than 0; `cancelled` when the signal aborts.
    */
   async build(request: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<{ imageId: Digest }> {
-    const work = this.#build(request, output, signal);
+    try {
+      return await this.#settling(this.#build(request, output, signal));
+    } finally {
+      void this.#settling(this.usage.collect());
+    }
+  }
+
+  async #settling<T>(work: Promise<T>): Promise<T> {
     this.#running.add(work);
     try {
       return await work;
@@ -99,6 +116,14 @@ export class Builder {
     } finally {
       await workspace.close();
     }
+  }
+
+  /** Of `all` without limits, the states that steps are called cached by are forgotten, too. */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    const pruned = await this.usage.prune(options);
+    const { reservedBytes = 0, maxUsedBytes = 0, minFreeBytes = 0 } = options;
+    if (reservedBytes + maxUsedBytes + minFreeBytes === 0) this.cache.forgetStates();
+    return pruned;
   }
 
   /** When all builds under way have ended and given back their mounts: to be awaited once their callers are gone. */

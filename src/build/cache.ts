@@ -22,19 +22,22 @@ export interface CachedStep {
   createdMs: number;
 }
 
-/** One row, as `docker system df -v` and `builder du` show it. */
+/** One entry, as `docker system df -v` and `builder du` show it. */
 export interface CacheRecord {
-  key: Digest;
-  parent: Digest | null;
+  /** A step's key, or the name of a cache mount. */
+  key: string;
+  parent: string | null;
   chainId: Digest | null;
   description: string;
-  /** `regular` for steps, as BuildKit calls them. */
-  type: 'regular';
+  /** In BuildKit's words: the result of a step, and a cache mount. */
+  type: 'regular' | 'exec.cachemount';
   sizeBytes: number;
   createdMs: number;
   lastUsedMs: number;
   usageCount: number;
   inUse: boolean;
+  /** An image has the layer too. */
+  shared: boolean;
 }
 
 /**
@@ -154,43 +157,35 @@ export class BuildCache {
     };
   }
 
-  /** Last used first. */
-  list(): CacheRecord[] {
+  /** Last used first. @param ofImages chain ids of all layers that images have. */
+  list(ofImages: ReadonlySet<Digest>): CacheRecord[] {
     const rows = this.#prepare(
       `select ${columns} from build_cache where state = 'done' order by last_used_ms desc, key`,
     ).all() as unknown as Row[];
-    return rows.map(row => ({ ...row, type: 'regular', inUse: this.#inUse.has(row.key) }));
+    return rows.map(row => ({
+      ...row,
+      type: 'regular',
+      inUse: this.#inUse.has(row.key),
+      shared: row.chainId !== null && ofImages.has(row.chainId),
+    }));
   }
 
-  /**
-   * Drops rows, longest unused first, and the layers nobody else holds.
-   * @param keepBytes stop when no more than this is left; undefined: drop all that match.
-   */
-  async prune(options: {
-    keepBytes?: number;
-    matches?: (record: CacheRecord) => boolean;
-  }): Promise<{ deleted: Digest[]; reclaimedBytes: number }> {
-    const records = this.list();
-    let leftBytes = records.reduce((sum, record) => sum + record.sizeBytes, 0);
-    const deleted: CacheRecord[] = [];
-    for (const record of records.reverse()) {
-      if (options.keepBytes !== undefined && leftBytes <= options.keepBytes) break;
-      if (record.inUse || options.matches?.(record) === false) continue;
-      this.#delete(record.key);
-      deleted.push(record);
-      leftBytes -= record.sizeBytes;
-    }
-    if (options.keepBytes === undefined) this.#prepare('delete from build_states').run();
+  /** Drops rows that no build relies on. @returns those that went, with the layers nobody else holds */
+  async remove(records: readonly CacheRecord[]): Promise<{ deleted: CacheRecord[]; reclaimedBytes: number }> {
+    const deleted = records.filter(({ key }) => !this.#inUse.has(key as Digest));
+    for (const { key } of deleted) this.#delete(key as Digest);
     await this.#storage.layers.removeUnreferenced();
     // What a push has packed of them.
     await this.#storage.blobs.removeUnreferenced();
     const gone = deleted.filter(
       record => record.chainId !== null && this.#storage.layers.get(record.chainId) === undefined,
     );
-    return {
-      deleted: deleted.map(record => record.key),
-      reclaimedBytes: gone.reduce((sum, record) => sum + record.sizeBytes, 0),
-    };
+    return { deleted, reclaimedBytes: gone.reduce((sum, record) => sum + record.sizeBytes, 0) };
+  }
+
+  /** No state counts as known any more. */
+  forgetStates(): void {
+    this.#prepare('delete from build_states').run();
   }
 
   #dropHalfDone(): void {

@@ -1,3 +1,4 @@
+import type { GcSettings } from '../build/cache-usage.ts';
 import type { Proxies } from '../distribution/proxies.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
@@ -54,6 +55,7 @@ export interface EngineSettings {
   maxConcurrentDownloads: number;
   maxConcurrentUploads: number;
   maxDownloadAttempts: number;
+  builderGc: GcSettings;
 }
 
 /**

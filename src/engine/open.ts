@@ -116,6 +116,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     directory: join(storage.paths.dataRoot, 'build'),
     platform: { os: 'linux', architecture: runtime.host.architecture },
     log,
+    gc: settings.builderGc,
   });
 
   runtime.onExit(exit => void exited(context, exit.id, exit));
@@ -132,7 +133,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     networks: networkUseCases(context),
     volumes: volumeUseCases(context),
     secrets: secretUseCases(context),
-    system: systemUseCases(context, builder.cache, services, startedAtMs),
+    system: systemUseCases(context, builder, services, startedAtMs),
     events: context.events,
     builder,
     imageStore: images,

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, hostname, machine, release, totalmem } from 'node:os';
-import type { BuildCache, CacheRecord } from '../build/cache.ts';
+import type { Builder } from '../build/builder.ts';
+import type { CacheRecord } from '../build/cache.ts';
+import type { PruneOptions } from '../build/prune-plan.ts';
 import { type Proxies, withoutSecrets } from '../distribution/proxies.ts';
 import type { ImageServices } from '../images/services.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -74,16 +76,12 @@ export interface SystemUseCases {
   info(): Promise<SystemInfo>;
   counters(): EngineCounters;
   diskUsage(): Promise<DiskUsage>;
-  pruneBuildCache(options: {
-    /** Stop when no more than this is left. */
-    keepBytes?: number;
-    matches?: (record: CacheRecord) => boolean;
-  }): Promise<{ deleted: string[]; reclaimedBytes: number }>;
+  pruneBuildCache(options: PruneOptions): Promise<{ deleted: string[]; reclaimedBytes: number }>;
 }
 
 export function systemUseCases(
   context: EngineContext,
-  buildCache: BuildCache,
+  builder: Builder,
   services: ImageServices,
   startedAtMs: number,
 ): SystemUseCases {
@@ -95,9 +93,9 @@ export function systemUseCases(
       healthChecks: context.health.counts.checks,
       healthChecksFailed: context.health.counts.failed,
     }),
-    diskUsage: () => diskUsage(context, buildCache),
+    diskUsage: () => diskUsage(context, builder),
     async pruneBuildCache(options) {
-      const result = await buildCache.prune(options);
+      const result = await builder.prune(options);
       context.events.publish('builder', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
       return result;
     },
@@ -183,7 +181,7 @@ function warningsOf(limits: KernelLimits): string[] {
   return warnings;
 }
 
-async function diskUsage(context: EngineContext, cache: BuildCache): Promise<DiskUsage> {
+async function diskUsage(context: EngineContext, builder: Builder): Promise<DiskUsage> {
   const images = context.images.list();
   const records = context.containers.list();
   const { layers, volumes } = context.storage;
@@ -221,7 +219,7 @@ async function diskUsage(context: EngineContext, cache: BuildCache): Promise<Dis
         references: records.filter(record => record.mounts.some(mount => mount.name === volume.name)).length,
       })),
     ),
-    buildCache: cache.list(),
+    buildCache: await builder.usage.list(),
   };
 }
 

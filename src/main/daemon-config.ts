@@ -8,6 +8,7 @@ import { type Host, hostText, isLoopbackHost, parseHost } from '../server/listen
 import { parseByteSize } from '../stdx/byte-size.ts';
 import { EngineError, errnoOf, messageOf } from '../stdx/errors.ts';
 import { defaultDataRoot, defaultExecRoot } from '../storage/paths.ts';
+import { readBuilderGc } from './builder-gc.ts';
 import { parseFlags } from './daemon-flags.ts';
 import { type DaemonOption, daemonOptions, type OptionValue } from './daemon-options.ts';
 
@@ -228,6 +229,7 @@ function engineSettings(values: Values, source: ConfigSource): EngineSettings {
     maxConcurrentUploads:
       requireAtLeast(0, 'max concurrent uploads', number('max-concurrent-uploads') ?? 5) || 5,
     maxDownloadAttempts: requireAtLeast(1, 'max download attempts', number('max-download-attempts') ?? 5),
+    builderGc: readBuilderGc(JSON.parse(last('builder') ?? '{}')),
   };
 }
 

@@ -1,3 +1,5 @@
+import { readBuilderGc } from './builder-gc.ts';
+
 export type OptionValue = string | number | boolean;
 
 /** How the values of an option are written. Faults are thrown as plain Errors; the caller says where they are. */
@@ -44,6 +46,17 @@ const integer: OptionType = {
   many: false,
   fromText: value => [parseInteger(value)],
   fromJson: value => [parseInteger(String(requireType(value, 'number')))],
+};
+
+/** An object that is kept as text once it is known to be right. */
+const builder: OptionType = {
+  takesValue: true,
+  many: false,
+  fromText: value => [value],
+  fromJson: value => {
+    readBuilderGc(value);
+    return [JSON.stringify(value)];
+  },
 };
 
 /** A list of texts. */
@@ -588,6 +601,13 @@ export const daemonOptions: readonly DaemonOption[] = [
     fileOnly: true,
     type: proxies,
     help: 'http-proxy, https-proxy, no-proxy',
+  },
+  {
+    flag: 'builder',
+    key: 'builder',
+    fileOnly: true,
+    type: builder,
+    help: 'Garbage collection of the build cache',
   },
 ];
 

@@ -3,6 +3,8 @@ import {
   chmodSync,
   chownSync,
   linkSync,
+  mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -12,8 +14,11 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BuildCache, cacheOwner, keyOf } from '../../src/build/cache.ts';
+import { CacheUsage } from '../../src/build/cache-usage.ts';
 import { noLimits } from '../../src/build/executor.ts';
+import { parseGcFilters } from '../../src/build/prune-plan.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
+import { CacheMounts } from '../../src/build/steps/cache-mounts.ts';
 import { lsetxattr } from '../../src/linux/files.ts';
 import { silentLog } from '../../src/stdx/log.ts';
 import { BuilderWorld, type Built, hitsOf } from '../support/builder.ts';
@@ -257,7 +262,7 @@ test('an image from elsewhere never passes for a result (CVE-2024-24557)', async
   // As an attacker would make it: all that is told about it is the right image's, and the files are others.
   await world.images.create(first.image.config, { layers: world.storage.layers.chain(wrong.image.chainId!) });
   await world.images.remove(first.imageId, { force: false, noPrune: false, inUse: () => [] });
-  await world.builder.cache.prune({});
+  await world.builder.prune({ all: true });
   const again = await world.build(file('one'));
   assert.equal(await world.read(again.imageId, '/f'), 'right');
   const other = await world.build(file('two'));
@@ -316,10 +321,80 @@ test('prune drops rows and layers, and the next build makes them anew', async ()
   const file = { Dockerfile: 'FROM busybox\nRUN echo prune > /p' };
   const { imageId } = await world.build(file);
   await world.images.remove(imageId, { force: false, noPrune: false, inUse: () => [] });
-  const { deleted, reclaimedBytes } = await world.builder.cache.prune({});
+  const { deleted, reclaimedBytes } = await world.builder.prune({ all: true });
   assert.ok(deleted.length > 0 && reclaimedBytes > 0);
-  assert.deepEqual(world.builder.cache.list(), []);
+  assert.deepEqual(await world.builder.usage.list(), []);
   assert.deepEqual(hitsOf(await world.build(file)), ['RUN echo prune > /p: miss']);
+});
+
+test('cache mounts are listed, pruned, and gone with their rows or not at all', async () => {
+  const { builder, storage } = world;
+  await builder.prune({ all: true });
+  const mount = (id: string) =>
+    ['FROM busybox', `RUN --mount=type=cache,id=${id},target=/c echo ${id} | tee -a /c/f`].join('\n');
+  await world.build({ Dockerfile: mount('one') });
+  await world.build({ Dockerfile: mount('two') });
+  const mounts = async () => (await builder.usage.list()).filter(record => record.type === 'exec.cachemount');
+  const listed = (await mounts()).map(({ description, sizeBytes, usageCount }) => [
+    description,
+    sizeBytes,
+    usageCount,
+  ]);
+  assert.deepEqual(listed.sort(), [
+    ['cache mount with id "one"', 4, 1],
+    ['cache mount with id "two"', 4, 1],
+  ]);
+  const pruned = await builder.prune({ all: false, matches: record => record.description.includes('"one"') });
+  assert.deepEqual([pruned.deleted.length, pruned.reclaimedBytes], [1, 4]);
+  assert.deepEqual((await mounts()).length, 1);
+  // A kill while one is made, and while one is removed: what stands without a row goes, and a row without it.
+  const directory = join(world.directory, 'data/build/mounts');
+  mkdirSync(join(directory, 'gone-x'));
+  const [two] = await mounts();
+  renameSync(join(directory, two!.key), join(directory, 'new-x'));
+  const reopened = await CacheMounts.open(directory, storage.database, storage.workers);
+  assert.deepEqual([await reopened.list(), readdirSync(directory)], [[], []]);
+  const again = await world.build({ Dockerfile: mount('two') }, { noCache: true });
+  assert.match(again.text, /\ntwo\n/);
+});
+
+test('what images share is left by a prune that does not want all', async () => {
+  const { builder } = world;
+  await builder.prune({ all: true });
+  const built = await world.build({ Dockerfile: 'FROM busybox\nRUN echo shared > /s' });
+  assert.deepEqual(
+    (await builder.usage.list()).map(record => record.shared),
+    [true],
+  );
+  assert.deepEqual((await builder.prune({ all: false })).deleted, []);
+  await world.images.remove(built.imageId, { force: false, noPrune: false, inUse: () => [] });
+  assert.equal((await builder.prune({ all: false })).deleted.length, 1);
+});
+
+test('garbage collection keeps to its rules', async () => {
+  const { storage, images, builder } = world;
+  for (const name of ['a', 'b'])
+    await world.build({ Dockerfile: `FROM busybox\nRUN echo ${name} > /${name}` }, { tags: [] });
+  const all = await builder.usage.list();
+  assert.equal(all.length, 2);
+  const mounts = await CacheMounts.open(
+    join(world.directory, 'data/build/mounts'),
+    storage.database,
+    storage.workers,
+  );
+  const usage = new CacheUsage({
+    cache: builder.cache,
+    mounts,
+    images,
+    storage,
+    log: silentLog,
+    gc: { enabled: true, rules: [{ all: true, filters: parseGcFilters(['type=regular']), maxUsedBytes: 2 }] },
+  });
+  await usage.collect();
+  assert.deepEqual(
+    (await usage.list()).map(record => record.key),
+    [all[0]!.key],
+  );
 });
 
 test('a row left half-done by a kill is dropped at the next start, with its layer', async () => {
@@ -327,14 +402,14 @@ test('a row left half-done by a kill is dropped at the next start, with its laye
   const { image } = await world.build({
     Dockerfile: 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /killed',
   });
-  await builder.cache.prune({});
+  await builder.prune({ all: true });
   const key = keyOf({ step: 'killed' });
   builder.cache.begin(key, { parent: undefined, description: 'RUN killed' });
   storage.layers.reference(cacheOwner(key), image.chainId!);
   await world.images.remove(image.id, { force: false, noPrune: false, inUse: () => [] });
   assert.notEqual(storage.layers.get(image.chainId!), undefined, 'the row still holds it');
   const reopened = new BuildCache(storage, silentLog);
-  assert.deepEqual([reopened.find(key), reopened.list()], [undefined, []]);
+  assert.deepEqual([reopened.find(key), reopened.list(new Set())], [undefined, []]);
   await storage.layers.removeUnreferenced();
   assert.equal(storage.layers.get(image.chainId!), undefined);
 });

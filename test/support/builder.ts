@@ -42,6 +42,7 @@ export class BuilderWorld {
     const pulls: string[] = [];
     const builder = await Builder.open({
       onTag: () => {},
+      gc: { enabled: false },
       images,
       storage,
       executor,

@@ -60,8 +60,7 @@ function buildCacheToWire(usage: DiskUsage): DiskUsageResponse['BuildCache'] {
     Type: record.type,
     Description: record.description,
     InUse: record.inUse,
-    // A layer of the cache that an image uses as well is counted with the image, too.
-    Shared: false,
+    Shared: record.shared,
     Size: record.sizeBytes,
     CreatedAt: goTime(record.createdMs),
     LastUsedAt: record.lastUsedMs === 0 ? null : goTime(record.lastUsedMs),

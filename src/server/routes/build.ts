@@ -126,24 +126,23 @@ async function peek(body: Readable): Promise<{ first: Buffer; rest: Readable }> 
  */
 async function prune(call: Call): Promise<void> {
   const { query } = call;
-  const keep = query.integer('keep-storage') ?? query.integer('reserved-space');
-  for (const limit of ['max-used-space', 'min-free-space']) {
-    if ((query.integer(limit) ?? 0) !== 0) {
-      throw new EngineError('notImplemented', `build prune with ${limit} is not supported yet`);
-    }
-  }
   const filters = Filters.readAny(query);
-  const inUse = filters.flag('inuse');
+  const [inUse, shared, isPrivate] = ['inuse', 'shared', 'private'].map(name => filters.flag(name));
   const ages = ['until', 'unused-for'].map(name => filters.untilMs(name) ?? Number.POSITIVE_INFINITY);
   const unusedSinceMs = Math.min(...ages);
   const { deleted, reclaimedBytes } = await call.engine.system.pruneBuildCache({
-    keepBytes: keep,
+    all: query.flag('all'),
+    reservedBytes: query.integer('reserved-space') ?? query.integer('keep-storage'),
+    maxUsedBytes: query.integer('max-used-space'),
+    minFreeBytes: query.integer('min-free-space'),
     matches: record =>
       record.lastUsedMs < unusedSinceMs &&
       filters.prefix('id', record.key) &&
       filters.exact('type', record.type) &&
       filters.match('description', record.description) &&
-      (inUse === undefined || record.inUse === inUse),
+      (inUse === undefined || record.inUse === inUse) &&
+      (shared === undefined || record.shared === shared) &&
+      (isPrivate === undefined || record.shared !== isPrivate),
   });
   call.json({ CachesDeleted: orNull(deleted), SpaceReclaimed: reclaimedBytes });
 }
