@@ -15,6 +15,14 @@ import { pruneContext, readIgnoreFile } from './dockerignore.ts';
 import type { BuildOutput, BuildProgress } from './events.ts';
 import type { Executor } from './executor.ts';
 import { StepRecords } from './explain/step-records.ts';
+import {
+  type BuildExport,
+  type ExportAnswer,
+  type ExportContext,
+  exportResult,
+  idOfResult,
+  planExports,
+} from './export/export.ts';
 import type { StepEvent } from './file-step.ts';
 import { planGraph } from './graph.ts';
 import { InFlight } from './in-flight.ts';
@@ -23,7 +31,7 @@ import type { LintReport } from './lint/report.ts';
 import type { PruneOptions } from './prune-plan.ts';
 import type { BuildCredentials, BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
-import { type BuildState, imageConfigOf } from './state.ts';
+import { imageConfigOf } from './state.ts';
 import { CacheMounts } from './steps/cache-mounts.ts';
 import { predefinedArgs } from './steps/run.ts';
 import { Workspace } from './workspace.ts';
@@ -34,6 +42,12 @@ export interface BuilderOptions {
   executor: Executor;
   /** Fetches a base image into the store. */
   pullImage: PullImage;
+  /** Sends a tag of the store to its registry. */
+  pushImage: (
+    reference: string,
+    credentials: Record<string, BuildCredentials>,
+    signal: AbortSignal,
+  ) => Promise<void>;
   /** The builder's own place on the data-root, `<data-root>/build`: cache mounts and temporary files. */
   directory: string;
   /** The machine's own platform, `{os: 'linux', architecture: 'amd64'}`. */
@@ -43,6 +57,14 @@ export interface BuilderOptions {
   gc: GcSettings;
   /** After an image was given one of the names asked for. */
   onTag: (imageId: Digest, reference: string) => void;
+}
+
+/** What a build has led to. */
+export interface Built {
+  /** Also of a result that is in no store. */
+  imageId: Digest;
+  /** Of all exports together. */
+  answer: ExportAnswer;
 }
 
 export type PullImage = (
@@ -90,7 +112,7 @@ export class Builder {
    * @throws EngineError `invalid` for faults of the Dockerfile or the request, notFound, notImplemented; RunFailed
    * when a RUN ended with another code than 0; `cancelled` when the signal aborts.
    */
-  async build(request: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<{ imageId: Digest }> {
+  async build(request: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<Built> {
     try {
       return await this.#settling(this.#build(request, output, signal));
     } finally {
@@ -131,21 +153,16 @@ export class Builder {
     await Promise.allSettled(this.#running);
   }
 
-  async #build(
-    request: BuildRequest,
-    output: BuildOutput,
-    signal: AbortSignal,
-  ): Promise<{ imageId: Digest }> {
+  async #build(request: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<Built> {
     const { images, storage, log } = this.#options;
     refuseUnsupported(request);
-    // Only to see that the references are right before anything is built. With its tag none is taken for an id.
-    for (const tag of request.tags) images.find(withTag(tag));
+    const epochMs = sourceDateEpoch(request);
+    const exports = planExports(request.exports ?? [intoStore(request.tags)], epochMs);
     const lease = images.leases.takeOnce('build');
     const workspace = new Workspace(storage, request.contextDirectory, this.#temporary);
     const used: (() => void)[] = [];
     try {
       const graph = await this.#plan(request, workspace, output);
-      const epochMs = sourceDateEpoch(request);
       warnOfEmptyContinuations(graph.dockerfile, output);
       const state = await new Solve(
         {
@@ -167,12 +184,23 @@ export class Builder {
       // A FROM scratch with nothing after it.
       if (state.history.length === 0)
         throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
-      const imageId = await this.#register(state, epochMs);
       warnOfUnusedArgs(request, graph.declaredArgs, output);
-      output.event({ type: 'built', imageId });
-      this.#tag(imageId, request.tags, output);
-      log.debug({ imageId, tags: request.tags }, 'image built');
-      return { imageId };
+      const result = { config: imageConfigOf(state, epochMs), layers: state.layers };
+      const context: ExportContext = {
+        images,
+        storage,
+        workspace,
+        holdLayer: chainId => lease.holdLayer(chainId),
+        made: imageId => output.event({ type: 'built', imageId }),
+        tag: (imageId, name) => this.#tag(imageId, name, output),
+        push: name => this.#options.pushImage(name, request.credentials, signal),
+        signal,
+      };
+      const answer: ExportAnswer = {};
+      for (const planned of exports) Object.assign(answer, await exportResult(planned, result, context));
+      const imageId = idOfResult(result);
+      log.debug({ imageId, tags: request.tags }, 'built');
+      return { imageId, answer };
     } finally {
       for (const release of used) release();
       try {
@@ -208,24 +236,20 @@ export class Builder {
     return { images, platform, ignore: text };
   }
 
-  async #register(state: BuildState, epochMs: number | undefined): Promise<Digest> {
-    const image = await this.#options.images.create(imageConfigOf(state, epochMs), {
-      layers: [...state.layers],
-    });
-    return image.id;
-  }
-
-  #tag(imageId: Digest, tags: readonly string[], output: BuildOutput): void {
+  #tag(imageId: Digest, tag: string, output: BuildOutput): void {
     const { images } = this.#options;
-    for (const tag of tags) {
-      const before = new Set(images.get(imageId)?.references);
-      images.tag(imageId, tag);
-      const added = images.get(imageId)?.references.find(reference => !before.has(reference));
-      const reference = added ?? withTag(tag);
-      output.event({ type: 'tagged', reference });
-      this.#options.onTag(imageId, reference);
-    }
+    const before = new Set(images.get(imageId)?.references);
+    images.tag(imageId, tag);
+    const added = images.get(imageId)?.references.find(reference => !before.has(reference));
+    const reference = added ?? withTag(tag);
+    output.event({ type: 'tagged', reference });
+    this.#options.onTag(imageId, reference);
   }
+}
+
+/** Where a build's result goes when nothing else is said. */
+function intoStore(tags: readonly string[]): BuildExport {
+  return { type: 'image', attributes: { name: tags.join(',') } };
 }
 
 function withTag(reference: string): string {

@@ -1,4 +1,5 @@
 import type { BuildLimits } from './executor.ts';
+import type { BuildExport } from './export/export.ts';
 
 /** What to build. The server makes one of `POST /build`; later BuildKit's Solve makes the same. */
 export interface BuildRequest {
@@ -13,8 +14,10 @@ export interface BuildRequest {
   dockerfileText?: string;
   /** `--build-context`: what FROM, COPY --from and RUN --mount=from= find under a name, before stages and images. */
   contexts: Record<string, NamedContext>;
-  /** References to give the result, in any form `docker tag` takes. */
+  /** References to give the result, in any form `docker tag` takes; not looked at when there are `exports`. */
   tags: string[];
+  /** Where the result goes; the image store when it is undefined. */
+  exports?: BuildExport[];
   /** null: take nothing; Docker's client sends null for `--build-arg NAME` with no such variable in its environment. */
   buildArgs: Record<string, string | null>;
   labels: Record<string, string>;

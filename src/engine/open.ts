@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Builder } from '../build/builder.ts';
 import { parseReference, withDefaultTag } from '../distribution/reference.ts';
 import { pullImage } from '../images/pull.ts';
+import { pushImage } from '../images/push.ts';
 import { openImageServices } from '../images/services.ts';
 import { type NetworkConfig, NetworkController } from '../network/controller.ts';
 import type { IdMappings } from '../oci/id-mappings.ts';
@@ -111,6 +112,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       const credentials = credentialsFor(reference, pull.credentials);
       await pullImage(services, reference, { platform, credentials }, progress, signal);
       publishTransfer(context, 'pull', withDefaultTag(parseReference(reference)));
+    },
+    pushImage: async (reference, all, signal) => {
+      const credentials = credentialsFor(reference, all);
+      await pushImage(services, reference, { credentials }, () => {}, signal);
+      publishTransfer(context, 'push', withDefaultTag(parseReference(reference)));
     },
     onTag: (imageId, name) => publishImageEvent(context, 'tag', imageId, name),
     directory: join(storage.paths.dataRoot, 'build'),

@@ -21,16 +21,22 @@ export class BuilderWorld {
   readonly executor: ChrootExecutor;
   /** References that builds wanted pulled. */
   readonly pulls: string[];
+  /** References that builds sent to registries. */
+  readonly pushes: string[];
   readonly directory: string;
 
   private constructor(
-    parts: Pick<BuilderWorld, 'storage' | 'images' | 'builder' | 'executor' | 'pulls' | 'directory'>,
+    parts: Pick<
+      BuilderWorld,
+      'storage' | 'images' | 'builder' | 'executor' | 'pulls' | 'pushes' | 'directory'
+    >,
   ) {
     this.storage = parts.storage;
     this.images = parts.images;
     this.builder = parts.builder;
     this.executor = parts.executor;
     this.pulls = parts.pulls;
+    this.pushes = parts.pushes;
     this.directory = parts.directory;
   }
 
@@ -40,6 +46,7 @@ export class BuilderWorld {
     const images = new ImageStore(storage, silentLog);
     const executor = new ChrootExecutor();
     const pulls: string[] = [];
+    const pushes: string[] = [];
     const builder = await Builder.open({
       onTag: () => {},
       gc: { enabled: false },
@@ -50,11 +57,12 @@ export class BuilderWorld {
         pulls.push(reference);
         throw new EngineError('notFound', `pull access denied for ${reference}`);
       },
+      pushImage: async reference => void pushes.push(reference),
       directory: join(dataRoot, 'build'),
       platform: { os: 'linux', architecture: 'amd64' },
       log: silentLog,
     });
-    return new BuilderWorld({ storage, images, builder, executor, pulls, directory });
+    return new BuilderWorld({ storage, images, builder, executor, pulls, pushes, directory });
   }
 
   async close(): Promise<void> {
@@ -104,12 +112,12 @@ export class BuilderWorld {
       writeTree(context, files);
       options.prepare?.(context);
       const full = { ...emptyRequest, contextDirectory: context, ...request };
-      const { imageId } = await this.builder.build(
+      const { imageId, answer } = await this.builder.build(
         full,
         output,
         options.signal ?? new AbortController().signal,
       );
-      return { imageId, image: this.images.get(imageId)!, text, events };
+      return { imageId, image: this.images.get(imageId)!, answer, text, events };
     } finally {
       rmSync(context, { recursive: true });
     }
@@ -154,6 +162,7 @@ export class BuilderWorld {
 export interface Built {
   imageId: Digest;
   image: Image;
+  answer: Record<string, string>;
   /** As dockerd's classic builder prints it. */
   text: string;
   events: BuildEvent[];
