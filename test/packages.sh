@@ -17,6 +17,7 @@ need ip iproute2
 need nft nftables
 need script bsdutils
 need busybox busybox-static
+need git git
 need openssl openssl
 need python3 python3
 need mkfs.ext4 e2fsprogs

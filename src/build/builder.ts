@@ -24,10 +24,12 @@ import {
   planExports,
 } from './export/export.ts';
 import type { StepEvent } from './file-step.ts';
+import { GitCheckouts } from './git/checkouts.ts';
 import { planGraph } from './graph.ts';
 import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
+import { NamedDirectories } from './named-contexts.ts';
 import type { PruneOptions } from './prune-plan.ts';
 import type { BuildCredentials, BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
@@ -52,6 +54,8 @@ export interface BuilderOptions {
   directory: string;
   /** The machine's own platform, `{os: 'linux', architecture: 'amd64'}`. */
   platform: Platform;
+  /** Path of git; undefined: the machine has none. */
+  git?: string;
   log: Log;
   /** When what the cache has too much of is removed. */
   gc: GcSettings;
@@ -130,9 +134,14 @@ export class Builder {
   }
 
   /** What `build --check` says of a Dockerfile; a faulty one is part of the answer. */
-  async check(request: BuildRequest): Promise<{ report: LintReport; text: string }> {
-    const workspace = new Workspace(this.#options.storage, request.contextDirectory, this.#temporary);
+  async check(
+    asked: BuildRequest,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<{ report: LintReport; text: string }> {
+    const workspace = new Workspace(this.#options.storage, asked.contextDirectory, this.#temporary);
     try {
+      const git = new GitCheckouts(workspace, asked, this.#options.git);
+      const request = await withContext(asked, workspace, git, signal);
       const source = await sourceOf(request, workspace);
       return checkDockerfile(source, request, await this.#checkContext(request, source.file));
     } finally {
@@ -153,15 +162,17 @@ export class Builder {
     await Promise.allSettled(this.#running);
   }
 
-  async #build(request: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<Built> {
+  async #build(asked: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<Built> {
     const { images, storage, log } = this.#options;
-    refuseUnsupported(request);
-    const epochMs = sourceDateEpoch(request);
-    const exports = planExports(request.exports ?? [intoStore(request.tags)], epochMs);
+    refuseUnsupported(asked);
+    const epochMs = sourceDateEpoch(asked);
+    const exports = planExports(asked.exports ?? [intoStore(asked.tags)], epochMs);
     const lease = images.leases.takeOnce('build');
-    const workspace = new Workspace(storage, request.contextDirectory, this.#temporary);
+    const workspace = new Workspace(storage, asked.contextDirectory, this.#temporary);
+    const git = new GitCheckouts(workspace, asked, this.#options.git);
     const used: (() => void)[] = [];
     try {
+      const request = await withContext(asked, workspace, git, signal);
       const graph = await this.#plan(request, workspace, output);
       warnOfEmptyContinuations(graph.dockerfile, output);
       const state = await new Solve(
@@ -172,6 +183,8 @@ export class Builder {
           records: this.#records,
           cacheMounts: this.#cacheMounts,
           workspace,
+          git,
+          directories: new NamedDirectories(request.contexts, workspace, git),
           graph,
           request,
           output,
@@ -219,13 +232,14 @@ export class Builder {
       buildArgs: request.buildArgs,
       platform: request.platform,
       ownPlatform: this.#options.platform,
+      contexts: request.contexts,
     });
     const stages = new Set(graph.stages.map(({ stage }) => stage.index));
     const context = await this.#checkContext(request, source.file);
     const lint = lintPlanned(dockerfile, { target: graph.target, stages }, request, context);
     for (const warning of lint.warnings) output.event({ type: 'lintWarning', warning, source });
     if (lint.fails) throw lintFailure(lint);
-    addLabels(dockerfile, graph.target, request.labels);
+    addLabels(graph.dockerfile, graph.target, request.labels);
     await pruneContext(request.contextDirectory, source.file);
     return graph;
   }
@@ -258,10 +272,21 @@ function withTag(reference: string): string {
 
 function refuseUnsupported(request: BuildRequest): void {
   if (request.squash) throw new EngineError('notImplemented', 'squash is not supported');
-  const [context] = Object.keys(request.contexts);
-  if (context !== undefined) throw new EngineError('notImplemented', 'build-context is not supported');
   if (request.cacheFrom.length + request.cacheTo.length > 0)
     throw new EngineError('notImplemented', 'cache-from and cache-to are not supported');
+}
+
+/** With the repository fetched that is the context, if one is. */
+async function withContext(
+  request: BuildRequest,
+  workspace: Workspace,
+  git: GitCheckouts,
+  signal: AbortSignal,
+): Promise<BuildRequest> {
+  if (request.contextUrl === undefined) return request;
+  const contextDirectory = await git.contextOf(request.contextUrl, signal);
+  workspace.useContext(contextDirectory);
+  return { ...request, contextDirectory };
 }
 
 async function sourceOf(request: BuildRequest, workspace: Workspace): Promise<DockerfileSource> {

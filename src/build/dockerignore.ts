@@ -8,15 +8,19 @@ import { IgnoreRules, type IgnoreState } from './patterns/ignore.ts';
  * left the same files out of its tar already, except for Dockerfile and .dockerignore, which the daemon needs.
  * `<Dockerfile>.dockerignore` wins over `.dockerignore`, as in BuildKit.
  *
+ * @param dockerfile undefined for a context that has none, as a named one
  * The context was unpacked in a confined worker; nothing here follows a symbolic link.
  */
-export async function pruneContext(contextDirectory: string, dockerfile: string): Promise<void> {
+export async function pruneContext(contextDirectory: string, dockerfile?: string): Promise<void> {
   const rules = await readIgnoreRules(contextDirectory, dockerfile);
   if (rules.isEmpty) return;
   await pruneDirectory(rules, contextDirectory, '', undefined);
 }
 
-async function readIgnoreRules(contextDirectory: string, dockerfile: string): Promise<IgnoreRules> {
+async function readIgnoreRules(
+  contextDirectory: string,
+  dockerfile: string | undefined,
+): Promise<IgnoreRules> {
   const { name, text } = await readIgnoreFile(contextDirectory, dockerfile);
   try {
     return IgnoreRules.parse(text);
@@ -28,9 +32,10 @@ async function readIgnoreRules(contextDirectory: string, dockerfile: string): Pr
 /** The .dockerignore that counts for a Dockerfile; its text is '' where there is none. */
 export async function readIgnoreFile(
   contextDirectory: string,
-  dockerfile: string,
+  dockerfile: string | undefined,
 ): Promise<{ name: string; text: string }> {
-  for (const name of [`${dockerfile}.dockerignore`, '.dockerignore']) {
+  const own = dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`];
+  for (const name of [...own, '.dockerignore']) {
     const text = await readRegularFile(join(contextDirectory, name));
     if (text !== undefined) return { name, text };
   }

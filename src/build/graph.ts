@@ -4,6 +4,7 @@ import { located } from './dockerfile/errors.ts';
 import { expandWord, type Lookup } from './dockerfile/expand.ts';
 import type { Instruction } from './dockerfile/instructions.ts';
 import type { Dockerfile, Stage } from './dockerfile/parse.ts';
+import { findNamedContext, type NamedContextTable } from './named-contexts.ts';
 import { formatPlatform, parsePlatform, platformArgs } from './platform.ts';
 
 /** What has to be built for a target, decided from the Dockerfile's text alone. */
@@ -14,6 +15,7 @@ export interface BuildGraph {
   target: number;
   /** ARG before the first FROM, and the platform's variables: seen by `ARG name` without a default. */
   globalArgs: Map<string, string>;
+  contexts: NamedContextTable;
   /** Names declared by an ARG anywhere in what is built; build arguments of other names are not consumed. */
   declaredArgs: Set<string>;
 }
@@ -28,13 +30,17 @@ export interface PlannedStage {
   needs: number[];
 }
 
-export type StageBase =
-  | { type: 'scratch' }
-  | { type: 'stage'; index: number }
-  | { type: 'image'; reference: string };
+export type StageBase = { type: 'scratch' } | { type: 'stage'; index: number } | ImageBase | DirectoryContext;
 
 /** What --from names. */
-export type FromTarget = { type: 'stage'; index: number } | { type: 'image'; reference: string };
+export type FromTarget = { type: 'stage'; index: number } | ImageBase | DirectoryContext;
+
+/** A named context that is files, not an image. */
+export interface DirectoryContext {
+  type: 'context';
+  /** Its key in the graph's contexts. */
+  name: string;
+}
 
 export interface GraphOptions {
   target: string;
@@ -42,10 +48,13 @@ export interface GraphOptions {
   /** The platform to build for; '' is the machine's own. */
   platform: string;
   ownPlatform: Platform;
+  contexts?: NamedContextTable;
 }
 
 /** @throws DockerfileError; EngineError `invalid` for an unknown target. */
-export function planGraph(dockerfile: Dockerfile, options: GraphOptions): BuildGraph {
+export function planGraph(parsed: Dockerfile, options: GraphOptions): BuildGraph {
+  const { contexts = {} } = options;
+  const dockerfile = withoutReplaced(parsed, contexts);
   const wanted =
     options.platform === '' ? options.ownPlatform : parsePlatform(options.platform, options.ownPlatform);
   const globalArgs = platformArgs(wanted, options.ownPlatform);
@@ -56,11 +65,47 @@ export function planGraph(dockerfile: Dockerfile, options: GraphOptions): BuildG
   const needed = reach(dockerfile, planned, target);
   const stages = planned.filter(({ stage }) => needed.has(stage.index));
   for (const { stage } of stages) for (const name of argsOf(stage.instructions)) declaredArgs.add(name);
-  return { dockerfile, stages, target, globalArgs, declaredArgs };
+  return { dockerfile, stages, target, globalArgs, contexts, declaredArgs };
 }
 
-/** Resolves --from: a stage by name or index, else an image. @throws EngineError `invalid` for an index out of range. */
-export function resolveFrom(dockerfile: Dockerfile, from: string): FromTarget {
+/** A stage that a context of its name stands for is not built: nothing is left but its FROM. */
+function withoutReplaced(dockerfile: Dockerfile, contexts: NamedContextTable): Dockerfile {
+  const stages = dockerfile.stages.map(stage =>
+    replacementOf(stage, contexts) === undefined ? stage : { ...stage, instructions: [] },
+  );
+  return { ...dockerfile, stages };
+}
+
+function replacementOf(
+  { name }: Stage,
+  contexts: NamedContextTable,
+): DirectoryContext | ImageBase | undefined {
+  return name === undefined ? undefined : contextTarget(name, contexts);
+}
+
+interface ImageBase {
+  type: 'image';
+  reference: string;
+}
+
+/** @returns undefined: no context has the name. */
+function contextTarget(name: string, contexts: NamedContextTable): DirectoryContext | ImageBase | undefined {
+  const found = findNamedContext(contexts, name);
+  if (found === undefined) return undefined;
+  const { context } = found;
+  return context.type === 'image'
+    ? { type: 'image', reference: context.reference }
+    : { type: 'context', name: found.name };
+}
+
+/**
+ * Resolves --from: a stage by name or index, a named context, else an image.
+ * @throws EngineError `invalid` for an index out of range.
+ */
+export function resolveFrom(
+  { dockerfile, contexts }: Pick<BuildGraph, 'dockerfile' | 'contexts'>,
+  from: string,
+): FromTarget {
   if (/^[0-9]+$/.test(from)) {
     const index = Number(from);
     if (index >= dockerfile.stages.length)
@@ -68,7 +113,8 @@ export function resolveFrom(dockerfile: Dockerfile, from: string): FromTarget {
     return { type: 'stage', index };
   }
   const index = findStage(dockerfile.stages, from);
-  return index === undefined ? { type: 'image', reference: from } : { type: 'stage', index };
+  if (index !== undefined) return { type: 'stage', index };
+  return contextTarget(from, contexts) ?? { type: 'image', reference: from };
 }
 
 /** The --from values of an instruction. */
@@ -119,10 +165,17 @@ function planStage(
     platformText === ''
       ? wanted
       : inPlace(dockerfile, from, () => parsePlatform(platformText, options.ownPlatform));
+  const { contexts = {} } = options;
   const name = expand(dockerfile, from, from.base, globalArgs);
-  const base = inPlace(dockerfile, from, () => readBase(dockerfile, stage, name));
+  const base = inPlace(
+    dockerfile,
+    from,
+    () => replacementOf(stage, contexts) ?? readBase(dockerfile, stage, name, contexts),
+  );
   const froms = stage.instructions.flatMap(instruction =>
-    fromsOf(instruction).map(text => inPlace(dockerfile, instruction, () => resolveFrom(dockerfile, text))),
+    fromsOf(instruction).map(text =>
+      inPlace(dockerfile, instruction, () => resolveFrom({ dockerfile, contexts }, text)),
+    ),
   );
   const needs = new Set(base.type === 'stage' ? [base.index] : []);
   for (const target of froms) if (target.type === 'stage') needs.add(target.index);
@@ -130,12 +183,18 @@ function planStage(
   return { stage, base, platform, platformWanted, needs: [...needs] };
 }
 
-function readBase(dockerfile: Dockerfile, stage: Stage, name: string): StageBase {
+function readBase(
+  dockerfile: Dockerfile,
+  stage: Stage,
+  name: string,
+  contexts: NamedContextTable,
+): StageBase {
   if (name === '') throw new EngineError('invalid', `base name (${stage.from.base}) should not be blank`);
   if (name === 'scratch') return { type: 'scratch' };
   // FROM sees the stages before it only.
   const index = findStage(dockerfile.stages.slice(0, stage.index), name);
-  return index === undefined ? { type: 'image', reference: name } : { type: 'stage', index };
+  if (index !== undefined) return { type: 'stage', index };
+  return contextTarget(name, contexts) ?? { type: 'image', reference: name };
 }
 
 /** The last stage of a name wins, as in BuildKit. */
@@ -190,10 +249,15 @@ export function describeGraph(graph: BuildGraph): string {
   return graph.stages
     .map(({ stage, base, platform, needs }) => {
       const name = stage.name === undefined ? `${stage.index}` : `${stage.index} ${stage.name}`;
-      const on =
-        base.type === 'image' ? base.reference : base.type === 'stage' ? `#${base.index}` : 'scratch';
+      const on = describeBase(base);
       const uses = needs.length === 0 ? '' : ` needs ${needs.join(' ')}`;
       return `${name}: ${on} ${formatPlatform(platform)}${uses}`;
     })
     .join('\n');
+}
+
+function describeBase(base: StageBase): string {
+  if (base.type === 'image') return base.reference;
+  if (base.type === 'stage') return `#${base.index}`;
+  return base.type === 'context' ? `context ${base.name}` : 'scratch';
 }

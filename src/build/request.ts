@@ -8,6 +8,8 @@ export interface BuildRequest {
    * caller removes the directory after the build.
    */
   contextDirectory: string;
+  /** A git repository that is the context, `https://host/repository.git#ref:subdirectory`; instead of the directory. */
+  contextUrl?: string;
   /** Path of the Dockerfile in the context; '' means `Dockerfile`. */
   dockerfile: string;
   /** The Dockerfile itself, when it does not come with the context; `dockerfile` is then its name in messages. */

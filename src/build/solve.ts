@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
+import type { ConfinedRoot } from '../storage/confined.ts';
 import { resolveBase } from './base.ts';
 import type { BuilderOptions } from './builder.ts';
 import { type BuildCache, type CachedStep, keyOf } from './cache.ts';
@@ -13,8 +14,10 @@ import type { BuildOutput, BuildStep, StepResult } from './events.ts';
 import { describeReason, type Reason } from './explain/reason.ts';
 import type { StepPlace, StepRecords } from './explain/step-records.ts';
 import { type ExplainedInputs, type FileStep, runFileStep, type StepEvent } from './file-step.ts';
+import type { GitCheckouts } from './git/checkouts.ts';
 import { argsOf, type BuildGraph, type PlannedStage, resolveFrom } from './graph.ts';
 import type { InFlight } from './in-flight.ts';
+import type { NamedDirectories } from './named-contexts.ts';
 import type { BuildRequest } from './request.ts';
 import { RunFailed } from './run-failed.ts';
 import {
@@ -28,7 +31,8 @@ import {
   withLayer,
 } from './state.ts';
 import type { CacheMounts } from './steps/cache-mounts.ts';
-import { prepareCopy } from './steps/copy.ts';
+import { type CopyOrigin, prepareCopy } from './steps/copy.ts';
+import { prepareDirectory } from './steps/directory.ts';
 import { NonZeroExit, prepareRun } from './steps/run.ts';
 import { prepareWorkdir } from './steps/workdir.ts';
 import { type PlannedSteps, planSteps } from './steps-plan.ts';
@@ -42,6 +46,9 @@ export interface SolveContext {
   records: StepRecords;
   cacheMounts: CacheMounts;
   workspace: Workspace;
+  git: GitCheckouts;
+  /** Named contexts that are files. */
+  directories: NamedDirectories;
   graph: BuildGraph;
   request: BuildRequest;
   output: BuildOutput;
@@ -52,6 +59,8 @@ export interface SolveContext {
   /** Keeps a cache entry until the build is over. */
   useKey(key: Digest): void;
 }
+
+type Origin = { chainId: Digest | undefined } | { root: ConfinedRoot };
 
 type StageInstruction = Exclude<Instruction, { kind: 'FROM' }>;
 
@@ -126,6 +135,11 @@ export class Solve {
       if (base.type === 'stage') {
         const before = stageState(await this.#stage(base.index));
         return { state: before, result: { stateId: this.#idOf(before) } };
+      }
+      if (base.type === 'context') {
+        const root = await this.#context.directories.root(base.name, this.#signal);
+        const { result, createdBy } = await this.#layerOf(root, planned);
+        return { state: withLayer(scratchState(planned.platform), result, createdBy), result: {} };
       }
       const image = await this.#image(base.reference, planned, step);
       const layers =
@@ -287,7 +301,7 @@ export class Solve {
     step: BuildStep,
     planned: PlannedStage,
   ): Promise<{ step?: FileStep; state: BuildState }> {
-    const { builder, workspace, request, graph, cacheMounts } = this.#context;
+    const { builder, workspace, git, request, graph, cacheMounts } = this.#context;
     const { escapeToken } = graph.dockerfile;
     const { storage, executor } = builder;
     const resolve = (from: string) => this.#resolveFrom(from, planned, step);
@@ -310,27 +324,60 @@ export class Solve {
           cacheMounts,
           request,
           escapeToken,
-          resolveFrom: resolve,
+          resolveFrom: async (from: string) => {
+            const origin = await resolve(from);
+            return 'root' in origin ? this.#chainIdOf(origin.root, planned) : origin.chainId;
+          },
+          contextLayer: async () => this.#chainIdOf(await workspace.context(), planned),
         };
         return { step: await prepareRun(state, instruction, context), state };
       }
       default: {
         const from =
-          instruction.from === undefined
-            ? undefined
-            : (await workspace.view(await resolve(instruction.from))).root;
-        const context = { storage, workspace, escapeToken, from, signal: this.#signal };
+          instruction.from === undefined ? undefined : await this.#originOf(await resolve(instruction.from));
+        const context = { storage, workspace, git, escapeToken, from, signal: this.#signal };
         return { step: await prepareCopy(state, instruction, context), state };
       }
     }
   }
 
-  /** The top layer of a stage or an image. */
-  async #resolveFrom(from: string, planned: PlannedStage, step: BuildStep): Promise<Digest | undefined> {
-    const target = resolveFrom(this.#context.graph.dockerfile, from);
+  /** The files that COPY takes from; those of a context are nobody's. */
+  async #originOf(origin: Origin): Promise<CopyOrigin> {
+    if ('root' in origin) return { root: origin.root, keepsOwners: false };
+    return { root: (await this.#context.workspace.view(origin.chainId)).root, keepsOwners: true };
+  }
+
+  /** A context as a layer, from the cache or new. */
+  async #layerOf(root: ConfinedRoot, planned: PlannedStage) {
+    const context = this.#context;
+    const { storage } = context.builder;
+    const step = await prepareDirectory(root, { storage, workspace: context.workspace });
+    const result = await runFileStep(step, undefined, step.createdBy, {
+      storage,
+      cache: context.cache,
+      inFlight: context.inFlight,
+      noCache: this.#ignoresCache(planned),
+      signal: this.#signal,
+      use: key => context.useKey(key),
+      explain: () => {},
+      emit: () => {},
+    });
+    if (result.layer !== undefined) context.holdLayer(result.layer.chainId);
+    return { result, createdBy: step.createdBy };
+  }
+
+  async #chainIdOf(root: ConfinedRoot, planned: PlannedStage): Promise<Digest | undefined> {
+    return (await this.#layerOf(root, planned)).result.layer?.chainId;
+  }
+
+  /** What --from names: layers of a stage or an image, or the files of a context. */
+  async #resolveFrom(from: string, planned: PlannedStage, step: BuildStep): Promise<Origin> {
+    const target = resolveFrom(this.#context.graph, from);
+    if (target.type === 'context')
+      return { root: await this.#context.directories.root(target.name, this.#signal) };
     if (target.type === 'image') {
       try {
-        return (await this.#image(target.reference, planned, step)).chainId;
+        return { chainId: (await this.#image(target.reference, planned, step)).chainId };
       } catch (error) {
         throw within(`invalid from flag value ${from}`, error);
       }
@@ -340,7 +387,7 @@ export class Solve {
         'invalid',
         `invalid from flag value ${from}: a trigger cannot use a stage that is not built`,
       );
-    return chainIdOfState(await this.#stage(target.index));
+    return { chainId: chainIdOfState(await this.#stage(target.index)) };
   }
 
   async #image(reference: string, planned: PlannedStage, step: BuildStep) {

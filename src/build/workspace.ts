@@ -27,7 +27,7 @@ export interface View {
 export class Workspace {
   readonly memo: DigestMemo = new Map();
   readonly #storage: Storage;
-  readonly #contextDirectory: string;
+  #contextDirectory: string;
   readonly #temporaryParent: string;
   readonly #views = new Map<string, Promise<View>>();
   readonly #closers: (() => Promise<void>)[] = [];
@@ -44,6 +44,11 @@ export class Workspace {
 
   get contextDirectory(): string {
     return this.#contextDirectory;
+  }
+
+  /** Before anything looks at the context. */
+  useContext(directory: string): void {
+    this.#contextDirectory = directory;
   }
 
   context(): Promise<ConfinedRoot> {
@@ -71,6 +76,11 @@ export class Workspace {
   /** A writable file system of its own on top of a stage or image, whose changes are thrown away. */
   async scratchCopy(chainId: Digest | undefined): Promise<string> {
     return this.#mountNew(chainId, { mapped: true });
+  }
+
+  /** Another directory, to read from. */
+  rootOf(directory: string): Promise<ConfinedRoot> {
+    return this.#confine(directory);
   }
 
   /** A new directory right below that of temporaryRoot(). */

@@ -8,7 +8,7 @@ import { type NetworkConfig, NetworkController } from '../network/controller.ts'
 import type { IdMappings } from '../oci/id-mappings.ts';
 import { validateLogConfig } from '../runtime/logs/log-drivers.ts';
 import { LogSinks } from '../runtime/logs/log-sinks.ts';
-import { type ConfiguredRuntime, requireProgram } from '../runtime/probe.ts';
+import { type ConfiguredRuntime, findProgram, requireProgram } from '../runtime/probe.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
@@ -121,6 +121,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     onTag: (imageId, name) => publishImageEvent(context, 'tag', imageId, name),
     directory: join(storage.paths.dataRoot, 'build'),
     platform: { os: 'linux', architecture: runtime.host.architecture },
+    git: findProgram('git'),
     log,
     gc: settings.builderGc,
   });

@@ -60,6 +60,7 @@ export class BuilderWorld {
       pushImage: async reference => void pushes.push(reference),
       directory: join(dataRoot, 'build'),
       platform: { os: 'linux', architecture: 'amd64' },
+      git: '/usr/bin/git',
       log: silentLog,
     });
     return new BuilderWorld({ storage, images, builder, executor, pulls, pushes, directory });

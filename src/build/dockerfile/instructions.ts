@@ -75,8 +75,10 @@ export interface CopyInstruction {
   link: boolean;
   parents: boolean;
   exclude: string[];
-  /** ADD of one URL: `sha256:...` */
+  /** ADD of one URL: `sha256:...`; of a git repository: the first digits of the commit. */
   checksum?: string;
+  /** ADD of a git repository: with its `.git`. */
+  keepGitDir?: boolean;
   /** ADD: false keeps local archives as they are; undefined is ADD's default. */
   unpack?: boolean;
 }

@@ -21,7 +21,7 @@ export function parseCopy({ name, rest, flags, line }: InstructionText): CopyIns
           parents: false,
           checksum: flags.text('checksum'),
           unpack: flags.boolean('unpack'),
-          ...refuseGit(flags.boolean('keep-git-dir')),
+          keepGitDir: flags.boolean('keep-git-dir'),
         };
   const destination = words.pop()!;
   if (parseHeredocWord(destination) !== undefined)
@@ -58,10 +58,4 @@ function readFrom(from: string | undefined): string | undefined {
     throw new EngineError('invalid', message);
   }
   return from;
-}
-
-/** Only sources in git know this flag, and those are refused when they are met. */
-function refuseGit(keepGitDir: boolean | undefined): object {
-  if (keepGitDir === undefined) return {};
-  throw new EngineError('notImplemented', 'ADD --keep-git-dir is not supported');
 }

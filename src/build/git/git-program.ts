@@ -71,7 +71,8 @@ function environmentOf(program: GitProgram): Record<string, string> {
     GIT_ATTR_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     GIT_ALLOW_PROTOCOL: 'http:https:git:ssh',
-    GIT_SSH_COMMAND: 'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null',
+    GIT_SSH_COMMAND:
+      'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null',
   };
   if (agent !== undefined) env['SSH_AUTH_SOCK'] = agent;
   for (const name of proxies.flatMap(proxy => [proxy, proxy.toLowerCase()])) {
@@ -90,10 +91,17 @@ function environmentOf(program: GitProgram): Record<string, string> {
 const largestOutputBytes = 64 << 20;
 
 /** @returns what it printed. @throws EngineError `unavailable` with what git complained of, `cancelled` */
-export async function runGit(program: GitProgram, directory: string, args: readonly string[]): Promise<string> {
+export async function runGit(
+  program: GitProgram,
+  directory: string,
+  args: readonly string[],
+): Promise<string> {
   const { path, signal } = program;
   if (path === undefined)
-    throw new EngineError('unavailable', 'git is not installed on this machine: a git repository cannot be fetched');
+    throw new EngineError(
+      'unavailable',
+      'git is not installed on this machine: a git repository cannot be fetched',
+    );
   signal.throwIfAborted();
   const child = spawn(path, args, {
     cwd: directory,

@@ -7,14 +7,20 @@ const plain = { ref: '', subdirectory: '', submodules: true };
 const sources: [text: string, source: Partial<GitSource> | undefined][] = [
   ['https://h/a/b.git', { remote: 'https://h/a/b.git' }],
   ['https://h/a/b.git#v1', { remote: 'https://h/a/b.git', ref: 'v1' }],
-  ['https://h/b.git#feature/x:sub/dir/', { remote: 'https://h/b.git', ref: 'feature/x', subdirectory: 'sub/dir' }],
+  [
+    'https://h/b.git#feature/x:sub/dir/',
+    { remote: 'https://h/b.git', ref: 'feature/x', subdirectory: 'sub/dir' },
+  ],
   ['https://h/b.git#:../../x', { remote: 'https://h/b.git', subdirectory: 'x' }],
   ['HTTPS://u:p@h/b.git', { remote: 'https://u:p@h/b.git' }],
   ['git://h/b', { remote: 'git://h/b' }],
   ['ssh://git@h:2222/b', { remote: 'ssh://git@h:2222/b' }],
   ['git@h:a/b', { remote: 'git@h:a/b' }],
   ['git@h:a/b.git#main:d', { remote: 'git@h:a/b.git', ref: 'main', subdirectory: 'd' }],
-  ['https://h/b.git?branch=x&subdir=d', { remote: 'https://h/b.git', ref: 'refs/heads/x', subdirectory: 'd' }],
+  [
+    'https://h/b.git?branch=x&subdir=d',
+    { remote: 'https://h/b.git', ref: 'refs/heads/x', subdirectory: 'd' },
+  ],
   ['https://h/b.git?tag=v1', { remote: 'https://h/b.git', ref: 'refs/tags/v1' }],
   [
     'https://h/b.git?ref=x&commit=abc&keep-git-dir&submodules=false',
@@ -35,7 +41,11 @@ const sources: [text: string, source: Partial<GitSource> | undefined][] = [
 test('git repositories by their URLs', () => {
   for (const [text, source] of sources)
     assert.deepEqual(parseGitSource(text), source === undefined ? undefined : { ...plain, ...source }, text);
-  assert.deepEqual(parseGitContext('github.com/a/b#x'), { ...plain, remote: 'https://github.com/a/b.git', ref: 'x' });
+  assert.deepEqual(parseGitContext('github.com/a/b#x'), {
+    ...plain,
+    remote: 'https://github.com/a/b.git',
+    ref: 'x',
+  });
   assert.equal(shownRemote({ remote: 'https://u:p@h/b.git' }), 'https://u:xxxxx@h/b.git');
 });
 

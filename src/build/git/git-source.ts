@@ -16,7 +16,8 @@ export interface GitSource {
 }
 
 const withProtocol = /^([a-z0-9]+):\/\/([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is;
-const scpStyle = /^([A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^-?#][^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s;
+const scpStyle =
+  /^([A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^-?#][^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s;
 
 /**
  * Reads what Docker takes for a git repository: `git://` and `ssh://` URLs, `http(s)://` ones whose path ends in
@@ -30,7 +31,8 @@ export function parseGitSource(text: string): GitSource | undefined {
     const [, written = '', path = '', query, fragment] = url;
     const protocol = written.toLowerCase();
     const isGit =
-      ['git', 'ssh'].includes(protocol) || (/^https?$/.test(protocol) && posix.normalize(path).endsWith('.git'));
+      ['git', 'ssh'].includes(protocol) ||
+      (/^https?$/.test(protocol) && posix.normalize(path).endsWith('.git'));
     return isGit ? readSource(`${protocol}://${checkHost(path)}`, query, fragment) : undefined;
   }
   const scp = scpStyle.exec(text);
@@ -107,26 +109,29 @@ function applyOption(source: GitSource, name: string, value: string): void {
   };
   switch (name) {
     case 'ref':
-      return choose(value);
+      choose(value);
+      break;
     case 'branch':
-      return choose(value.startsWith('refs/heads/') ? value : `refs/heads/${value}`);
+      choose(value.startsWith('refs/heads/') ? value : `refs/heads/${value}`);
+      break;
     case 'tag':
-      return choose(value.startsWith('refs/tags/') ? value : `refs/tags/${value}`);
+      choose(value.startsWith('refs/tags/') ? value : `refs/tags/${value}`);
+      break;
     case 'subdir':
       if (source.subdirectory !== '' && source.subdirectory !== inside(value))
         throw new EngineError('invalid', `subdir conflicts: "${source.subdirectory}" vs "${value}"`);
       source.subdirectory = inside(value);
-      return;
+      break;
     case 'checksum':
     case 'commit':
       source.checksum = value;
-      return;
+      break;
     case 'keep-git-dir':
       source.keepGitDir = flag(name, value);
-      return;
+      break;
     case 'submodules':
       source.submodules = flag(name, value);
-      return;
+      break;
     default:
       throw new EngineError('invalid', `unexpected query "${name}"`);
   }

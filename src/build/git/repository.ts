@@ -111,7 +111,10 @@ async function subdirectoryOf({ subdirectory }: GitSource, directory: string): P
     path = join(path, name);
     const stat = await lstat(path).catch(() => undefined);
     if (stat?.isDirectory() !== true)
-      throw new EngineError('notFound', `invalid subdir ${subdirectory}: no such directory in the repository`);
+      throw new EngineError(
+        'notFound',
+        `invalid subdir ${subdirectory}: no such directory in the repository`,
+      );
   }
   return path;
 }

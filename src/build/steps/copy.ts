@@ -1,44 +1,39 @@
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
-import { digestOf } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
+import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { expandText, expandWord } from '../dockerfile/expand.ts';
 import type { CopyInstruction } from '../dockerfile/instructions.ts';
 import { inputFiles } from '../explain/input-files.ts';
 import type { FileStep } from '../file-step.ts';
+import type { GitCheckouts } from '../git/checkouts.ts';
+import { parseGitSource } from '../git/git-source.ts';
 import { type BuildState, chainIdOfState, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
+import { prepareGit } from './add-git.ts';
 import { isArchive, openArchive } from './archives.ts';
-import { type CopyMove, type FoundSource, namesDirectory, planMoves } from './copy-plan.ts';
+import { type CopyMove, namesDirectory, planMoves } from './copy-plan.ts';
 import { download, isRemote } from './download.ts';
 import { type ModeChange, parseMode } from './mode.ts';
 import { type Owner, resolveOwner } from './owner.ts';
-import { findSources, includedEntries, isExcluded } from './sources.ts';
+import type { OpenedSource, PreparedSource } from './prepared-source.ts';
+import { digestOfEntries, findSources, includedEntries, isExcluded } from './sources.ts';
 
 export interface CopyContext {
   storage: Storage;
   workspace: Workspace;
   escapeToken: string;
+  git: GitCheckouts;
   /** What --from names; undefined: the build context. */
-  from?: ConfinedRoot;
+  from?: CopyOrigin;
   signal: AbortSignal;
 }
 
-/** Something to copy, its root open and its content hashed. */
-interface PreparedSource {
+export interface CopyOrigin {
   root: ConfinedRoot;
-  found: FoundSource;
-  /** With symbolic links resolved. */
-  path: string;
-  only?: readonly string[];
-  hash: string;
-  entries: readonly HashedEntry[];
-  /** On the host, where the file may be an archive to unpack. */
-  archive?: string;
-  /** For files that the Dockerfile or a server brought: their permissions. */
-  permissions?: number;
+  /** Without --chown files stay whose they are there; else they become root's. */
+  keepsOwners: boolean;
 }
 
 interface CopyPlan {
@@ -64,7 +59,7 @@ export async function prepareCopy(
     sources,
     destination: written.destination,
     workingDirectory: state.config.WorkingDir ?? '/',
-    owner: owner ?? (instruction.from === undefined ? { uid: 0, gid: 0 } : undefined),
+    owner: owner ?? (context.from?.keepsOwners === true ? undefined : { uid: 0, gid: 0 }),
     mode: written.chmod === undefined ? undefined : parseMode(written.chmod),
   };
   return {
@@ -145,14 +140,18 @@ async function prepareSources(
   context: CopyContext,
 ): Promise<PreparedSource[]> {
   const prepared: PreparedSource[] = [];
+  checkRemotes(instruction, written);
   for (const [index, source] of instruction.sources.entries()) {
+    const repository = source.type === 'heredoc' ? undefined : parseGitSource(written.sources[index]!);
     if (source.type === 'heredoc') {
       const { name, content, expand } = source.heredoc;
       const text = expand ? expandText(content, lookupIn(state), context.escapeToken) : content;
       prepared.push(
         await prepareFile(await context.workspace.temporaryFile(name, text, 0o644), name, 0o644, context),
       );
-    } else if (instruction.kind === 'ADD' && isRemote(written.sources[index]!)) {
+    } else if (repository !== undefined) {
+      prepared.push(await prepareGit(repository, instruction, written.exclude, context));
+    } else if (isRemote(written.sources[index]!)) {
       prepared.push(await prepareRemote(instruction, written.sources[index]!, written.destination, context));
     } else {
       prepared.push(...(await preparePaths(instruction, written, written.sources[index]!, context)));
@@ -160,9 +159,22 @@ async function prepareSources(
   }
   if (prepared.length === 0)
     throw new EngineError('notFound', `${instruction.kind} failed: no source files were specified`);
-  if (instruction.checksum !== undefined && !written.sources.some(isRemote))
-    throw new EngineError('invalid', "checksum can't be specified for non-HTTP(S) sources");
   return prepared;
+}
+
+/** COPY takes nothing from elsewhere, and a checksum is that of the one thing that is fetched. */
+function checkRemotes(instruction: CopyInstruction, { sources }: ExpandedCopy): void {
+  const { kind, checksum } = instruction;
+  const isGit = (source: string): boolean => parseGitSource(source) !== undefined;
+  if (kind === 'COPY' && sources.some(isGit))
+    throw new EngineError('invalid', "source can't be a git ref for COPY");
+  if (kind === 'COPY' && sources.some(isRemote))
+    throw new EngineError('invalid', "source can't be a URL for COPY");
+  if (checksum === undefined) return;
+  if (sources.length !== 1)
+    throw new EngineError('invalid', "checksum can't be specified for multiple sources");
+  if (!isGit(sources[0]!) && !isRemote(sources[0]!))
+    throw new EngineError('invalid', 'checksum requires HTTP(S) or Git sources');
 }
 
 async function preparePaths(
@@ -171,7 +183,7 @@ async function preparePaths(
   word: string,
   context: CopyContext,
 ): Promise<PreparedSource[]> {
-  const root = context.from ?? (await context.workspace.context());
+  const root = context.from?.root ?? (await context.workspace.context());
   const { kind, parents } = instruction;
   const all = await findSources(root, word, { kind, parents, fromContext: context.from === undefined });
   const wanted = all.filter(found => !isExcluded(found, written.exclude));
@@ -184,13 +196,15 @@ async function preparePaths(
       // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
       const file = join(context.workspace.contextDirectory, path);
       const archive = unpacks && (await isArchive(file)) ? file : undefined;
-      return { root, found, path, only, hash: hashOf(hashed), entries: hashed, archive };
+      return {
+        open: async () => ({ root, path, only }),
+        found,
+        hash: digestOfEntries(hashed),
+        entries: hashed,
+        archive,
+      };
     }),
   );
-}
-
-function hashOf(entries: readonly { path: string; digest: string }[]): string {
-  return digestOf(JSON.stringify(entries.map(entry => [entry.path, entry.digest])));
 }
 
 async function prepareRemote(
@@ -226,7 +240,8 @@ async function prepareFile(
   const root = await workspace.temporaryRoot();
   const path = `/${basename(directory)}/${name}`;
   const entries = await root.hashTree(path);
-  return { root, found: { path, isDirectory: false }, path, hash: hashOf(entries), entries, permissions };
+  const found = { path, isDirectory: false };
+  return { open: async () => ({ root, path }), found, hash: digestOfEntries(entries), entries, permissions };
 }
 
 /** Names are looked up in the files below the step, which is why they are in the key as numbers only. */
@@ -276,9 +291,10 @@ async function copyOne(
   plan: CopyPlan,
   signal: AbortSignal,
 ): Promise<void> {
+  const opened = await source.open(signal);
   const common = {
-    from: source.root,
-    source: source.path,
+    from: opened.root,
+    source: opened.path,
     destination: move.destination,
     owner: plan.owner,
     signal,
@@ -287,25 +303,26 @@ async function copyOne(
   await target.makeDirectory(destinationDirectory, { owner: plan.owner });
   if (typeof plan.mode !== 'function') {
     const permissions = plan.mode ?? source.permissions;
-    await target.copyTree({ ...common, only: source.only, permissions });
+    await target.copyTree({ ...common, only: opened.only, permissions });
     return;
   }
-  for (const group of await groupByMode(source, plan.mode))
+  for (const group of await groupByMode(source, opened, plan.mode))
     await target.copyTree({ ...common, only: group.only, permissions: group.permissions });
 }
 
 /** A symbolic mode gives every entry its own permissions: entries with the same are copied together, directories first. */
 async function groupByMode(
   source: PreparedSource,
+  { root, path, only }: OpenedSource,
   mode: ModeChange,
 ): Promise<{ permissions: number; only?: string[] }[]> {
   if (!source.found.isDirectory) {
-    const stat = await source.root.stat(source.path);
+    const stat = await root.stat(path);
     return [{ permissions: mode(source.permissions ?? stat?.permissions ?? 0o644, false) }];
   }
-  const included = source.only === undefined ? undefined : new Set(source.only);
+  const included = only === undefined ? undefined : new Set(only);
   const groups = new Map<string, { permissions: number; only: string[] }>();
-  const entries = await source.root.list(source.path, { recursive: true });
+  const entries = await root.list(path, { recursive: true });
   const sorted = [
     ...entries.filter(entry => entry.type === 'directory'),
     ...entries.filter(entry => entry.type !== 'directory'),

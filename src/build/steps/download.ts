@@ -4,9 +4,9 @@ import { basename } from 'node:path';
 import { isDigest } from '../../oci/digest.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 
-/** Whether ADD fetches a source instead of copying it. */
+/** Whether ADD fetches a source instead of copying it; git repositories are not meant. */
 export function isRemote(source: string): boolean {
-  return /^(https?|git|ssh):\/\//.test(source) || /^git@[^:/]+:/.test(source);
+  return /^https?:\/\//.test(source);
 }
 
 export interface DownloadOptions {
@@ -22,8 +22,6 @@ export async function download(
   file: string,
   options: DownloadOptions,
 ): Promise<{ name: string }> {
-  if (!/^https?:/.test(url) || /\.git(#|$)/.test(url))
-    throw new EngineError('notImplemented', `ADD of a git repository is not supported: ${url}`);
   if (!URL.canParse(url)) throw new EngineError('invalid', `ADD failed: invalid URL: ${url}`);
   const { checksum } = options;
   if (checksum !== undefined && !isDigest(checksum))

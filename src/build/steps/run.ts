@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, rm, rmdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { type Digest, digestOf } from '../../oci/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { EngineError, errnoOf } from '../../stdx/errors.ts';
 import type { HashedEntry } from '../../storage/confined.ts';
 import { rootDirectoryExists } from '../../storage/root-files.ts';
@@ -19,6 +19,7 @@ import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { type MountSpec, readMounts } from './run-mounts.ts';
+import { digestOfEntries } from './sources.ts';
 
 export interface RunContext {
   storage: Storage;
@@ -29,6 +30,8 @@ export interface RunContext {
   escapeToken: string;
   /** The top layer of what --from names. */
   resolveFrom(from: string): Promise<Digest | undefined>;
+  /** The build context as a layer. */
+  contextLayer(): Promise<Digest | undefined>;
 }
 
 /** Thrown inside the step; the solver adds the place in the Dockerfile. */
@@ -197,10 +200,6 @@ async function contextEntries(source: string, { workspace }: RunContext): Promis
   return root.hashTree(await root.resolve(source), { memo: workspace.memo });
 }
 
-function digestOfEntries(entries: readonly HashedEntry[]): Digest {
-  return digestOf(JSON.stringify(entries.map(entry => [entry.path, entry.digest])));
-}
-
 function missingSource(source: string): EngineError {
   return new EngineError('notFound', `failed to compute cache key: "${source}": not found`);
 }
@@ -340,22 +339,19 @@ async function addAgent(
 async function bindMount(
   spec: MountSpec & { type: 'bind' },
   mount: PreparedMount,
-  { workspace }: RunContext,
+  { workspace, contextLayer }: RunContext,
 ): Promise<ExecutorMount> {
   const { target, readOnly } = spec;
-  if (spec.from === undefined) {
-    if (!readOnly)
-      throw new EngineError(
-        'notImplemented',
-        'RUN --mount=type=bind,rw of the build context is not supported',
-      );
+  if (spec.from === undefined && readOnly) {
     const path = await (await workspace.context()).resolve(spec.source);
     return { type: 'bind', source: join(workspace.contextDirectory, path), target, readOnly };
   }
-  const view = await workspace.view(mount.chainId);
+  // What is written to a context is thrown away: it goes to a layer on top of it.
+  const chainId = spec.from === undefined ? await contextLayer() : mount.chainId;
+  const view = await workspace.view(chainId);
   if ((await view.root.stat(spec.source, { follow: true })) === undefined) throw missingSource(spec.source);
   const path = await view.root.resolve(spec.source);
-  const root = await (readOnly ? workspace.mountable(mount.chainId) : workspace.scratchCopy(mount.chainId));
+  const root = await (readOnly ? workspace.mountable(chainId) : workspace.scratchCopy(chainId));
   return { type: 'bind', source: join(root, path), target, readOnly };
 }
 

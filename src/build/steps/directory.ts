@@ -1,0 +1,27 @@
+import type { ConfinedRoot } from '../../storage/confined.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { FileStep } from '../file-step.ts';
+import type { Workspace } from '../workspace.ts';
+import { digestOfEntries } from './sources.ts';
+
+/** A context as a layer, for what wants a file system: FROM, and mounts of RUN. All of it is root's. */
+export async function prepareDirectory(
+  from: ConfinedRoot,
+  { storage, workspace }: { storage: Storage; workspace: Workspace },
+): Promise<FileStep> {
+  const entries = await from.hashTree('/', { memo: workspace.memo });
+  return {
+    parts: { step: 'directory', content: digestOfEntries(entries) },
+    createdBy: 'COPY . / # context',
+    mountPoints: false,
+    independent: false,
+    apply: async (rootfs, _emit, signal) => {
+      const root = await storage.confine(rootfs);
+      try {
+        await root.copyTree({ from, source: '/', destination: '/', owner: { uid: 0, gid: 0 }, signal });
+      } finally {
+        await root.close();
+      }
+    },
+  };
+}

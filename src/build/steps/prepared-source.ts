@@ -1,0 +1,23 @@
+import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
+import type { FoundSource } from './copy-plan.ts';
+
+/** Something to copy, its content known by its hash. */
+export interface PreparedSource {
+  found: FoundSource;
+  /** Where it is. What has to be fetched is not before the copy is made. */
+  open(signal: AbortSignal): Promise<OpenedSource>;
+  hash: string;
+  entries: readonly HashedEntry[];
+  /** On the host, where the file may be an archive to unpack. */
+  archive?: string;
+  /** For files that the Dockerfile or a server brought: their permissions. */
+  permissions?: number;
+}
+
+export interface OpenedSource {
+  root: ConfinedRoot;
+  /** Without symbolic links. */
+  path: string;
+  /** Of a directory; undefined: all of it. */
+  only?: readonly string[];
+}
