@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/image.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
+import type { KeyedMutex } from '../stdx/mutex.ts';
 import type { Storage } from '../storage/storage.ts';
 import { BuildCache, type CachedStep } from './cache.ts';
 import { CacheUsage, type GcSettings, type Pruned } from './cache-usage.ts';
@@ -36,6 +37,7 @@ import { Solve } from './solve.ts';
 import { imageConfigOf } from './state.ts';
 import { CacheMounts } from './steps/cache-mounts.ts';
 import { predefinedArgs } from './steps/run.ts';
+import { CacheTransfers, inlineArg, type OpenRegistryCache } from './transfer/transfers.ts';
 import { Workspace } from './workspace.ts';
 
 export interface BuilderOptions {
@@ -57,6 +59,10 @@ export interface BuilderOptions {
   /** Path of git; undefined: the machine has none. */
   git?: string;
   log: Log;
+  /** One compression per layer at a time, by chain id: pushes pack layers, too. */
+  packing: KeyedMutex;
+  /** A repository that is to be read, or written, as a build cache. */
+  openRegistryCache: OpenRegistryCache;
   /** When what the cache has too much of is removed. */
   gc: GcSettings;
   /** After an image was given one of the names asked for. */
@@ -175,6 +181,16 @@ export class Builder {
       const request = await withContext(asked, workspace, git, signal);
       const graph = await this.#plan(request, workspace, output);
       warnOfEmptyContinuations(graph.dockerfile, output);
+      const transfers = new CacheTransfers({
+        ...this.#options,
+        cache: this.cache,
+        cacheMounts: this.#cacheMounts,
+        request,
+        output,
+        lease,
+        signal,
+      });
+      const imported = await transfers.import();
       const state = await new Solve(
         {
           builder: this.#options,
@@ -190,6 +206,9 @@ export class Builder {
           output,
           epochMs,
           holdLayer: chainId => lease.holdLayer(chainId),
+          imported,
+          made: step => transfers.made(step),
+          usedMounts: ids => transfers.usedMounts(ids),
           useKey: key => used.push(this.cache.use(key)),
         },
         signal,
@@ -198,7 +217,8 @@ export class Builder {
       if (state.history.length === 0)
         throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
       warnOfUnusedArgs(request, graph.declaredArgs, output);
-      const result = { config: imageConfigOf(state, epochMs), layers: state.layers };
+      const config = { ...imageConfigOf(state, epochMs), ...transfers.inline(graph, state.layers) };
+      const result = { config, layers: state.layers };
       const context: ExportContext = {
         images,
         storage,
@@ -211,6 +231,7 @@ export class Builder {
       };
       const answer: ExportAnswer = {};
       for (const planned of exports) Object.assign(answer, await exportResult(planned, result, context));
+      await transfers.export(graph);
       const imageId = idOfResult(result);
       log.debug({ imageId, tags: request.tags }, 'built');
       return { imageId, answer };
@@ -272,8 +293,6 @@ function withTag(reference: string): string {
 
 function refuseUnsupported(request: BuildRequest): void {
   if (request.squash) throw new EngineError('notImplemented', 'squash is not supported');
-  if (request.cacheFrom.length + request.cacheTo.length > 0)
-    throw new EngineError('notImplemented', 'cache-from and cache-to are not supported');
 }
 
 /** With the repository fetched that is the context, if one is. */
@@ -339,7 +358,7 @@ function warnOfEmptyContinuations({ emptyContinuations }: Dockerfile, output: Bu
 
 function warnOfUnusedArgs(request: BuildRequest, declared: ReadonlySet<string>, output: BuildOutput): void {
   const unused = Object.keys(request.buildArgs)
-    .filter(name => request.buildArgs[name] !== null && name !== 'SOURCE_DATE_EPOCH')
+    .filter(name => request.buildArgs[name] !== null && name !== 'SOURCE_DATE_EPOCH' && name !== inlineArg)
     .filter(name => !declared.has(name) && !predefinedArgs.has(name))
     .sort();
   if (unused.length === 0) return;

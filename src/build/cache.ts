@@ -128,16 +128,18 @@ export class BuildCache {
     ).run(key, step.parent ?? null, step.description, now, now);
   }
 
-  /** The result is there: from now on the row keeps the layer, and only this one. */
-  finish(key: Digest, layer: Layer | undefined): CachedStep {
-    const createdMs = Date.now();
+  /**
+   * The result is there: from now on the row keeps the layer, and only this one.
+   * @param createdMs of a result that was imported.
+   */
+  finish(key: Digest, layer: Layer | undefined, createdMs = Date.now()): CachedStep {
     this.#storage.database.transaction(() => {
       this.#storage.layers.dereference(cacheOwner(key));
       if (layer !== undefined) this.#storage.layers.reference(cacheOwner(key), layer.chainId);
       this.#prepare(
         `update build_cache set state = 'done', chain_id = ?, size_bytes = ?, created_ms = ?, last_used_ms = ?
          where key = ?`,
-      ).run(layer?.chainId ?? null, layer?.sizeBytes ?? 0, createdMs, createdMs, key);
+      ).run(layer?.chainId ?? null, layer?.sizeBytes ?? 0, createdMs, Date.now(), key);
     });
     return { key, layer, createdMs };
   }

@@ -6,6 +6,8 @@ import type { BuildProgress } from './events.ts';
 import type { InputFile } from './explain/reason.ts';
 import type { RecordedStep } from './explain/step-records.ts';
 import type { InFlight } from './in-flight.ts';
+import type { MadeStep } from './transfer/export.ts';
+import type { ImportedSteps } from './transfer/import.ts';
 import { newSnapshotId } from './workspace.ts';
 
 /** A step that changes files, prepared: it is known what it depends on, and nothing is done yet. */
@@ -16,10 +18,14 @@ export interface FileStep {
   createdBy: string;
   /** Mount points of containers are kept out of the layer. */
   mountPoints: boolean;
+  /** Its files come from the build context, whose times are chance. */
+  timesOfContext?: boolean;
   /** The layer does not depend on what is below it (COPY --link). */
   independent: boolean;
   /** What `parts` has of files in one digest, file by file, to explain a miss. */
   files?: () => readonly InputFile[];
+  /** Ids of the cache mounts it uses. */
+  cacheMounts?: readonly string[];
   /** Variables in `parts.env` that came by ARG. */
   argumentNames?: readonly string[];
   /** Changes the files of a mounted snapshot. */
@@ -36,12 +42,18 @@ export interface FileStepContext {
   cache: BuildCache;
   inFlight: InFlight<CachedStep, StepEvent>;
   noCache: boolean;
+  /** SOURCE_DATE_EPOCH: layers do not tell when they were made. It is in all keys then. */
+  epochMs?: number | undefined;
   signal: AbortSignal;
   emit(event: StepEvent): void;
+  /** Results that others have made. */
+  imported?: ImportedSteps;
+  /** Told every step relied upon. */
+  made(step: Omit<MadeStep, 'stage'>): void;
   /** Told every key relied upon, as soon as it is known. */
   use(key: Digest): void;
   /** Told once what the step is made of and whether its result was there. */
-  explain(inputs: ExplainedInputs, hit: boolean): void;
+  explain(inputs: ExplainedInputs, hit: boolean, from?: string): void;
 }
 
 export type ExplainedInputs = Omit<RecordedStep, 'place'>;
@@ -61,16 +73,18 @@ export async function runFileStep(
   context: FileStepContext,
 ): Promise<FileStepResult> {
   const { files = () => [], argumentNames = [] } = step;
+  const { epochMs } = context;
+  const parts = epochMs === undefined ? step.parts : { ...step.parts, epoch: String(epochMs) };
   const explained: Explained = {
     ...context,
-    explain: (inputs, hit) => context.explain({ ...inputs, files, argumentNames }, hit),
+    explain: (inputs, hit, from) => context.explain({ ...inputs, files, argumentNames }, hit, from),
   };
-  if (!step.independent) return resultOf(step.parts, parent, description, explained, makeLayer);
-  const alone = await resultOf(step.parts, undefined, description, explained, makeLayer);
+  if (!step.independent) return resultOf(parts, parent, description, explained, makeLayer);
+  const alone = await resultOf(parts, undefined, description, explained, makeLayer);
   if (alone.layer === undefined || parent === undefined) return alone;
   const { layer } = alone;
-  const parts = { step: 'link', diffId: layer.diffId };
-  const moved = await resultOf(parts, parent, description, { ...context, explain: () => {} }, owner =>
+  const link = { step: 'link', diffId: layer.diffId };
+  const moved = await resultOf(link, parent, description, { ...context, explain: () => {} }, owner =>
     context.storage.layers.apply({
       parent,
       diffId: layer.diffId,
@@ -94,7 +108,9 @@ export async function runFileStep(
       await step.apply(snapshots.mount(id), emit, signal);
       signal.throwIfAborted();
       snapshots.unmount(id);
-      return await snapshots.commit(id, { owner });
+      const change = step.timesOfContext === true ? ('all' as const) : ('latest' as const);
+      const times = epochMs === undefined ? undefined : { epochMs, change };
+      return await snapshots.commit(id, { owner, times });
     } finally {
       await snapshots.remove(id);
     }
@@ -102,7 +118,7 @@ export async function runFileStep(
 }
 
 type Explained = Omit<FileStepContext, 'explain'> & {
-  explain(inputs: Pick<RecordedStep, 'key' | 'parent' | 'parts'>, hit: boolean): void;
+  explain(inputs: Pick<RecordedStep, 'key' | 'parent' | 'parts'>, hit: boolean, from?: string): void;
 };
 
 type Make = (
@@ -122,9 +138,12 @@ async function resultOf(
   const { cache } = context;
   const key = keyOf({ ...parts, parent: parent ?? null });
   context.use(key);
-  const cached = context.noCache ? undefined : cache.find(key);
-  context.explain({ key, parent: parent ?? null, parts }, cached !== undefined);
-  if (cached !== undefined) return { ...cached, hit: true };
+  const found = context.noCache ? undefined : await findResult(key, parent, context);
+  context.explain({ key, parent: parent ?? null, parts }, found !== undefined, found?.from);
+  if (found !== undefined) {
+    context.made({ ...found.cached, description });
+    return { ...found.cached, hit: true };
+  }
   const made = await context.inFlight.run(key, context.emit, context.signal, async (emit, signal) => {
     cache.begin(key, { parent, description });
     try {
@@ -135,5 +154,35 @@ async function resultOf(
       throw error;
     }
   });
+  context.made({ ...made, description });
   return { ...made, hit: false };
 }
+
+/** Ours, or one that is imported; builds that want the same wait for one to fetch it. */
+async function findResult(
+  key: Digest,
+  parent: Digest | undefined,
+  { cache, imported, inFlight, signal }: Explained,
+): Promise<{ cached: CachedStep; from?: string } | undefined> {
+  const cached = cache.find(key);
+  if (cached !== undefined || imported?.offers(key) !== true) return cached && { cached };
+  const running = inFlight.run(
+    key,
+    () => {},
+    signal,
+    async (_emit, abort) => {
+      const taken = await imported.take(key, parent, abort);
+      if (taken === undefined) throw new NotImported();
+      return taken;
+    },
+  );
+  try {
+    return { cached: await running, from: imported.nameOf(key) };
+  } catch (error) {
+    if (error instanceof NotImported) return undefined;
+    throw error;
+  }
+}
+
+/** Nobody has it after all; it must be made. */
+class NotImported extends Error {}

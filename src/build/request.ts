@@ -1,5 +1,6 @@
 import type { BuildLimits } from './executor.ts';
 import type { BuildExport } from './export/export.ts';
+import type { CachePlace } from './transfer/place.ts';
 
 /** What to build. The server makes one of `POST /build`; later BuildKit's Solve makes the same. */
 export interface BuildRequest {
@@ -58,7 +59,7 @@ export interface BuildRequest {
  *
  * - `registry`: `ref` names a repository and tag; `mode=max` exports all steps, `min` (the default) those of the
  *   result. Importing also takes an image that was built with an inline cache.
- * - `local`: an OCI layout in a directory of the daemon's host, `src` or `dest`; or in `directory`.
+ * - `local`: an OCI layout in a directory of the daemon's host, `src` or `dest`, under the name `tag` (`latest`).
  * - `inline` (to export): the image itself says what its layers were made of.
  *
  * `mounts=true` also exports or imports what is in the cache mounts.
@@ -66,6 +67,8 @@ export interface BuildRequest {
 export interface CacheEndpoint {
   type: 'registry' | 'local' | 'inline';
   attributes: Record<string, string>;
+  /** Instead of what `attributes` name: a directory of the client, for one. */
+  place?: CachePlace;
 }
 
 export type NamedContext =

@@ -36,6 +36,8 @@ import { prepareDirectory } from './steps/directory.ts';
 import { NonZeroExit, prepareRun } from './steps/run.ts';
 import { prepareWorkdir } from './steps/workdir.ts';
 import { type PlannedSteps, planSteps } from './steps-plan.ts';
+import type { MadeStep } from './transfer/export.ts';
+import type { ImportedSteps } from './transfer/import.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What one build works with. */
@@ -56,6 +58,10 @@ export interface SolveContext {
   epochMs?: number;
   /** Keeps a layer until the image owns it. */
   holdLayer(chainId: Digest): void;
+  imported?: ImportedSteps;
+  /** Told every step on files, and the cache mounts it used. */
+  made(step: MadeStep): void;
+  usedMounts(ids: readonly string[]): void;
   /** Keeps a cache entry until the build is over. */
   useKey(key: Digest): void;
 }
@@ -213,6 +219,7 @@ export class Solve {
     const { storage } = context.builder;
     const { step: fileStep, state: configured } = await this.#prepare(state, instruction, step, planned);
     if (fileStep === undefined) return { state: configured, result: {} };
+    context.usedMounts(fileStep.cacheMounts ?? []);
     let runId: string | undefined;
     let renewedBy: number | undefined;
     const result = await runFileStep(fileStep, chainIdOfState(state), instruction.text, {
@@ -220,10 +227,13 @@ export class Solve {
       cache: context.cache,
       inFlight: context.inFlight,
       noCache: this.#ignoresCache(planned),
+      epochMs: context.epochMs,
       signal: this.#signal,
       use: key => context.useKey(key),
-      explain: (inputs, hit) => {
-        renewedBy = this.#explain(step, planned, inputs, hit);
+      imported: context.imported,
+      made: made => context.made({ ...made, stage: planned.stage.index }),
+      explain: (inputs, hit, from) => {
+        renewedBy = this.#explain(step, planned, inputs, hit, from);
       },
       emit: event => {
         if (event.type === 'running') runId = event.runId;
@@ -234,7 +244,8 @@ export class Solve {
       context.holdLayer(result.layer.chainId);
       if (renewedBy !== undefined) this.#renewed.set(result.layer.chainId, renewedBy);
     }
-    const after = withLayer(configured, result, fileStep.createdBy);
+    const { epochMs: createdMs = result.createdMs } = context;
+    const after = withLayer(configured, { ...result, createdMs }, fileStep.createdBy);
     return { state: after, result: { key: result.key, runId }, hit: result.hit };
   }
 
@@ -244,11 +255,12 @@ export class Solve {
     planned: PlannedStage,
     inputs: ExplainedInputs,
     hit: boolean,
+    from: string | undefined,
   ): number | undefined {
     const { records } = this.#context;
     const recorded = { ...inputs, place: this.#placeOf(step) };
     let reason: Reason;
-    if (hit) reason = { kind: 'unchanged' };
+    if (hit) reason = { kind: 'unchanged', ...(from === undefined ? {} : { from }) };
     else if (this.#ignoresCache(planned)) reason = { kind: 'noCache' };
     else reason = records.explainMiss(recorded);
     let begun = step.number;
@@ -357,7 +369,10 @@ export class Solve {
       cache: context.cache,
       inFlight: context.inFlight,
       noCache: this.#ignoresCache(planned),
+      epochMs: context.epochMs,
       signal: this.#signal,
+      imported: context.imported,
+      made: made => context.made({ ...made, stage: planned.stage.index }),
       use: key => context.useKey(key),
       explain: () => {},
       emit: () => {},

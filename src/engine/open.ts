@@ -13,6 +13,7 @@ import { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import { openStorage } from '../storage/storage.ts';
+import { registryCachePlace } from './build-cache-registry.ts';
 import { BuildExecutor } from './build-executor.ts';
 import { AttachHub } from './containers/attach-hub.ts';
 import type { ContainerExit, ContainerRecord } from './containers/container.ts';
@@ -124,6 +125,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     git: findProgram('git'),
     log,
     gc: settings.builderGc,
+    packing: services.packing,
+    openRegistryCache: async (reference, access, byRegistry) =>
+      registryCachePlace(services, reference, access, credentialsFor(reference, byRegistry)),
   });
 
   runtime.onExit(exit => void exited(context, exit.id, exit));

@@ -13,6 +13,7 @@ import type { Layer, LayerStore } from './layers.ts';
 import type { SnapshotPaths, StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
 import { diskError } from './worker/errors.ts';
+import type { LayerTimes } from './worker/settle-times.ts';
 import type { UpperChange } from './worker/upper.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -216,15 +217,22 @@ export class SnapshotStore {
    * @param options.keep copy it: the snapshot stays as it is, and may be in use (`docker commit`). Otherwise (builds)
    *   the directory itself becomes the layer, without a copy: the snapshot must not be mounted, and is good for
    *   nothing but remove() afterwards.
+   * @param options.times what becomes of the files' times; not together with `keep`.
    */
-  async commit(id: string, options: { owner: string; keep?: boolean }): Promise<Layer> {
+  async commit(
+    id: string,
+    options: { owner: string; keep?: boolean; times?: LayerTimes | undefined },
+  ): Promise<Layer> {
     const row = this.#need(id);
     const paths = this.#paths.snapshot(row.number);
     const parent = row.parent ?? undefined;
     try {
       if (options.keep === true) return await this.#commitCopy(paths.upper, parent, options.owner);
       if (isMounted(paths)) throw new EngineError('conflict', `snapshot ${id} is mounted`);
-      const { digest, size } = await this.#workers.run('packDigest', { root: paths.upper });
+      const { digest, size } = await this.#workers.run('packDigest', {
+        root: paths.upper,
+        times: options.times,
+      });
       const candidate = { parent, diffId: digest, sizeBytes: size, owner: options.owner };
       const { layer } = await this.#layers.adopt(paths.upper, candidate);
       if (!existsSync(paths.upper)) mkdirSync(paths.upper, { mode: 0o755 });

@@ -11,6 +11,7 @@ import { type Image, ImageStore } from '../../src/images/store.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { EngineError } from '../../src/stdx/errors.ts';
 import { silentLog } from '../../src/stdx/log.ts';
+import { KeyedMutex } from '../../src/stdx/mutex.ts';
 import { openStorage, type Storage } from '../../src/storage/storage.ts';
 
 /** A builder on a data-root of its own. RUN goes through unshare(1) and chroot(8); the base image is busybox. */
@@ -50,6 +51,10 @@ export class BuilderWorld {
     const builder = await Builder.open({
       onTag: () => {},
       gc: { enabled: false },
+      packing: new KeyedMutex(),
+      openRegistryCache: async reference => {
+        throw new EngineError('notFound', `there is no registry for ${reference}`);
+      },
       images,
       storage,
       executor,
@@ -72,7 +77,7 @@ export class BuilderWorld {
   }
 
   /** Makes `busybox:latest` with the builder itself. */
-  async makeBase(): Promise<Image> {
+  async makeBase(request: Partial<BuildRequest> = {}): Promise<Image> {
     const dockerfile = [
       'FROM scratch',
       'COPY busybox /bin/busybox',
@@ -88,7 +93,7 @@ export class BuilderWorld {
     ];
     const { imageId } = await this.build(
       { busybox: '=> /usr/bin/busybox', Dockerfile: dockerfile.join('\n') },
-      { tags: ['busybox'] },
+      { ...request, tags: ['busybox'] },
     );
     return this.images.get(imageId)!;
   }

@@ -84,6 +84,8 @@ export async function prepareCopy(
     files: () => sources.flatMap(source => inputFiles(shownPath(source), source.entries)),
     createdBy: describe(instruction, written),
     mountPoints: false,
+    timesOfContext:
+      context.from?.keepsOwners !== true && sources.every(source => source.archive === undefined),
     independent: instruction.link,
     apply: (rootfs, _emit, signal) => applyCopy(plan, owner, rootfs, context.storage, signal),
   };

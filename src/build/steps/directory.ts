@@ -12,6 +12,7 @@ export async function prepareDirectory(
   const entries = await from.hashTree('/', { memo: workspace.memo });
   return {
     parts: { step: 'directory', content: digestOfEntries(entries) },
+    timesOfContext: true,
     createdBy: 'COPY . / # context',
     mountPoints: false,
     independent: false,

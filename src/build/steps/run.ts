@@ -121,6 +121,7 @@ export async function prepareRun(
       mounts: mounts.map(mount => mount.identity),
     },
     files: () => mounts.flatMap(mount => mount.files),
+    cacheMounts: mounts.flatMap(({ spec }) => (spec.type === 'cache' ? spec.id : [])),
     argumentNames: [...state.args.keys()].filter(name => !ofImage.has(name)),
     createdBy: describe(state, args),
     mountPoints: true,
@@ -226,7 +227,8 @@ async function applyRun(
         env: [...plan.env, ...env],
         cwd: plan.workingDirectory,
         user: plan.user,
-        hostname: runId.slice(0, 12),
+        // BuildKit's. A name that changed would get into what is made.
+        hostname: 'buildkitsandbox',
         network: plan.network,
         extraHosts: context.request.extraHosts,
         mounts,

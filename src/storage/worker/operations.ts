@@ -26,6 +26,7 @@ import {
 import { makeMountPoints } from './mount-points.ts';
 import type { Owner } from './owners.ts';
 import { Packer, type PackResult, type PackSettings } from './pack.ts';
+import { type LayerTimes, settleTimes } from './settle-times.ts';
 import { Unpacker, type UnpackLimits, type UnpackResult, type UnpackSettings } from './unpack.ts';
 import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
 
@@ -41,7 +42,10 @@ export interface Operations {
   unpack: { argument: { port: MessagePort; settings: UnpackSettings }; result: UnpackResult };
   /** Sends the archive; the digest is that of all its bytes. */
   pack: { argument: { port: MessagePort; settings: PackSettings }; result: PackResult & { digest: Digest } };
-  packDigest: { argument: { root: string }; result: PackResult & { digest: Digest } };
+  packDigest: {
+    argument: { root: string; times?: LayerTimes | undefined };
+    result: PackResult & { digest: Digest };
+  };
   stat: { argument: { path: string; follow: boolean }; result: WorkerStat | undefined };
   list: { argument: { path: string; recursive: boolean; only?: readonly string[] }; result: ListedFile[] };
   readFile: { argument: { path: string; limitBytes: number }; result: Uint8Array | undefined };
@@ -103,7 +107,11 @@ export const operations: OperationTable = {
   unpack: ({ port, settings }) =>
     unpackFrom(receiveChunks(port), new Unpacker(settings, new ImpliedDirectories([]))),
   pack: ({ port, settings }) => pack(port, settings),
-  packDigest: ({ root }, { confinement }) => inside(confinement, root, packDigest),
+  packDigest: ({ root, times }, { confinement }) =>
+    inside(confinement, root, () => {
+      if (times !== undefined) settleTimes('/', times);
+      return packDigest();
+    }),
   stat: ({ path, follow }) => statPath(path, follow),
   list: ({ path, recursive, only }) => listTree(path, recursive, only),
   readFile: ({ path, limitBytes }) => readWholeFile(path, limitBytes),

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { registryAddress } from '../support/registry.ts';
+import { Machine } from './machine.ts';
+
+const build = 'DOCKER_BUILDKIT=0 docker build';
+
+/** What the builder keeps, and what it takes from elsewhere, by the real client. */
+describe('the build cache', { concurrency: false }, () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await Machine.start('build-cache', { registry: true });
+    const directory = machine.world.path('work/app');
+    mkdirSync(directory);
+    writeFileSync(
+      `${directory}/Dockerfile`,
+      'FROM busybox\nCOPY a /a\nRUN cat /proc/sys/kernel/random/uuid > /made\n',
+    );
+    writeFileSync(`${directory}/a`, 'A');
+  });
+  after(() => machine?.stop());
+
+  test('--cache-from an image in a registry that was built with an inline cache', async () => {
+    const name = `${registryAddress}/app`;
+    await machine.must(`${build} -t ${name} --build-arg BUILDKIT_INLINE_CACHE=1 app`);
+    const id = await machine.must(`docker inspect -f '{{.Id}}' ${name}`);
+    await machine.must(`docker push -q ${name}`);
+    const used = await machine.must('docker system df --format "{{.Type}} {{.TotalCount}}"');
+    assert.match(used, /Build Cache 2/);
+    await machine.must(`docker rmi ${name} && docker builder prune -af`);
+    const output = await machine.must(
+      `${build} -t again --build-arg BUILDKIT_INLINE_CACHE=1 --cache-from ${name} app`,
+    );
+    assert.equal(output.match(/Using cache/g)?.length, 2, output);
+    assert.equal(await machine.must("docker inspect -f '{{.Id}}' again"), id);
+  });
+
+  test('a step says over HTTP why it was built', async () => {
+    writeFileSync(machine.world.path('work/app/a'), 'B');
+    const answer = await machine.must(
+      'tar -C app -c . | curl -sS --unix-socket "${DOCKER_HOST#unix://}" -H "Content-Type: application/x-tar" --data-binary @- "http://d/build?explain=1&t=again"',
+    );
+    const reasons = answer
+      .split('\n')
+      .map(line => JSON.parse(line))
+      .filter(message => message.id === 'gantry.explain')
+      .map(({ aux }) => `${aux.Step}/${aux.Total} ${aux.Hit} ${aux.Reason}`);
+    assert.deepEqual(reasons, [
+      '1/3 true nothing it depends on has changed',
+      '2/3 false a changed',
+      '3/3 false step 2, on which it builds, was built anew',
+    ]);
+  });
+});
