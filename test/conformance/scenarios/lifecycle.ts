@@ -189,7 +189,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
     name: 'attach: output from now on only',
     steps: [
       {
-        run: "docker run -d --name $N busybox sh -c 'echo before; sleep 2; echo after; exit 1' >/dev/null; sleep 0.7",
+        run: "docker run -d --name $N busybox sh -c 'echo before; sleep 5; echo after; exit 1' >/dev/null; until docker logs $N | grep -q before; do sleep 0.1; done",
         setup: true,
       },
       'docker attach --no-stdin $N',
@@ -219,7 +219,7 @@ export const lifecycleScenarios: readonly Scenario[] = [
   {
     name: 'restart policy: always, until it is stopped',
     steps: [
-      "docker run -d --name $N --restart always busybox sh -c 'sleep 0.3; exit 1' >/dev/null; sleep 2; docker inspect --format '{{if gt .RestartCount 0}}restarted{{end}}' $N",
+      "docker run -d --name $N --restart always busybox sh -c 'sleep 0.3; exit 1' >/dev/null; until docker inspect --format '{{if gt .RestartCount 0}}restarted{{end}}' $N | grep restarted; do sleep 0.2; done",
       'docker stop -t 1 $N; sleep 1.5; docker inspect --format "{{.State.Status}}" $N',
       'docker create --restart nosuchpolicy busybox',
       'docker create --restart always:3 busybox',

@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 const server = (port: string): string =>
   `docker run -d --name $N ${port} busybox sh -c 'echo served > /var/www/index.html; httpd -f -p 80 -h /var/www' >/dev/null`;
 const fetch = (url: string): string =>
-  `for i in 1 2 3 4 5 6 7 8; do net curl -s --max-time 2 ${url} && break; sleep 0.2; done`;
+  `for i in $(seq 100); do net curl -s --max-time 20 ${url} && break; sleep 0.2; done`;
 
 export const networksScenarios: readonly Scenario[] = [
   {
@@ -67,7 +67,7 @@ export const networksScenarios: readonly Scenario[] = [
     name: 'network: names resolve between containers',
     steps: [
       {
-        run: 'docker network create $N >/dev/null; docker run -d --name $N-web --network $N --network-alias web --network-alias $N-alias -h myhost busybox sh -c "echo dns > /var/www/index.html; httpd -f -h /var/www" >/dev/null; sleep 0.5',
+        run: 'docker network create $N >/dev/null; docker run -d --name $N-web --network $N --network-alias web --network-alias $N-alias -h myhost busybox sh -c "echo dns > /var/www/index.html; httpd -f -h /var/www" >/dev/null; until docker exec $N-web wget -qO- 127.0.0.1 >/dev/null 2>&1; do sleep 0.1; done',
         setup: true,
       },
       'docker run --rm --network $N busybox wget -qO- http://$N-web/',
@@ -164,7 +164,7 @@ export const networksScenarios: readonly Scenario[] = [
         run: "docker inspect --format '{{json .NetworkSettings.Ports}} {{json .HostConfig.PortBindings}}' $N",
         compare: ['code', 'stdout'],
       },
-      'docker rm -f $N >/dev/null; net curl -s --max-time 2 http://127.0.0.1:18311/; echo $?',
+      'docker rm -f $N >/dev/null; net curl -s --max-time 20 http://127.0.0.1:18311/; echo $?',
       'net ss -ltn | grep -c 18311',
     ],
   },
@@ -173,8 +173,8 @@ export const networksScenarios: readonly Scenario[] = [
     steps: [
       { run: server('-p 127.0.0.1:18321:80'), setup: true },
       fetch('http://127.0.0.1:18321/'),
-      'net curl -s --max-time 2 http://$HOST:18321/; echo $?',
-      'net curl -s --max-time 2 http://[::1]:18321/; echo $?',
+      'net curl -s --max-time 20 http://$HOST:18321/; echo $?',
+      'net curl -s --max-time 20 http://[::1]:18321/; echo $?',
       'docker port $N',
     ],
   },
@@ -194,7 +194,7 @@ export const networksScenarios: readonly Scenario[] = [
       'docker run --rm -p 80-82:90-91 busybox true',
       'docker run --rm -p 1.2.3.4.5:80:80 busybox true',
       {
-        run: "net python3 -c \"import socket,time; s=socket.socket(); s.bind(('0.0.0.0',18333)); s.listen(); time.sleep(20)\" & p=$!; sleep 0.7; docker run --rm -p 18333:80 busybox true 2>&1 | grep -oE 'address already in use|port is already allocated'; kill $p",
+        run: "net python3 -c \"import socket,time; s=socket.socket(); s.bind(('0.0.0.0',18333)); s.listen(); open('bound','w'); time.sleep(200)\" & p=$!; until [ -e bound ]; do sleep 0.1; done; docker run --rm -p 18333:80 busybox true 2>&1 | grep -oE 'address already in use|port is already allocated'; kill $p",
         differs: {
           reason: 'either wording names the port',
           stdout: /^(address already in use|port is already allocated)\n$/,
@@ -216,14 +216,14 @@ export const networksScenarios: readonly Scenario[] = [
     name: 'ports: UDP',
     files: {
       'server.py':
-        'import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(("0.0.0.0", 5000))\ns.settimeout(15)\nfor i in range(2):\n  d, a = s.recvfrom(99)\n  s.sendto(b"answer to " + d, a)\n',
+        'import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(("0.0.0.0", 5000))\nopen(sys.argv[1], "w")\ns.settimeout(120)\nfor i in range(2):\n  d, a = s.recvfrom(99)\n  s.sendto(b"answer to " + d, a)\n',
       'client.py':
-        'import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.settimeout(3)\ns.sendto(b"question", (sys.argv[1], 18351))\nprint(s.recv(99).decode())\n',
+        'import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.settimeout(30)\ns.sendto(b"question", (sys.argv[1], 18351))\nprint(s.recv(99).decode())\n',
     },
     steps: [
       // busybox has no UDP server, so one of the host's runs in the container's network namespace.
       {
-        run: "docker run -d --name $N -p 18351:5000/udp busybox sleep 300 >/dev/null; p=$(docker inspect --format '{{.State.Pid}}' $N); daemon nsenter -t $p -n python3 $PWD/server.py >/dev/null 2>&1 & sleep 1",
+        run: "docker run -d --name $N -p 18351:5000/udp busybox sleep 300 >/dev/null; p=$(docker inspect --format '{{.State.Pid}}' $N); daemon nsenter -t $p -n python3 $PWD/server.py $PWD/bound >/dev/null 2>&1 & until [ -e bound ]; do sleep 0.1; done",
         setup: true,
       },
       'net python3 client.py 127.0.0.1',
@@ -236,8 +236,8 @@ export const networksScenarios: readonly Scenario[] = [
     name: 'ports: from another container through the host',
     steps: [
       { run: server('-p 18361:80'), setup: true },
-      'docker run --rm busybox timeout 3 wget -qO- http://$HOST:18361/',
-      'docker exec $N timeout 3 wget -qO- http://$HOST:18361/',
+      'docker run --rm busybox timeout 30 wget -qO- http://$HOST:18361/',
+      'docker exec $N timeout 30 wget -qO- http://$HOST:18361/',
     ],
   },
   {
@@ -246,7 +246,7 @@ export const networksScenarios: readonly Scenario[] = [
       { run: server('-p 18371:80'), setup: true },
       'docker restart -t 0 $N >/dev/null',
       fetch('http://127.0.0.1:18371/'),
-      'docker stop -t 0 $N >/dev/null; net curl -s --max-time 1 http://127.0.0.1:18371/; echo $?; docker start $N >/dev/null',
+      'docker stop -t 0 $N >/dev/null; net curl -s --max-time 20 http://127.0.0.1:18371/; echo $?; docker start $N >/dev/null',
       fetch('http://127.0.0.1:18371/'),
     ],
   },
@@ -254,10 +254,10 @@ export const networksScenarios: readonly Scenario[] = [
     name: 'network: isolation between networks',
     steps: [
       {
-        run: 'docker network create $N-a >/dev/null; docker network create $N-b >/dev/null; docker run -d --name $N --network $N-a busybox sh -c "echo x > /var/www/index.html; httpd -f -h /var/www" >/dev/null; sleep 0.5',
+        run: 'docker network create $N-a >/dev/null; docker network create $N-b >/dev/null; docker run -d --name $N --network $N-a busybox sh -c "echo x > /var/www/index.html; httpd -f -h /var/www" >/dev/null; until docker exec $N wget -qO- 127.0.0.1 >/dev/null 2>&1; do sleep 0.1; done',
         setup: true,
       },
-      "ip=$(docker inspect --format '{{(index .NetworkSettings.Networks \"'$N'-a\").IPAddress}}' $N); docker run --rm --init --network $N-a busybox timeout 2 wget -qO- http://$ip/; docker run --rm --init --network $N-b busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable; docker run --rm --init busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable",
+      "ip=$(docker inspect --format '{{(index .NetworkSettings.Networks \"'$N'-a\").IPAddress}}' $N); docker run --rm --init --network $N-a busybox timeout 30 wget -qO- http://$ip/; docker run --rm --init --network $N-b busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable; docker run --rm --init busybox timeout 2 wget -qO- http://$ip/ 2>/dev/null || echo unreachable",
     ],
   },
   {
@@ -274,7 +274,7 @@ export const networksScenarios: readonly Scenario[] = [
     name: 'network: old links',
     steps: [
       { run: 'docker run -d --name $N -e SECRET=1 busybox sleep 300 >/dev/null', setup: true },
-      'docker run --rm --link $N:db busybox grep -c db /etc/hosts',
+      'docker run --rm --link $N:db busybox grep -cw db /etc/hosts',
       {
         run: 'docker run --rm --link $N:db busybox env | grep -E "^DB_(NAME|ENV_SECRET)" | sed "s,=/[^/]*/,=/<name>/,"',
         sorted: true,

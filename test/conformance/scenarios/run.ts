@@ -109,7 +109,7 @@ export const runScenarios: readonly Scenario[] = [
       'docker run -d --name $N busybox sleep 30',
       "docker inspect --format '{{.Id}} {{.State.Status}}' $N",
       {
-        run: 'docker run -d --rm --name $N-gone busybox true >/dev/null; docker wait $N-gone 2>/dev/null; sleep 0.3; docker inspect $N-gone',
+        run: 'docker run -d --rm --name $N-gone busybox true >/dev/null; docker wait $N-gone 2>/dev/null; while docker inspect $N-gone >/dev/null 2>&1; do sleep 0.1; done; docker inspect $N-gone',
         differs: {
           reason: 'whether the wait comes before the container is gone is chance',
           code: 1,
