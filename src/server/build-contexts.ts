@@ -31,13 +31,18 @@ export class BuildContexts {
     return new BuildContexts(storage);
   }
 
+  /** One with nothing in it. */
+  async empty(): Promise<BuildContext> {
+    const directory = await mkdtemp(join(this.#storage.paths.buildContexts, 'context-'));
+    return { directory, remove: () => rm(directory, { recursive: true, force: true }) };
+  }
+
   /**
    * Unpacks a tar, compressed or not. A worker confined to the new directory does it, so that no entry can climb out.
    * @throws EngineError `invalid` for what is no tar, or tries to
    */
   async unpack(tar: Readable, signal: AbortSignal): Promise<BuildContext> {
-    const directory = await mkdtemp(join(this.#storage.paths.buildContexts, 'context-'));
-    const remove = () => rm(directory, { recursive: true, force: true });
+    const { directory, remove } = await this.empty();
     try {
       const root = await this.#storage.confine(directory);
       try {

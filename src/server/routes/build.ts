@@ -3,7 +3,6 @@ import { PassThrough } from 'node:stream';
 import { type BuildExplanation, explanationId } from '../../api/build.ts';
 import type { BuildOutput } from '../../build/events.ts';
 import type { BuildRequest } from '../../build/request.ts';
-import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { buildRequestFromQuery } from '../convert/build-request.ts';
 import { orNull } from '../convert/host-config.ts';
@@ -25,7 +24,8 @@ async function build(call: Call): Promise<void> {
   const stream = new ProgressStream(call);
   await stream.carry(async () => {
     const source = await contextOf(call, planned);
-    const context = await contexts.unpack(source.tar, call.signal);
+    const context =
+      source.tar === undefined ? await contexts.empty() : await contexts.unpack(source.tar, call.signal);
     try {
       const classic = classicOutput(line => {
         if (line.type === 'stream') {
@@ -39,6 +39,7 @@ async function build(call: Call): Promise<void> {
       const request: BuildRequest = {
         ...planned.request,
         contextDirectory: context.directory,
+        contextUrl: source.contextUrl,
         dockerfile: source.dockerfile,
         credentials: allCredentialsOf(call),
       };
@@ -75,19 +76,27 @@ function explaining(output: BuildOutput, stream: ProgressStream): BuildOutput {
   };
 }
 
+interface ContextSource {
+  /** undefined: the context is at the URL. */
+  tar?: Readable;
+  contextUrl?: string;
+  dockerfile: string;
+}
+
+/** As moby tells them from other URLs (builder/remotecontext/urlutil). */
+const gitRemote = /^(git@|git:\/\/|github\.com\/)|^https?:\/\/[^?#]*\.git([?#].*)?$/;
+
 /**
- * The tar in the body; or what `remote` leads to, which is a tar or a lone Dockerfile (moby,
+ * The tar in the body; or what `remote` leads to, which is a repository, a tar or a lone Dockerfile (moby,
  * builder/remotecontext/remote.go decides by the content type; the first bytes are surer).
  */
 async function contextOf(
   call: Call,
   planned: ReturnType<typeof buildRequestFromQuery>,
-): Promise<{ tar: Readable; dockerfile: string }> {
+): Promise<ContextSource> {
   const { dockerfile } = planned.request;
   if (planned.remote === '') return { tar: call.request, dockerfile };
-  if (/^(git@|git:\/\/|github\.com\/)|\.git(#.*)?$/.test(planned.remote)) {
-    throw new EngineError('notImplemented', 'building from a git repository is not supported yet');
-  }
+  if (gitRemote.test(planned.remote)) return { contextUrl: planned.remote, dockerfile };
   const body = await fetchBody(planned.remote, call.signal);
   const { first, rest } = await peek(body);
   if (!isText(first)) return { tar: rest, dockerfile };

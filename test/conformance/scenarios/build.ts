@@ -346,4 +346,20 @@ export const buildScenarios: readonly Scenario[] = [
       clean,
     ],
   },
+  {
+    name: 'build: the context is a git repository',
+    files: {
+      'r/d/Dockerfile': 'FROM busybox\nCOPY . /x/\nCMD ["ls", "-A", "/x"]\n',
+      'r/d/file': 'x',
+      'r/Dockerfile': 'FROM nosuch\n',
+    },
+    steps: [
+      'cd r && git init -q -b trunk && git add -A && git -c user.name=a -c user.email=a@b commit -qm x',
+      'net git daemon --export-all --base-path=$PWD --listen=127.0.0.1 --port=19418 --detach --pid-file=$PWD/pid && net git ls-remote git://127.0.0.1:19418/r trunk | cut -f2',
+      `curl -s --unix-socket "$SOCK" -X POST "http://x/build?t=$N:1&remote=git://127.0.0.1:19418/r%23trunk:d" | grep -o 'Successfully tagged'`,
+      'docker run --rm $N:1',
+      'kill $(cat pid)',
+      clean,
+    ],
+  },
 ];
