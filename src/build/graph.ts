@@ -12,6 +12,8 @@ export interface BuildGraph {
   dockerfile: Dockerfile;
   /** In the order of the Dockerfile, only what the target needs. */
   stages: PlannedStage[];
+  /** What the target does not need, as far as the Dockerfile tells: triggers of base images may. */
+  others: PlannedStage[];
   target: number;
   /** ARG before the first FROM, and the platform's variables: seen by `ARG name` without a default. */
   globalArgs: Map<string, string>;
@@ -58,14 +60,17 @@ export function planGraph(parsed: Dockerfile, options: GraphOptions): BuildGraph
   const wanted =
     options.platform === '' ? options.ownPlatform : parsePlatform(options.platform, options.ownPlatform);
   const globalArgs = platformArgs(wanted, options.ownPlatform);
+  for (const name of globalArgs.keys())
+    globalArgs.set(name, options.buildArgs[name] ?? globalArgs.get(name)!);
   const declaredArgs = readGlobalArgs(dockerfile, globalArgs, options.buildArgs);
   const target = findTarget(dockerfile, options.target);
   globalArgs.set('TARGETSTAGE', options.target === '' ? 'default' : options.target);
   const planned = dockerfile.stages.map(stage => planStage(dockerfile, stage, globalArgs, wanted, options));
   const needed = reach(dockerfile, planned, target);
   const stages = planned.filter(({ stage }) => needed.has(stage.index));
+  const others = planned.filter(({ stage }) => !needed.has(stage.index));
   for (const { stage } of stages) for (const name of argsOf(stage.instructions)) declaredArgs.add(name);
-  return { dockerfile, stages, target, globalArgs, contexts, declaredArgs };
+  return { dockerfile, stages, others, target, globalArgs, contexts, declaredArgs };
 }
 
 /** A stage that a context of its name stands for is not built: nothing is left but its FROM. */

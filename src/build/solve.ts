@@ -78,6 +78,8 @@ export class Solve {
   readonly #context: SolveContext;
   readonly #steps: PlannedSteps;
   readonly #stages = new Map<number, Promise<BuildState>>();
+  /** Which stages need which, by index; triggers of base images add to it. */
+  readonly #needs: Map<number, Set<number>>;
   /** Steps that were built anew, by the layer they made; with the number of the step where that began. */
   readonly #renewed = new Map<Digest, number>();
   readonly #stop = new AbortController();
@@ -87,6 +89,8 @@ export class Solve {
   constructor(context: SolveContext, signal: AbortSignal) {
     this.#context = context;
     this.#steps = planSteps(context.graph);
+    const { stages, others } = context.graph;
+    this.#needs = new Map([...stages, ...others].map(({ stage, needs }) => [stage.index, new Set(needs)]));
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
@@ -127,9 +131,40 @@ export class Solve {
     for (const [index, instruction] of planned.stage.instructions.entries()) {
       const step = steps[index + 1]!;
       state = await this.#step(state, instruction, step, planned);
-      this.#context.output.event({ type: 'stepEnded', step });
+      if (!step.trigger) this.#context.output.event({ type: 'stepEnded', step });
     }
     return state;
+  }
+
+  /**
+   * What an instruction takes from a stage. A trigger may want one that nothing else needs, which then is built under
+   * the number of the FROM it belongs to, or one that waits for the trigger's own.
+   */
+  async #neededBy(planned: PlannedStage, index: number, step: BuildStep): Promise<BuildState> {
+    const own = planned.stage.index;
+    if (this.#reaches(index, own)) {
+      const name = planned.stage.name ?? String(own);
+      throw new EngineError('invalid', `circular dependency detected on stage: ${name}`);
+    }
+    this.#needs.get(own)!.add(index);
+    this.#adopt(index, step);
+    return this.#stage(index);
+  }
+
+  #reaches(from: number, wanted: number): boolean {
+    return from === wanted || [...this.#needs.get(from)!].some(need => this.#reaches(need, wanted));
+  }
+
+  /** Makes a stage, and what it needs, one of those that are built. */
+  #adopt(index: number, from: BuildStep): void {
+    const { graph } = this.#context;
+    const planned = graph.others.find(({ stage }) => stage.index === index);
+    if (planned === undefined || this.#steps.ofStage.has(index)) return;
+    graph.stages.push(planned);
+    const { stage } = planned;
+    for (const name of argsOf(stage.instructions)) graph.declaredArgs.add(name);
+    this.#steps.ofStage.set(index, stepsOfTrigger(stage, from));
+    for (const need of planned.needs) this.#adopt(need, from);
   }
 
   async #from(planned: PlannedStage, step: BuildStep): Promise<BuildState> {
@@ -159,7 +194,7 @@ export class Solve {
       output.event({ type: 'triggers', step, count: triggers.length });
       for (const text of triggers) after = await this.#trigger(after, text, step, planned);
     }
-    output.event({ type: 'stepEnded', step });
+    if (!step.trigger) output.event({ type: 'stepEnded', step });
     return after;
   }
 
@@ -397,12 +432,7 @@ export class Solve {
         throw within(`invalid from flag value ${from}`, error);
       }
     }
-    if (!this.#context.graph.stages.some(({ stage }) => stage.index === target.index))
-      throw new EngineError(
-        'invalid',
-        `invalid from flag value ${from}: a trigger cannot use a stage that is not built`,
-      );
-    return { chainId: chainIdOfState(await this.#stage(target.index)) };
+    return { chainId: chainIdOfState(await this.#neededBy(planned, target.index, step)) };
   }
 
   async #image(reference: string, planned: PlannedStage, step: BuildStep) {
@@ -473,6 +503,21 @@ export class Solve {
   #idOf(state: BuildState): Digest {
     return stateIdOf(state, this.#context.epochMs);
   }
+}
+
+/** Steps that were not planned, under the number of the one that led to them. */
+function stepsOfTrigger(stage: Stage, { number, total }: BuildStep): BuildStep[] {
+  const { name } = stage;
+  return [stage.from, ...stage.instructions].map(({ text, lines }, index) => ({
+    number,
+    total,
+    stage: stage.index,
+    ...(name === undefined ? {} : { stageName: name }),
+    index,
+    text,
+    lines,
+    trigger: true,
+  }));
 }
 
 function isStage({ index, name }: Stage, wanted: string): boolean {

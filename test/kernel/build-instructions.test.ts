@@ -350,6 +350,21 @@ test('ONBUILD runs with the image that is built on it', async () => {
   assert.match(text, /^Step 1\/2 : FROM parent\n# Executing 3 build triggers\n/);
 });
 
+test('ONBUILD may take from a stage that nothing else needs, but not from one that waits for it', async () => {
+  const parent = (from: string) => `FROM busybox\nONBUILD COPY --from=${from} /f /g`;
+  await world.build({ Dockerfile: parent('extra') }, { tags: ['taker'] });
+  const dockerfile =
+    'FROM busybox AS deep\nRUN echo deep > /f\nFROM deep AS extra\nFROM taker\nRUN cat /g > /o';
+  const { imageId, text } = await world.build({ Dockerfile: dockerfile });
+  assert.equal(await world.read(imageId, '/o'), 'deep\n');
+  assert.match(text, /\nStep 2\/2 : RUN cat/);
+  await world.build({ Dockerfile: parent('last') }, { tags: ['waiter'] });
+  await assert.rejects(
+    world.build({ Dockerfile: 'FROM waiter AS first\nFROM first AS last' }),
+    /^EngineError: circular dependency detected on stage: first\n/,
+  );
+});
+
 test('independent stages run at once', async () => {
   // A stage ends when its sleep is killed, and none is before all of them sleep. Nobody else sleeps so long.
   const line = `sleep ${1_000_000 + process.pid}`;

@@ -70,6 +70,11 @@ const expansions: [string, string][] = [
   ['${REPEAT/x/y}', 'foofoo'],
   ['${PATHS/\\/usr/X}', 'X/local/bin/tool.tar.gz'],
   ['${REPEAT/f*o/$A}', 'alpha'],
+  ['${REPEAT//o/\\/}', 'f\\/\\/f\\/\\/'],
+  ['${A#\\a}', 'lpha'],
+  ['${PATHS%%.tar*}', '/usr/local/bin/tool'],
+  ['${MISSING/x/y}', ''],
+  ['${A/${A}/${WORDS}}', 'one two'],
 ];
 
 test('every form of a variable', () => {

@@ -51,9 +51,9 @@ class Expander {
 
   /**
    * Reads up to the unquoted character `stop` and past it; '' reads to the end.
-   * @param pattern escapes are kept (as backslashes), for the pattern matcher to see.
+   * @param escapes dropped; kept as they are; or kept as backslashes, for the pattern matcher to see.
    */
-  #until(stop: string, pattern = false): Expansion {
+  #until(stop: string, escapes: 'drop' | 'keep' | 'pattern' = 'drop'): Expansion {
     const out = new WordList();
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at]!;
@@ -64,7 +64,7 @@ class Expander {
       if (char === "'" && !this.#rawQuotes) out.quoted(this.#singleQuoted());
       else if (char === '"' && !this.#rawQuotes) out.quoted(this.#doubleQuoted());
       else if (char === '$') out.plain(this.#dollar());
-      else if (char === this.#escapeToken) out.quoted(this.#escaped(pattern));
+      else if (char === this.#escapeToken) out.quoted(this.#escaped(escapes));
       else {
         out.plain(char);
         this.#at++;
@@ -74,11 +74,12 @@ class Expander {
     return out.done();
   }
 
-  #escaped(pattern: boolean): string {
+  #escaped(escapes: 'drop' | 'keep' | 'pattern'): string {
     const next = this.#text[++this.#at];
     if (next === undefined) return this.#rawQuotes ? this.#escapeToken : '';
     this.#at++;
-    if (pattern) return `\\${next}`;
+    if (escapes === 'pattern') return `\\${next}`;
+    if (escapes === 'keep') return this.#escapeToken + next;
     if (this.#rawQuotes && next !== '$' && next !== this.#escapeToken) return this.#escapeToken + next;
     return next;
   }
@@ -172,7 +173,7 @@ class Expander {
   #trim(value: string, operator: '#' | '%'): string {
     const longest = this.#text[this.#at] === operator;
     if (longest) this.#at++;
-    const pattern = this.#until('}', true).text;
+    const pattern = this.#until('}', 'pattern').text;
     const lengths = Array.from({ length: value.length + 1 }, (_, length) => length);
     if (longest) lengths.reverse();
     for (const length of lengths) {
@@ -186,8 +187,9 @@ class Expander {
   #replace(value: string): string {
     const everywhere = this.#text[this.#at] === '/';
     if (everywhere) this.#at++;
-    const pattern = this.#until('/', true).text;
-    const replacement = this.#until('}').text;
+    const pattern = this.#until('/', 'pattern').text;
+    // Like BuildKit, and unlike shells, what is put in keeps its escapes.
+    const replacement = this.#until('}', 'keep').text;
     if (pattern === '') return value;
     let result = '';
     for (let at = 0; at < value.length; ) {

@@ -6,6 +6,7 @@ import { EngineError, errnoOf } from '../../stdx/errors.ts';
 import type { HashedEntry } from '../../storage/confined.ts';
 import { rootDirectoryExists } from '../../storage/root-files.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { showVolumePart } from '../../storage/subpaths.ts';
 import { commandLine } from '../configure.ts';
 import { expandWord } from '../dockerfile/expand.ts';
 import { type Heredoc, parseHeredocWord } from '../dockerfile/heredoc.ts';
@@ -289,10 +290,15 @@ async function withMounts<T>(
         spec.from === undefined
           ? undefined
           : (directory: string) => fillCache(directory, spec.source, mount, context);
-      return context.cacheMounts.use({ ...spec, fill }, directory => {
+      return context.cacheMounts.use({ ...spec, fill }, async directory => {
         const { target, readOnly } = spec;
-        ready.mounts.push({ type: 'bind', source: directory, target, readOnly });
-        return next(index + 1);
+        const part = spec.from === undefined ? partOfCache(directory, spec.source, context) : undefined;
+        try {
+          ready.mounts.push({ type: 'bind', source: part?.path ?? directory, target, readOnly });
+          return await next(index + 1);
+        } finally {
+          part?.release();
+        }
       });
     }
     return next(index + 1);
@@ -355,6 +361,16 @@ async function bindMount(
   const path = await view.root.resolve(spec.source);
   const root = await (readOnly ? workspace.mountable(chainId) : workspace.scratchCopy(chainId));
   return { type: 'bind', source: join(root, path), target, readOnly };
+}
+
+/**
+ * A subdirectory of a cache. Another step may put a link in its way at any time, so what is mounted was found by the
+ * kernel below the cache (CVE-2024-23651).
+ */
+function partOfCache(directory: string, source: string, { storage }: RunContext) {
+  if (source === '/') return undefined;
+  const name = `build-${randomBytes(16).toString('hex')}`;
+  return showVolumePart(storage.paths, name, { volume: directory, subpath: source.slice(1) });
 }
 
 async function fillCache(
