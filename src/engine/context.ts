@@ -1,5 +1,6 @@
 import type { GcSettings } from '../build/cache-usage.ts';
 import type { Proxies } from '../distribution/proxies.ts';
+import type { CollectionPolicy } from '../images/plan-collection.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
 import type { LogSinks } from '../runtime/logs/log-sinks.ts';
@@ -56,6 +57,8 @@ export interface EngineSettings {
   maxConcurrentUploads: number;
   maxDownloadAttempts: number;
   builderGc: GcSettings;
+  /** What images that no container uses may take; undefined: anything. */
+  imageCollection: CollectionPolicy | undefined;
 }
 
 /**

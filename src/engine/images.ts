@@ -67,6 +67,8 @@ export interface ImageUseCases {
     danglingOnly: boolean;
     matches: (image: Image) => boolean;
   }): Promise<{ removed: RemoveResult[]; reclaimedBytes: number }>;
+  /** Removes what no container uses, by the policy of the daemon's settings; nothing without one. */
+  collect(): Promise<RemoveResult[]>;
   /** What a registry says of a name: its manifest's descriptor and the platforms it is for. Nothing is fetched. */
   inspectInRegistry(
     reference: string,
@@ -158,6 +160,16 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       publishRemoval(result.removed, labels);
       context.events.publish('image', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
       return result;
+    },
+    async collect() {
+      const policy = context.settings.imageCollection;
+      if (policy === undefined) return [];
+      const labels = new Map(context.images.list().map(({ id }) => [id, imageLabels(context, id)]));
+      const removed = await context.images.collect(policy, inUse);
+      publishRemoval(removed, labels);
+      if (removed.length > 0)
+        context.log.info({ removed: removed.length }, 'images over their budget removed');
+      return removed;
     },
     inspectInRegistry: (reference, credentials, signal) =>
       inspectInRegistry(services, reference, credentials, signal),

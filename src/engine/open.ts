@@ -33,6 +33,7 @@ import { EventLog } from './event-log.ts';
 import { EventBus, keptEvents } from './events.ts';
 import { ExecStore } from './execs/store.ts';
 import { execUseCases } from './execs/use-cases.ts';
+import { ImageCollector } from './image-collector.ts';
 import { publishImageEvent, publishTransfer } from './image-events.ts';
 import { imageUseCases } from './images.ts';
 import { LogRotation } from './log-rotation.ts';
@@ -134,13 +135,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await reconcile(context);
   context.scheduler.begin(context);
   const rotation = new LogRotation(context);
+  const imageCases = imageUseCases(context, services);
+  const collector = new ImageCollector(context, imageCases.collect);
   const firewallCheck = setInterval(() => verifyFirewall(context), firewallCheckMs);
 
   return {
     containers: containerUseCases(context),
     execs: execUseCases(context),
     schedules: scheduleUseCases(context),
-    images: imageUseCases(context, services),
+    images: imageCases,
     networks: networkUseCases(context),
     volumes: volumeUseCases(context),
     secrets: secretUseCases(context),
@@ -154,6 +157,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       clearInterval(firewallCheck);
       context.scheduler.close();
       rotation.close();
+      await collector.close();
       await context.logSinks.close();
       context.health.close();
       context.restarts.close();

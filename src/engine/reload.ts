@@ -15,6 +15,7 @@ export const reloadable = [
   'maxConcurrentDownloads',
   'maxConcurrentUploads',
   'maxDownloadAttempts',
+  'imageCollection',
 ] as const satisfies readonly (keyof EngineSettings)[];
 
 export type ReloadableSettings = Pick<EngineSettings, (typeof reloadable)[number]>;

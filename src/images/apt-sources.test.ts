@@ -35,17 +35,33 @@ test("the host's mirrors, for any suite", () => {
     { uri: 'http://m.example/debian-security', suites: ['bookworm-security'] },
   ];
   assert.deepEqual(
-    planSources('trixie', undefined, host).map(source => source.line),
+    planSources('debian', 'trixie', undefined, host).map(source => source.line),
     [
       'deb http://m.example/debian trixie main',
       'deb http://m.example/debian trixie-updates main',
       'deb http://m.example/debian-security trixie-security main',
     ],
   );
-  assert.equal(planSources('sid', undefined, host).length, 1);
+  assert.equal(planSources('debian', 'sid', undefined, host).length, 1);
   assert.deepEqual(
-    planSources('bookworm', 'http://mine.example/debian', host).map(source => source.uri),
+    planSources('debian', 'bookworm', 'http://mine.example/debian', host).map(source => source.uri),
     ['http://mine.example/debian'],
   );
-  assert.throws(() => planSources('sid', 'x main]\ndeb evil', host), { kind: 'invalid' });
+  assert.throws(() => planSources('debian', 'sid', 'x main]\ndeb evil', host), { kind: 'invalid' });
+});
+
+test("Ubuntu, where the host's sources have it", () => {
+  const debian = [{ uri: 'http://m.example/debian', suites: ['bookworm'] }];
+  assert.throws(() => planSources('ubuntu', 'noble', undefined, debian), { kind: 'notFound' });
+  const lines = parseLines('deb [signed-by=/keys/u.gpg arch=amd64] http://m.example/ubuntu/ jammy main\n');
+  assert.deepEqual(lines, [{ uri: 'http://m.example/ubuntu/', suites: ['jammy'], signedBy: '/keys/u.gpg' }]);
+  const sources = planSources('ubuntu', 'noble', undefined, [...debian, ...lines]);
+  assert.deepEqual(
+    sources.map(({ suite }) => suite),
+    ['noble', 'noble-updates', 'noble-security'],
+  );
+  assert.equal(
+    sources[0]!.line,
+    'deb [signed-by=/keys/u.gpg] http://m.example/ubuntu/ noble main restricted universe multiverse',
+  );
 });

@@ -1,18 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { readTar } from '../archive/tar-reader.ts';
 import { EngineError } from '../stdx/errors.ts';
-import { type AptSource, hostSources, planSources } from './apt-sources.ts';
+import { type AptSource, type Distribution, hostSources, planSources } from './apt-sources.ts';
 import { type BootstrappedRoot, defaultPath } from './bootstrap.ts';
 import type { Progress } from './progress.ts';
 import { tarStream } from './tar-stream.ts';
 
 export interface DebianRootOptions {
-  /** `bookworm`, `bookworm-slim`. */
+  distribution: Distribution;
+  /** `bookworm`, `bookworm-slim`, `noble`. */
   tag: string;
   /** Made, used and removed again. */
   directory: string;
@@ -23,13 +25,14 @@ export interface DebianRootOptions {
 
 const programs = {
   mmdebstrap: { path: '/usr/bin/mmdebstrap', package: 'mmdebstrap' },
+  aptConfig: { path: '/usr/bin/apt-config', package: 'apt' },
   aptHelper: { path: '/usr/lib/apt/apt-helper', package: 'apt' },
   unshare: { path: '/usr/bin/unshare', package: 'util-linux' },
   setpriv: { path: '/usr/bin/setpriv', package: 'util-linux' },
 };
 
 /**
- * A minimal Debian by mmdebstrap, with what Debian's images on Docker Hub add to it. All of it runs in mount and
+ * A minimal Debian or Ubuntu by mmdebstrap, with what Debian's images on Docker Hub add to it. All of it runs in mount and
  * process namespaces of its own that end with this process, so nothing stays mounted or running when it is cut.
  */
 export async function debianRoot(options: DebianRootOptions): Promise<BootstrappedRoot> {
@@ -37,18 +40,20 @@ export async function debianRoot(options: DebianRootOptions): Promise<Bootstrapp
     if (existsSync(program.path)) continue;
     throw new EngineError(
       'notFound',
-      `bootstrapping debian: there is no ${program.path}: install the package ${program.package} (apt-get install ${program.package})`,
+      `bootstrapping ${options.distribution}: there is no ${program.path}: install the package ${program.package} (apt-get install ${program.package})`,
     );
   }
-  const { tag, directory, signal } = options;
+  const { distribution, tag, directory, signal } = options;
   const slim = tag.endsWith('-slim');
   const suite = slim ? tag.slice(0, -'-slim'.length) : tag;
-  const sources = planSources(suite, options.mirror, await hostSources());
+  const sources = planSources(distribution, suite, options.mirror, await hostSources());
+  needKeyrings(sources);
   await mkdir(directory, { recursive: true, mode: 0o711 });
   const close = () => rm(directory, { recursive: true, force: true });
   try {
     const createdMs = await releaseDate(sources, directory, signal);
-    const child = start(planArguments(suite, slim, sources), directory, createdMs);
+    const aptOptions = await validityOptions(signal);
+    const child = start(planArguments(suite, slim, sources, aptOptions), directory, createdMs);
     const exit = followed(child, options);
     const tar = tarStream(async writer => {
       const mtimeNs = BigInt(createdMs) * 1_000_000n;
@@ -71,7 +76,7 @@ export async function debianRoot(options: DebianRootOptions): Promise<Bootstrapp
     return {
       tar,
       createdMs,
-      config: { Cmd: ['bash'], Env: [`PATH=${defaultPath}`] },
+      config: { Cmd: [distribution === 'debian' ? 'bash' : '/bin/bash'], Env: [`PATH=${defaultPath}`] },
       madeBy: `mmdebstrap --variant=minbase ${suite}`,
       close: async () => {
         tar.destroy();
@@ -84,6 +89,18 @@ export async function debianRoot(options: DebianRootOptions): Promise<Bootstrapp
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Debian's keys are on every Debian; another distribution's are a package. */
+function needKeyrings(sources: AptSource[]): void {
+  for (const { line } of sources) {
+    const keyring = /^deb \[signed-by=(\S+)\]/.exec(line)?.[1];
+    if (keyring === undefined || existsSync(keyring)) continue;
+    throw new EngineError(
+      'notFound',
+      `bootstrapping ubuntu: there is no ${keyring}: install the package ubuntu-keyring (apt-get install ubuntu-keyring)`,
+    );
   }
 }
 
@@ -100,7 +117,12 @@ const slimOptions = [
   'path-exclude=/usr/share/man/*',
 ];
 
-export function planArguments(suite: string, slim: boolean, sources: AptSource[]): string[] {
+export function planArguments(
+  suite: string,
+  slim: boolean,
+  sources: AptSource[],
+  aptOptions: readonly string[],
+): string[] {
   return [
     '--variant=minbase',
     '--mode=root',
@@ -108,6 +130,7 @@ export function planArguments(suite: string, slim: boolean, sources: AptSource[]
     // Otherwise apt takes usrmerge for usr-is-merged, and with it all of Perl: 60 MB.
     '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',
     ...(slim ? slimOptions.map(option => `--dpkgopt=${option}`) : []),
+    ...aptOptions.map(option => `--aptopt=${option}`),
     suite,
     '-',
     ...sources.map(source => source.line),
@@ -164,11 +187,14 @@ function start(args: string[], directory: string, createdMs: number): ChildProce
 }
 
 /** Reports what mmdebstrap says, and settles with its exit. */
-async function followed(child: ChildProcess, { progress, tag, signal }: DebianRootOptions): Promise<void> {
+async function followed(
+  child: ChildProcess,
+  { distribution, progress, tag, signal }: DebianRootOptions,
+): Promise<void> {
   const complaints: string[] = [];
   createInterface({ input: child.stderr as Readable }).on('line', line => {
     const match = /^([IWE]): (.*)$/.exec(line);
-    if (match?.[1] === 'I') progress({ id: `debian:${tag}`, status: match[2]! });
+    if (match?.[1] === 'I') progress({ id: `${distribution}:${tag}`, status: match[2]! });
     else if (line.trim() !== '') complaints.push(match?.[2] ?? line);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -182,12 +208,30 @@ async function followed(child: ChildProcess, { progress, tag, signal }: DebianRo
       reject(
         new EngineError(
           'unavailable',
-          `bootstrapping debian:${tag}: ${complaints.slice(-5).join('; ') || `mmdebstrap ended with ${code}`}`,
+          `bootstrapping ${distribution}:${tag}: ${complaints.slice(-5).join('; ') || `mmdebstrap ended with ${code}`}`,
         ),
       );
   });
   promise.catch(() => {}); // Whoever reads the tar awaits it later.
   return promise;
+}
+
+/**
+ * A host whose mirror is a snapshot has told apt not to mind that its lists have expired; that goes for packages of
+ * other suites from there too, also inside of the image.
+ */
+async function validityOptions(signal: AbortSignal): Promise<string[]> {
+  const names = ['Acquire::Check-Valid-Until', 'Acquire::Check-Date'];
+  const words = names.flatMap((name, index) => [`V${index}`, name]);
+  const { stdout } = await promisify(execFile)(programs.aptConfig.path, ['shell', ...words], {
+    signal,
+    env: { PATH: defaultPath, LC_ALL: 'C.UTF-8' },
+  });
+  return names.filter((_, index) => new RegExp(`^V${index}='(false|no|0)'$`, 'm').test(stdout)).map(off);
+}
+
+function off(option: string): string {
+  return `${option} "false"`;
 }
 
 /** When the newest of the sources was made. Through apt, which knows the host's proxies. */
@@ -218,7 +262,7 @@ async function download(url: string, file: string, signal: AbortSignal): Promise
   child.on('close', resolve);
   const code = await promise;
   if (code === 0) return;
-  throw new EngineError('unavailable', `bootstrapping debian: fetching ${url}: ${errorsOf(complaint)}`);
+  throw new EngineError('unavailable', `bootstrapping: fetching ${url}: ${errorsOf(complaint)}`);
 }
 
 /** apt's own errors, without its warnings. */

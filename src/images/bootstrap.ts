@@ -10,7 +10,7 @@ import type { ImageServices } from './services.ts';
 import type { Image } from './store.ts';
 
 export interface BootstrapOptions {
-  /** Base URL of a Debian mirror; undefined: the host's own apt sources. */
+  /** Base URL of a mirror; undefined: the host's own apt sources. */
   mirror?: string;
 }
 
@@ -32,7 +32,8 @@ export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
  * A base image with no registry: from the host's busybox-static, or from Debian's packages. The same packages give
  * the same image id on every machine.
  *
- * @param spec `busybox`, `busybox:TAG`, `debian:SUITE`, `debian:SUITE-slim` (without documentation and translations).
+ * @param spec `busybox`, `busybox:TAG`, `debian:SUITE`, `ubuntu:SUITE`; with `-slim` behind it without documentation
+ * and translations.
  * @throws EngineError `invalid` for other specs; `notFound` naming the package the host lacks; `unavailable` when the
  * mirror fails; `cancelled`.
  */
@@ -53,7 +54,7 @@ export async function bootstrapImage(
     root =
       name === 'busybox'
         ? await busyboxRoot()
-        : await debianRoot({ tag, directory, mirror: options.mirror, progress, signal });
+        : await debianRoot({ distribution: name, tag, directory, mirror: options.mirror, progress, signal });
     const layer = await storage.layers.apply({ source: root.tar, owner: lease.owner, signal });
     const image = await images.create(configOf(root), { layers: [layer] });
     images.tag(image.id, `${name}:${tag}`);
@@ -74,15 +75,15 @@ export function bootstrapDirectory(dataRoot: string): string {
   return join(dataRoot, 'bootstrap');
 }
 
-function parseSpec(spec: string): { name: 'busybox' | 'debian'; tag: string } {
-  const match = /^(busybox|debian)(?::([a-z0-9_][a-z0-9_.-]{0,127}))?$/.exec(spec);
-  if (match === null || (match[1] === 'debian' && match[2] === undefined)) {
+function parseSpec(spec: string): { name: 'busybox' | 'debian' | 'ubuntu'; tag: string } {
+  const match = /^(busybox|debian|ubuntu)(?::([a-z0-9_][a-z0-9_.-]{0,127}))?$/.exec(spec);
+  if (match === null || (match[1] !== 'busybox' && match[2] === undefined)) {
     throw new EngineError(
       'invalid',
-      `cannot bootstrap "${spec}": want busybox, debian:SUITE or debian:SUITE-slim`,
+      `cannot bootstrap "${spec}": want busybox, debian:SUITE, debian:SUITE-slim or ubuntu:SUITE`,
     );
   }
-  return { name: match[1] as 'busybox' | 'debian', tag: match[2] ?? 'latest' };
+  return { name: match[1] as 'busybox' | 'debian' | 'ubuntu', tag: match[2] ?? 'latest' };
 }
 
 function configOf(root: BootstrappedRoot): Omit<ImageConfig, 'rootfs'> {

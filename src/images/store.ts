@@ -15,6 +15,7 @@ import type { Storage } from '../storage/storage.ts';
 import { isBuiltOn } from './descent.ts';
 import { type HistoryItem, planHistory } from './history.ts';
 import { Leases } from './leases.ts';
+import { type CollectionPolicy, planCollection } from './plan-collection.ts';
 import { type ContainerUse, planRemoval, type RemovalView, type RemoveResult } from './remove.ts';
 import { type ImageRow, ImageTables, type ManifestRow, type ReferenceRow } from './tables.ts';
 
@@ -34,6 +35,7 @@ export interface Image {
   /** The image it was built on, when that was built here too. */
   readonly parent?: Digest;
   readonly lastTaggedMs: number;
+  readonly lastUsedMs: number;
 }
 
 export interface RemoveOptions {
@@ -166,6 +168,7 @@ export class ImageStore {
           parent: options.parent ?? null,
           createdMs: Date.parse(config.created ?? '') || 0,
           lastTaggedMs: 0,
+          lastUsedMs: Date.now(),
         });
         if (chainId !== undefined) this.#storage.layers.reference(ownerOf(id), chainId);
       } else if (options.parent !== undefined) {
@@ -251,7 +254,34 @@ export class ImageStore {
     return { removed, reclaimedBytes: deleted.reduce((sum, id) => sum + (sizes.get(id) ?? 0), 0) };
   }
 
-  async #removeQuietly(name: string, options: PruneOptions): Promise<RemoveResult[]> {
+  /** A container was made of it, or removed. */
+  touch(id: Digest): void {
+    this.tables.setLastUsed(id, Date.now());
+  }
+
+  /** Removes the least recently used images that no container uses, until the rest fits into its budget. */
+  async collect(policy: CollectionPolicy, inUse: RemoveOptions['inUse']): Promise<RemoveResult[]> {
+    const images = this.list();
+    const plan = planCollection(
+      images.map(image => ({
+        id: image.id,
+        layers: image.chainId === undefined ? [] : this.#storage.layers.chain(image.chainId).map(bytesOf),
+        lastUsedMs: Math.max(image.lastUsedMs, image.lastTaggedMs),
+        inUse: inUse(image.id).length > 0,
+      })),
+      policy,
+      Date.now(),
+    );
+    const removed: RemoveResult[] = [];
+    for (const image of images.filter(({ id }) => plan.includes(id))) {
+      const names = [...image.references, ...image.digests];
+      for (const name of names.length === 0 ? [image.id] : names)
+        removed.push(...(await this.#removeQuietly(name, { inUse })));
+    }
+    return removed;
+  }
+
+  async #removeQuietly(name: string, options: Pick<RemoveOptions, 'inUse'>): Promise<RemoveResult[]> {
     try {
       return await this.remove(name, { force: false, noPrune: false, inUse: options.inUse });
     } catch (error) {
@@ -328,6 +358,7 @@ export class ImageStore {
       sizeBytes: row.sizeBytes,
       createdMs: row.createdMs,
       lastTaggedMs: row.lastTaggedMs,
+      lastUsedMs: row.lastUsedMs,
       ...(row.chainId === null ? {} : { chainId: row.chainId }),
       ...(row.parent === null ? {} : { parent: row.parent }),
     };
@@ -356,6 +387,10 @@ export function parseImageConfig(bytes: Buffer): ImageConfig {
 
 function invalidConfig(reason: string): EngineError {
   return new EngineError('invalid', `invalid image configuration: ${reason}`);
+}
+
+function bytesOf({ chainId, sizeBytes, blob }: Layer): { chainId: Digest; bytes: number } {
+  return { chainId, bytes: sizeBytes + (blob?.size ?? 0) };
 }
 
 /** Under which an image holds its layers and manifests. */

@@ -11,6 +11,8 @@ export interface ImageRow {
   parent: Digest | null;
   createdMs: number;
   lastTaggedMs: number;
+  /** When it came, or a container was made of it or removed; 0: not since this is kept. */
+  lastUsedMs: number;
 }
 
 /** A tag or digest by which an image is known: `docker.io/library/busybox` and `:latest` or `@sha256:…`. */
@@ -71,10 +73,12 @@ const migrations = [
      owner text primary key,
      since_ms integer not null
    ) strict, without rowid;`,
+  'alter table images add column last_used_ms integer not null default 0',
 ];
 
 const imageColumns = `id, config, chain_id as chainId, size_bytes as sizeBytes, parent,
-  created_ms as createdMs, last_tagged_ms as lastTaggedMs`;
+  created_ms as createdMs, last_tagged_ms as lastTaggedMs,
+  last_used_ms as lastUsedMs`;
 
 /** The images' rows in the state database, and nothing but SQL. */
 export class ImageTables {
@@ -124,7 +128,8 @@ export class ImageTables {
 
   insertImage(row: ImageRow): void {
     this.#run(
-      'insert into images (id, config, chain_id, size_bytes, parent, created_ms, last_tagged_ms) values (?, ?, ?, ?, ?, ?, ?)',
+      `insert into images (id, config, chain_id, size_bytes, parent, created_ms, last_tagged_ms, last_used_ms)
+       values (?, ?, ?, ?, ?, ?, ?, ?)`,
       row.id,
       row.config,
       row.chainId,
@@ -132,7 +137,12 @@ export class ImageTables {
       row.parent,
       row.createdMs,
       row.lastTaggedMs,
+      row.lastUsedMs,
     );
+  }
+
+  setLastUsed(id: Digest, nowMs: number): void {
+    this.#run('update images set last_used_ms = ? where id = ?', nowMs, id);
   }
 
   setParent(id: Digest, parent: Digest): void {

@@ -1,5 +1,6 @@
 import { type Proxies, parseProxy, withoutSecrets } from '../distribution/proxies.ts';
 import type { EngineSettings, SeccompDefault } from '../engine/context.ts';
+import type { CollectionPolicy } from '../images/plan-collection.ts';
 import type { NetworkConfig } from '../network/controller.ts';
 import type { ConfiguredRuntime } from '../runtime/probe.ts';
 import { parseSeccompProfile } from '../runtime/seccomp.ts';
@@ -7,6 +8,7 @@ import type { TlsOptions } from '../server/http.ts';
 import { type Host, hostText, isLoopbackHost, parseHost } from '../server/listen.ts';
 import { parseByteSize } from '../stdx/byte-size.ts';
 import { EngineError, errnoOf, messageOf } from '../stdx/errors.ts';
+import { parseGoDuration } from '../stdx/go-duration.ts';
 import { defaultDataRoot, defaultExecRoot } from '../storage/paths.ts';
 import { readBuilderGc } from './builder-gc.ts';
 import { parseFlags } from './daemon-flags.ts';
@@ -230,7 +232,24 @@ function engineSettings(values: Values, source: ConfigSource): EngineSettings {
       requireAtLeast(0, 'max concurrent uploads', number('max-concurrent-uploads') ?? 5) || 5,
     maxDownloadAttempts: requireAtLeast(1, 'max download attempts', number('max-download-attempts') ?? 5),
     builderGc: readBuilderGc(JSON.parse(last('builder') ?? '{}')),
+    imageCollection: readImageCollection(all('image-gc')),
   };
+}
+
+/** `keep-storage=20GB`, `unused-for=24h`. @throws EngineError `invalid` */
+function readImageCollection(options: string[]): CollectionPolicy | undefined {
+  if (options.length === 0) return undefined;
+  const policy: Partial<CollectionPolicy> = {};
+  for (const option of options) {
+    const [name = '', value = ''] = option.split('=', 2);
+    if (name === 'keep-storage') policy.keepBytes = parseByteSize(value);
+    else if (name === 'unused-for') policy.unusedForMs = parseGoDuration(value) / 1e6;
+    else throw invalid(`image-gc: unknown option "${name}": want keep-storage and unused-for`);
+  }
+  const { keepBytes, unusedForMs = 24 * 60 * 60 * 1000 } = policy;
+  if (keepBytes === undefined) throw invalid('image-gc: keep-storage is missing');
+  if (keepBytes < 0 || unusedForMs < 0) throw invalid('image-gc: nothing may be negative');
+  return { keepBytes, unusedForMs };
 }
 
 function networkConfig(values: Values): NetworkConfig {

@@ -383,6 +383,12 @@ export const daemonOptions: readonly DaemonOption[] = [
     help: 'Tries for each layer (default 5)',
   },
   {
+    flag: 'image-gc',
+    key: 'image-gc',
+    type: pairs,
+    help: 'Budget of images no container uses: keep-storage=20GB, unused-for=24h (default: none)',
+  },
+  {
     flag: 'experimental',
     key: 'experimental',
     type: flag,

@@ -84,4 +84,21 @@ describe('the daemon and its signals', { concurrency: false }, () => {
     assert.equal(await docker.must('run', '--rm', 'kept', 'echo', 'works'), 'works');
     assert.deepEqual(await events('type=volume', '{{.Action}} {{.Actor.ID}}'), ['create before']);
   });
+
+  test('images no container uses are kept within their budget, once there is one', async () => {
+    await docker.must('create', '--name', 'user', 'busybox', 'true');
+    await docker.must('rmi', 'kept');
+    const unused = await docker.shell(
+      'tar -c -C / etc/hostname | docker import - unused && docker tag unused unused:2',
+    );
+    assert.equal(unused.code, 0, unused.stderr);
+    configure({ labels: ['stage=two'], 'image-gc': { 'keep-storage': '0B', 'unused-for': '1ns' } });
+    process.kill(daemon.pid, 'SIGHUP');
+    const names = () => docker.must('images', '--format', '{{.Repository}}:{{.Tag}}');
+    await until('the image stays', async () => (await names()) === 'busybox:latest');
+    const removed = await events('event=untag', '{{.Action}}');
+    assert.deepEqual(removed, ['untag', 'untag', 'untag']);
+    await docker.must('rm', 'user');
+    await until('its image stays without the container', async () => (await names()) === '');
+  });
 });

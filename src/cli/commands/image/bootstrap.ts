@@ -7,7 +7,7 @@ import { ProgressDisplay } from '../../output/progress.ts';
 export const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
   short:
-    "Make a base image from the distribution's own packages, with no registry (busybox, debian:bookworm)",
+    "Make a base image from the distribution's own packages, with no registry (busybox, debian:trixie-slim, ubuntu:noble)",
   aliases: 'image bootstrap',
   flags: `
   -q, --quiet  Suppress verbose output
