@@ -6,6 +6,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import type { IdMappings } from '../oci/id-mappings.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { goModeOf } from './go-mode.ts';
+import { TreeReception } from './tree-reception.ts';
 import { readableFrom, receiveChunks, sendChunks } from './worker/chunk-port.ts';
 import type { FileType, ListedFile } from './worker/look.ts';
 import type { PackResult, PackSettings } from './worker/pack.ts';
@@ -182,6 +183,16 @@ export class ConfinedRoot {
     );
     await this.#unpack(port2, { ...options, destination }, options.signal);
     await sent;
+  }
+
+  /**
+   * Makes this tree what somebody else says theirs is: see TreeReception.
+   * @param want called with the indexes of the files whose content is missing here
+   */
+  receiveTree(want: (indexes: readonly number[]) => void): TreeReception {
+    const { port1, port2 } = new MessageChannel();
+    const done = this.#worker.call('receiveTree', { port: port2 }, { transfer: [port2] });
+    return new TreeReception(port1, done, want);
   }
 
   /** Copies from another root into this one: hard links, xattrs and times are kept. */

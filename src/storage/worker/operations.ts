@@ -27,6 +27,7 @@ import { makeMountPoints } from './mount-points.ts';
 import type { Owner } from './owners.ts';
 import { Packer, type PackResult, type PackSettings } from './pack.ts';
 import { type LayerTimes, settleTimes } from './settle-times.ts';
+import { type ReceivedTree, receiveTree } from './receive-tree.ts';
 import { Unpacker, type UnpackLimits, type UnpackResult, type UnpackSettings } from './unpack.ts';
 import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
 
@@ -40,6 +41,8 @@ export interface Operations {
   applyLayer: { argument: ApplyLayer; result: AppliedLayer };
   receiveLayer: { argument: ReceiveLayer; result: AppliedLayer };
   unpack: { argument: { port: MessagePort; settings: UnpackSettings }; result: UnpackResult };
+  /** Makes the worker's root the tree that is told through the port. */
+  receiveTree: { argument: { port: MessagePort }; result: ReceivedTree };
   /** Sends the archive; the digest is that of all its bytes. */
   pack: { argument: { port: MessagePort; settings: PackSettings }; result: PackResult & { digest: Digest } };
   packDigest: {
@@ -106,6 +109,7 @@ export const operations: OperationTable = {
   receiveLayer,
   unpack: ({ port, settings }) =>
     unpackFrom(receiveChunks(port), new Unpacker(settings, new ImpliedDirectories([]))),
+  receiveTree: ({ port }) => receiveTree(port),
   pack: ({ port, settings }) => pack(port, settings),
   packDigest: ({ root, times }, { confinement }) =>
     inside(confinement, root, () => {
