@@ -30,10 +30,10 @@ export async function resolveBase(
   const here = images.find(reference);
   if (here !== undefined && !options.request.pull && fits(here)) return here;
   if (here !== undefined && isExact(reference, here) && fits(here)) return here;
-  const { platform, signal } = options;
+  const { platform, signal, request } = options;
   await pullImage(
     reference,
-    { platform, credentials: options.request.credentials },
+    { platform, credentials: request.credentials, askCredentials: request.askCredentials },
     options.progress,
     signal,
   );

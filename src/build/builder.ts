@@ -32,7 +32,7 @@ import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
 import { NamedDirectories } from './named-contexts.ts';
 import type { PruneOptions } from './prune-plan.ts';
-import type { BuildCredentials, BuildRequest } from './request.ts';
+import type { BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
 import { imageConfigOf } from './state.ts';
 import { CacheMounts } from './steps/cache-mounts.ts';
@@ -79,7 +79,7 @@ export interface Built {
 
 export type PullImage = (
   reference: string,
-  options: { platform: Platform; credentials: Record<string, BuildCredentials> },
+  options: Pick<BuildRequest, 'credentials' | 'askCredentials'> & { platform: Platform },
   progress: (progress: BuildProgress) => void,
   signal: AbortSignal,
 ) => Promise<void>;
@@ -261,14 +261,14 @@ export class Builder {
     for (const warning of lint.warnings) output.event({ type: 'lintWarning', warning, source });
     if (lint.fails) throw lintFailure(lint);
     addLabels(graph.dockerfile, graph.target, request.labels);
-    await pruneContext(request.contextDirectory, source.file);
+    if (request.ignoreText === undefined) await pruneContext(request.contextDirectory, source.file);
     return graph;
   }
 
   async #checkContext(request: BuildRequest, dockerfile: string): Promise<CheckContext> {
     const { images, platform } = this.#options;
-    const { text } = await readIgnoreFile(request.contextDirectory, dockerfile);
-    return { images, platform, ignore: text };
+    const ignore = request.ignoreText ?? (await readIgnoreFile(request.contextDirectory, dockerfile)).text;
+    return { images, platform, ignore };
   }
 
   #tag(imageId: Digest, tag: string, output: BuildOutput): void {

@@ -15,6 +15,8 @@ export interface BuildRequest {
   dockerfile: string;
   /** The Dockerfile itself, when it does not come with the context; `dockerfile` is then its name in messages. */
   dockerfileText?: string;
+  /** The text of .dockerignore, when the context came without what it leaves out. */
+  ignoreText?: string;
   /** `--build-context`: what FROM, COPY --from and RUN --mount=from= find under a name, before stages and images. */
   contexts: Record<string, NamedContext>;
   /** References to give the result, in any form `docker tag` takes; not looked at when there are `exports`. */
@@ -52,6 +54,8 @@ export interface BuildRequest {
   ssh?: (id: string) => Promise<SshAgent | undefined>;
   /** By registry, as in the header X-Registry-Config; handed on to the pull of base images. */
   credentials: Record<string, BuildCredentials>;
+  /** As `credentials`, when the client is asked once they are needed. @param registry `docker.io`, `host:5000` */
+  askCredentials?: (registry: string) => Promise<BuildCredentials | undefined>;
 }
 
 /**

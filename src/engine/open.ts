@@ -111,7 +111,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     pullImage: async (reference, pull, progress, signal) => {
       const { os, architecture, variant } = pull.platform;
       const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
-      const credentials = credentialsFor(reference, pull.credentials);
+      const credentials =
+        credentialsFor(reference, pull.credentials) ??
+        (await pull.askCredentials?.(parseReference(reference).registry));
       await pullImage(services, reference, { platform, credentials }, progress, signal);
       publishTransfer(context, 'pull', withDefaultTag(parseReference(reference)));
     },

@@ -9,15 +9,22 @@ export interface BuildContext {
   remove(): Promise<void>;
 }
 
+/** How many contexts are kept for builds to come; the one unused for longest goes first. */
+const maxKept = 8;
+
 /**
  * Where build contexts are unpacked, one directory a build:
  *
  *     <data-root>/build-contexts/<random>/
  *
- * Nothing in it outlives its build: what is there when the daemon starts was left by one that was killed.
+ * One that a client sends file by file is kept after its build, under what the client calls it, so that the next time
+ * only what has changed has to come. Nothing in it outlives the daemon: what is there when it starts was left by the
+ * last one.
  */
 export class BuildContexts {
   readonly #storage: Storage;
+  /** Not in use, the one used last at the end. */
+  #kept: { key: string; directory: string }[] = [];
 
   private constructor(storage: Storage) {
     this.#storage = storage;
@@ -35,6 +42,32 @@ export class BuildContexts {
   async empty(): Promise<BuildContext> {
     const directory = await mkdtemp(join(this.#storage.paths.buildContexts, 'context-'));
     return { directory, remove: () => rm(directory, { recursive: true, force: true }) };
+  }
+
+  /**
+   * The context last kept under a key, as it was left, or an empty one; whoever has it, has it alone. To be given back
+   * by keep() or removed.
+   */
+  async take(key: string): Promise<BuildContext & { keep(): Promise<void> }> {
+    const index = this.#kept.findLastIndex(one => one.key === key);
+    const directory = index < 0 ? (await this.empty()).directory : this.#kept.splice(index, 1)[0]!.directory;
+    const remove = () => rm(directory, { recursive: true, force: true });
+    return {
+      directory,
+      remove,
+      keep: async () => {
+        // Builds that ran at once leave one each.
+        const superfluous = this.#kept.filter(one => one.key === key);
+        this.#kept = [...this.#kept.filter(one => one.key !== key), { key, directory }];
+        superfluous.push(...this.#kept.splice(0, Math.max(0, this.#kept.length - maxKept)));
+        for (const one of superfluous) await rm(one.directory, { recursive: true, force: true });
+      },
+    };
+  }
+
+  /** Frees what is kept. */
+  async forget(): Promise<void> {
+    for (const { directory } of this.#kept.splice(0)) await rm(directory, { recursive: true, force: true });
   }
 
   /**

@@ -148,7 +148,7 @@ export class ApiServer {
 /** Whether a stopping daemon should let it end: it changes something, and does not follow a container's own time. */
 function isWork({ method = 'GET', url = '/' }: IncomingMessage): boolean {
   if (method === 'GET' || method === 'HEAD') return false;
-  return !/\/(attach|wait|exec\/[^/?]+\/start)(\?|$)/.test(url);
+  return !/\/(attach|wait|grpc|session|exec\/[^/?]+\/start)(\?|$)/.test(url);
 }
 
 /** It closed the connection in the middle of an answer. */

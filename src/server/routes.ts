@@ -1,6 +1,7 @@
 import type { Route } from './call.ts';
 import { archiveRoutes } from './routes/archive.ts';
 import { buildRoutes } from './routes/build.ts';
+import { buildkitRoutes } from './routes/buildkit.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/exec.ts';
 import { gantryRoutes } from './routes/gantry.ts';
@@ -25,6 +26,7 @@ export const allRoutes: readonly Route[] = [
   ...imageRoutes,
   ...imageTransferRoutes,
   ...buildRoutes,
+  ...buildkitRoutes,
   ...networkRoutes,
   ...volumeRoutes,
   ...secretRoutes,

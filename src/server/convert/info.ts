@@ -7,7 +7,7 @@ import { gantryVersion } from '../versions.ts';
 const officialIndex = 'https://index.docker.io/v1/';
 
 /** The machine's architecture as Go names it. */
-const goArchitectures: Record<string, string> = {
+export const goArchitectures: Record<string, string> = {
   x86_64: 'amd64',
   aarch64: 'arm64',
   armv7l: 'arm',

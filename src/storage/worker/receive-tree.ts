@@ -212,12 +212,7 @@ class TreeReceiver {
     linkSync(target, path);
   }
 
-  #file(
-    entry: TreeEntry,
-    path: string,
-    present: BigIntStats | undefined,
-    index: number,
-  ): number | undefined {
+  #file(entry: TreeEntry, path: string, present: BigIntStats | undefined, index: number): number | undefined {
     this.received.contentBytes += entry.size;
     if (present?.isFile() === true && isSame(entry, present)) return undefined;
     if (present !== undefined) removeRecursively(path);

@@ -1,0 +1,89 @@
+import type { resultMessage } from '../../api/buildkit/gateway.ts';
+import type { GrpcError } from '../../api/grpc/status.ts';
+import type { MessageOf } from '../../api/protobuf.ts';
+import type { CacheEndpoint } from '../../build/request.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import type { FrontendResult } from './frontend.ts';
+import { StatusLog } from './status-log.ts';
+import { Vertices } from './vertices.ts';
+
+/** How long calls about a build wait for the Solve that begins it: clients send both at once. */
+const patienceMs = 10_000;
+/** Builds that are over and can still be asked about. */
+const maxFinished = 32;
+
+/** One Solve, from its call on. */
+export class RunningBuild {
+  readonly ref: string;
+  readonly sessionId: string;
+  readonly createdMs = Date.now();
+  readonly log = new StatusLog();
+  readonly vertices: Vertices;
+  entitlements: string[] = [];
+  cacheTo: CacheEndpoint[] = [];
+  /** What frontends made within it, by the id that the client knows it under. */
+  readonly results = new Map<string, FrontendResult>();
+  /** What the client says is the result, when it drives the frontend itself. */
+  readonly returned = Promise.withResolvers<MessageOf<typeof resultMessage> | undefined>();
+  /** Images that were made for it. */
+  readonly images: string[] = [];
+  completedMs: number | undefined;
+  error: GrpcError | undefined;
+  /** Not for the history: a client that only asks what we can do. */
+  internal = false;
+
+  constructor(ref: string, sessionId: string) {
+    this.ref = ref;
+    this.sessionId = sessionId;
+    this.vertices = new Vertices(ref, this.log);
+    this.returned.promise.catch(() => {});
+  }
+
+  made(imageId: string): void {
+    this.images.push(imageId);
+  }
+}
+
+/** The builds under way and the last ones that ended. */
+export class RunningBuilds {
+  readonly #builds = new Map<string, RunningBuild>();
+  #waiting: (() => void)[] = [];
+
+  begin(build: RunningBuild): void {
+    const before = this.#builds.get(build.ref);
+    if (before !== undefined && before.completedMs === undefined)
+      throw new EngineError('conflict', `a build ${build.ref} is under way`);
+    this.#builds.delete(build.ref);
+    this.#builds.set(build.ref, build);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  end(build: RunningBuild): void {
+    build.completedMs = Date.now();
+    build.log.end();
+    const finished = [...this.#builds.values()].filter(one => one.completedMs !== undefined);
+    for (const old of finished.slice(0, Math.max(0, finished.length - maxFinished))) this.forget(old.ref);
+  }
+
+  list(): RunningBuild[] {
+    return [...this.#builds.values()];
+  }
+
+  forget(ref: string): void {
+    this.#builds.delete(ref);
+  }
+
+  /** @throws EngineError `notFound` when there is none in time */
+  async get(ref: string, signal: AbortSignal): Promise<RunningBuild> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+    for (;;) {
+      const build = this.#builds.get(ref);
+      if (build !== undefined) return build;
+      if (deadline.aborted) throw new EngineError('notFound', `no such job ${ref}`);
+      await new Promise<void>(resolve => {
+        this.#waiting.push(resolve);
+        deadline.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+}

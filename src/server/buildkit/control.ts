@@ -1,0 +1,197 @@
+import {
+  controlService,
+  historyEventType,
+  type historyRecord,
+  type solveRequest,
+} from '../../api/buildkit/control.ts';
+import { timestampOf } from '../../api/buildkit/well-known.ts';
+import type { InitOf, MessageOf } from '../../api/protobuf.ts';
+import { EngineError, kindOf } from '../../stdx/errors.ts';
+import type { Services } from '../call.ts';
+import { goArchitectures } from '../convert/info.ts';
+import { gantryVersion } from '../versions.ts';
+import { RunningBuild, type RunningBuilds } from './builds.ts';
+import { toGrpcError } from './errors.ts';
+import { type Exporter, exportImage } from './exporters.ts';
+import { runFrontend } from './frontend.ts';
+import { cacheEndpoint } from './frontend-options.ts';
+import { type MethodTable, streaming, unary } from './methods.ts';
+import type { BuildSession, BuildSessions } from './sessions.ts';
+import { diskUsage, prune } from './usage.ts';
+
+/** BuildKit's control service, as far as clients use it. */
+export function controlMethods(
+  services: Services,
+  sessions: BuildSessions,
+  builds: RunningBuilds,
+): MethodTable {
+  return [
+    unary(controlService.info, async () => ({ buildkitVersion: await version() })),
+    unary(controlService.listWorkers, async () => ({ records: [await worker(services)] })),
+    unary(controlService.solve, async (request, { signal }) => ({
+      exporterResponse: await solve(request, signal, services, sessions, builds),
+    })),
+    streaming(controlService.status, async function* ({ ref }, { signal }) {
+      yield* (await builds.get(ref, signal)).log.follow(signal);
+    }),
+    unary(controlService.diskUsage, ({ filters }) => diskUsage(services, filters)),
+    streaming(controlService.prune, request => prune(services, request)),
+    streaming(controlService.listenBuildHistory, async function* (request, { signal }) {
+      for (const build of builds.list()) {
+        if (build.internal || (request.ref !== '' && request.ref !== build.ref)) continue;
+        const completed = build.completedMs !== undefined;
+        if (request.activeOnly && completed) continue;
+        const type = completed ? historyEventType.complete : historyEventType.started;
+        yield { type, record: recordOf(build) };
+      }
+      // The rest of the history is what happens from now on; clients that wait for it are few, and told by its end.
+      if (!request.earlyExit && !signal.aborted)
+        throw new EngineError('notImplemented', 'following the build history is not supported');
+    }),
+    unary(controlService.updateBuildHistory, async ({ ref, delete: remove, pinned }) => {
+      if (pinned) throw new EngineError('notImplemented', 'pinning a build record is not supported');
+      if (remove) builds.forget(ref);
+      return {};
+    }),
+  ];
+}
+
+async function version() {
+  return { package: 'gantry', version: `v${gantryVersion}`, revision: '' };
+}
+
+export async function worker(services: Services) {
+  const info = await services.engine.system.info();
+  return {
+    id: info.id,
+    labels: {
+      'org.mobyproject.buildkit.worker.executor': 'oci',
+      // From this label clients conclude that exporters, cache exports and pushes are the daemon's.
+      'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
+      'org.mobyproject.buildkit.worker.hostname': info.hostName,
+    },
+    platforms: [{ os: 'linux', architecture: goArchitectures[info.architecture] ?? info.architecture }],
+    buildkitVersion: await version(),
+  };
+}
+
+async function solve(
+  request: MessageOf<typeof solveRequest>,
+  signal: AbortSignal,
+  services: Services,
+  sessions: BuildSessions,
+  builds: RunningBuilds,
+): Promise<Record<string, string>> {
+  if (request.ref === '') throw new EngineError('invalid', 'a build without a ref');
+  if ((request.definition?.operations.length ?? 0) > 0)
+    throw new EngineError('notImplemented', 'building LLB is not supported');
+  if (request.sourcePolicy.length > 0)
+    throw new EngineError('notImplemented', 'source policies are not supported');
+  const build = new RunningBuild(request.ref, request.session);
+  build.entitlements = request.entitlements;
+  build.internal = request.internal;
+  build.cacheTo = (request.cache?.exports ?? []).map(one => cacheEndpoint(one.type, one.attributes));
+  builds.begin(build);
+  try {
+    const session = await sessions.get(request.session, signal);
+    const result = await resultOf(request, build, session, services, signal);
+    if (result.imageId === undefined) return {};
+    return await exportAll(exportersOf(request), result.imageId, build, session, services, signal);
+  } catch (error) {
+    build.error = toGrpcError(error);
+    throw error;
+  } finally {
+    await dropUnnamed(build, exportersOf(request), services);
+    builds.end(build);
+  }
+}
+
+/** From the frontend that Solve names, or from the one that the client drives by the gateway. */
+async function resultOf(
+  request: MessageOf<typeof solveRequest>,
+  build: RunningBuild,
+  session: BuildSession,
+  services: Services,
+  signal: AbortSignal,
+): Promise<{ imageId?: string }> {
+  if (request.frontend !== '') {
+    const { frontend, frontendAttributes: options, frontendInputs: inputs } = request;
+    return runFrontend({ frontend, options, inputs }, build, session, services, signal);
+  }
+  const gone = Promise.withResolvers<never>();
+  const stop = () => gone.reject(new EngineError('cancelled', 'context canceled'));
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal.aborted) stop();
+    const returned = await Promise.race([build.returned.promise, gone.promise]);
+    const refs = [
+      ...(returned?.refs?.refs.values() ?? []),
+      ...(returned?.ref === undefined ? [] : [returned.ref]),
+    ];
+    const [first] = refs.filter(ref => ref.id !== '');
+    if (first === undefined) return {};
+    const result = build.results.get(first.id);
+    if (result === undefined) throw new EngineError('notFound', `no such reference ${first.id}`);
+    return result;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function exportersOf(request: MessageOf<typeof solveRequest>): Exporter[] {
+  if (request.exporters.length > 0) return request.exporters;
+  if (request.exporterDeprecated === '') return [];
+  return [{ type: request.exporterDeprecated, attributes: request.exporterAttributesDeprecated }];
+}
+
+async function exportAll(
+  exporters: readonly Exporter[],
+  imageId: string,
+  build: RunningBuild,
+  session: BuildSession,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const answers: Record<string, string>[] = [];
+  for (const [index, exporter] of exporters.entries()) {
+    const { attributes } = exporter;
+    answers.push(
+      await exportImage(exporter, { imageId, attributes, index, build, session, services, signal }),
+    );
+  }
+  return Object.assign({}, ...answers) as Record<string, string>;
+}
+
+/** A build for something else than the image store leaves no image there. */
+async function dropUnnamed(
+  build: RunningBuild,
+  exporters: readonly Exporter[],
+  services: Services,
+): Promise<void> {
+  if (exporters.some(({ type }) => type === 'moby' || type === 'image')) return;
+  for (const imageId of build.images) {
+    const image = services.engine.imageStore.find(imageId);
+    if (image === undefined || image.references.length > 0) continue;
+    try {
+      await services.engine.images.remove(imageId, { force: false, noPrune: true });
+    } catch (error) {
+      // A container of another build's same image holds it: then it is theirs.
+      if (kindOf(error) !== 'conflict' && kindOf(error) !== 'notFound') throw error;
+    }
+  }
+}
+
+function recordOf(build: RunningBuild): InitOf<typeof historyRecord> {
+  const { ref, createdMs, completedMs, vertices, error } = build;
+  return {
+    ref,
+    frontend: 'dockerfile.v0',
+    createdAt: timestampOf(createdMs),
+    ...(completedMs === undefined ? {} : { completedAt: timestampOf(completedMs) }),
+    ...(error === undefined ? {} : { error: { code: error.code, text: error.message } }),
+    numCachedSteps: vertices.cached,
+    numCompletedSteps: vertices.completed,
+    numTotalSteps: vertices.total,
+    numWarnings: vertices.warnings,
+  };
+}

@@ -1,0 +1,168 @@
+import type { BuildRequest, CacheEndpoint } from '../../build/request.ts';
+import { EngineError } from '../../stdx/errors.ts';
+
+/** Where a build's files come from, as its options say it. */
+export interface FrontendContext {
+  /** A URL; '' when the client has the context, under the name `contextKey`. */
+  remote: string;
+  contextKey: string;
+  dockerfileKey: string;
+  /** The client has the Dockerfile though the context is elsewhere. */
+  dockerfileIsApart: boolean;
+  /** Path of the Dockerfile in what the client offers as `dockerfileKey`. */
+  filename: string;
+  /** `--build-context`, as written: `local:name`, `docker-image://…`, `input:…`, a URL. */
+  named: Map<string, string>;
+}
+
+export interface FrontendPlan {
+  request: Omit<
+    BuildRequest,
+    'contextDirectory' | 'credentials' | 'dockerfile' | 'contexts' | 'tags' | 'entitlements' | 'cacheTo'
+  >;
+  context: FrontendContext;
+  /** `frontend.lint` and the like, instead of a build; '' for a build. */
+  subrequest: string;
+}
+
+/** Options that change nothing of the result here. */
+const immaterial = new Set([
+  // What the client can do, and asks whether we can: we do, or refuse by name below.
+  'frontend.caps',
+  'requestid',
+  // Taken from `cache-imports`, which says the same in full.
+  'cache-from',
+  // The dockerfile frontend is part of the daemon: see frontend.ts.
+  'source',
+  'cmdline',
+]);
+
+const knownPrefix = /^(build-arg|label|context|vcs|input|context-input|build-context):/;
+
+/** @throws EngineError `notImplemented` for an option that is not known, by its name */
+export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan {
+  const text = (name: string) => options.get(name) ?? '';
+  refuseUnknown(options);
+  const noCache = options.get('no-cache');
+  const platform = text('platform');
+  if (platform.includes(',')) {
+    throw new EngineError('notImplemented', 'building for several platforms at once is not supported');
+  }
+  return {
+    subrequest: text('requestid'),
+    context: {
+      remote: text('context'),
+      contextKey: text('contextkey') || 'context',
+      dockerfileKey: text('dockerfilekey') || 'dockerfile',
+      dockerfileIsApart: options.has('dockerfilekey'),
+      filename: text('filename') || 'Dockerfile',
+      named: withPrefix(options, 'context:'),
+    },
+    request: {
+      buildArgs: Object.fromEntries(withPrefix(options, 'build-arg:')),
+      labels: Object.fromEntries(withPrefix(options, 'label:')),
+      target: text('target'),
+      noCache: noCache === '',
+      noCacheStages: noCache === undefined || noCache === '' ? [] : noCache.split(','),
+      pull: text('image-resolve-mode') === 'pull',
+      cacheFrom: cacheImports(text('cache-imports')),
+      squash: false,
+      networkMode: text('force-network-mode') || 'default',
+      // `name=address`, several with commas.
+      extraHosts: text('add-hosts')
+        .split(',')
+        .filter(host => host !== '')
+        .map(host => host.replace('=', ':')),
+      platform,
+      limits: {
+        shmSizeBytes: numberOf('shm-size', text('shm-size')),
+        memoryBytes: 0,
+        memorySwapBytes: 0,
+        cpuShares: 0,
+        cpuPeriodUs: 0,
+        cpuQuotaUs: 0,
+        cpusetCpus: '',
+        cpusetMems: '',
+        cgroupParent: text('cgroup-parent'),
+        ulimits: ulimits(text('ulimit')),
+      },
+    },
+  };
+}
+
+const known = new Set([
+  'add-hosts',
+  'cache-imports',
+  'cgroup-parent',
+  'context',
+  'contextkey',
+  'dockerfilekey',
+  'filename',
+  'force-network-mode',
+  'image-resolve-mode',
+  'multi-platform',
+  'no-cache',
+  'platform',
+  'shm-size',
+  'target',
+  'ulimit',
+]);
+
+function refuseUnknown(options: ReadonlyMap<string, string>): void {
+  for (const name of options.keys()) {
+    if (known.has(name) || immaterial.has(name) || knownPrefix.test(name)) continue;
+    const shown = name.startsWith('attest:') ? `attestations (${name.slice('attest:'.length)})` : name;
+    throw new EngineError('notImplemented', `build with ${shown} is not supported`);
+  }
+}
+
+function withPrefix(options: ReadonlyMap<string, string>, prefix: string): Map<string, string> {
+  return new Map(
+    [...options]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, value]) => [name.slice(prefix.length), value]),
+  );
+}
+
+/** JSON of `[{"Type": "registry", "Attrs": {"ref": "…"}}]` */
+function cacheImports(text: string): CacheEndpoint[] {
+  if (text === '') return [];
+  let entries: unknown;
+  try {
+    entries = JSON.parse(text);
+  } catch (error) {
+    throw new EngineError('invalid', `cache-imports is no JSON: ${text}`, { cause: error });
+  }
+  if (!Array.isArray(entries)) throw new EngineError('invalid', `cache-imports is no list: ${text}`);
+  return entries.map(({ Type: type, Attrs: attributes }) =>
+    cacheEndpoint(String(type), new Map(Object.entries((attributes ?? {}) as Record<string, string>))),
+  );
+}
+
+/** @throws EngineError `notImplemented` for a kind of cache there is nothing for */
+export function cacheEndpoint(type: string, attributes: ReadonlyMap<string, string>): CacheEndpoint {
+  if (type !== 'registry' && type !== 'inline') {
+    throw new EngineError('notImplemented', `a build cache of type ${type} is not supported`);
+  }
+  return { type, attributes: Object.fromEntries(attributes) };
+}
+
+function numberOf(name: string, text: string): number {
+  if (text === '') return 0;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new EngineError('invalid', `invalid ${name}: ${text}`);
+  return value;
+}
+
+/** `nofile=1024:2048,nproc=3` */
+function ulimits(text: string): BuildRequest['limits']['ulimits'] {
+  return text
+    .split(',')
+    .filter(one => one !== '')
+    .map(one => {
+      const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(one);
+      if (match === null) throw new EngineError('invalid', `invalid ulimit: ${one}`);
+      const [, name = '', soft, hard = soft] = match;
+      return { name, soft: Number(soft), hard: Number(hard) };
+    });
+}

@@ -1,0 +1,267 @@
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { bytesMessage } from '../../api/buildkit/control.ts';
+import type { definitionMessage } from '../../api/buildkit/ops.ts';
+import { uploadService } from '../../api/buildkit/session.ts';
+import type { MessageOf } from '../../api/protobuf.ts';
+import type { BuildRequest, NamedContext } from '../../build/request.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import type { BuildContext } from '../build-contexts.ts';
+import type { Services } from '../call.ts';
+import { SshAgents } from './agents.ts';
+import type { RunningBuild } from './builds.ts';
+import { toGrpcError } from './errors.ts';
+import { type FrontendContext, planFrontend } from './frontend-options.ts';
+import { ignorePatterns } from './ignore-patterns.ts';
+import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
+import { imageOfDefinition } from './references.ts';
+import { readCredentials, readSecret } from './session-services.ts';
+import type { BuildSession } from './sessions.ts';
+import { subrequest } from './subrequests.ts';
+
+export interface FrontendRequest {
+  /** `dockerfile.v0`, or `gateway.v0` with a frontend's image in the options. */
+  frontend: string;
+  options: ReadonlyMap<string, string>;
+  /** Results of other builds, by the names that the options have for them. */
+  inputs: ReadonlyMap<string, MessageOf<typeof definitionMessage>>;
+}
+
+/** What a frontend made: an image, or answers to a question. */
+export interface FrontendResult {
+  imageId?: string;
+  metadata: Map<string, Buffer>;
+}
+
+/**
+ * BuildKit's Dockerfile frontend: brings the Dockerfile and the context over from the client and builds.
+ * Images of frontends (`# syntax=docker/dockerfile:1`) are not run: the language is the daemon's own.
+ */
+export async function runFrontend(
+  request: FrontendRequest,
+  build: RunningBuild,
+  session: BuildSession,
+  services: Services,
+  signal: AbortSignal,
+): Promise<FrontendResult> {
+  refuseOtherFrontends(request);
+  const plan = planFrontend(request.options);
+  const files = new FrontendFiles(plan.context, build, session, services, signal);
+  const agents = new SshAgents(session, services.engine.storage.paths.buildContexts, signal);
+  let dockerfileText: string | undefined;
+  try {
+    if (plan.subrequest === 'frontend.subrequests.describe') return subrequest(plan.subrequest);
+    const dockerfile = await files.dockerfile();
+    dockerfileText = dockerfile?.text;
+    const contexts = await files.namedContexts(request.inputs);
+    const isBuild = plan.subrequest === '';
+    const context = isBuild ? await files.context() : { directory: await files.emptyDirectory() };
+    const buildRequest: BuildRequest = {
+      ...plan.request,
+      contextDirectory: context.directory,
+      dockerfile: plan.context.filename,
+      ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
+      contexts,
+      // The exporters give names.
+      tags: [],
+      cacheTo: build.cacheTo,
+      entitlements: build.entitlements,
+      secrets: id => readSecret(session, id, signal),
+      ssh: id => agents.get(id),
+      credentials: {},
+      askCredentials: registry => readCredentials(session, registry, signal),
+    };
+    if (!isBuild) return subrequest(plan.subrequest, await services.engine.builder.check(buildRequest));
+    const { imageId } = await services.engine.builder.build(buildRequest, build.vertices, signal);
+    build.made(imageId);
+    return { imageId, metadata: new Map() };
+  } catch (error) {
+    await files.discard();
+    throw toGrpcError(error, dockerfileText);
+  } finally {
+    await agents.close();
+    await files.close();
+  }
+}
+
+function refuseOtherFrontends({ frontend, options }: FrontendRequest): void {
+  if (frontend === 'dockerfile.v0') return;
+  const source = options.get('source') ?? '';
+  const isOurs = /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@].*)?$/.test(source);
+  if (frontend === 'gateway.v0' && isOurs) return;
+  const named = frontend === 'gateway.v0' ? `${frontend} with ${source}` : frontend;
+  throw new EngineError('notImplemented', `frontend ${named} is not supported`);
+}
+
+/** What a build has of its client's files. */
+class FrontendFiles {
+  readonly #plan: FrontendContext;
+  readonly #build: RunningBuild;
+  readonly #session: BuildSession;
+  readonly #services: Services;
+  readonly #signal: AbortSignal;
+  readonly #removers: (() => Promise<void>)[] = [];
+  #kept: (BuildContext & { keep(): Promise<void> })[] = [];
+  #ignore: string | undefined;
+
+  constructor(
+    plan: FrontendContext,
+    build: RunningBuild,
+    session: BuildSession,
+    services: Services,
+    signal: AbortSignal,
+  ) {
+    this.#plan = plan;
+    this.#build = build;
+    this.#session = session;
+    this.#services = services;
+    this.#signal = signal;
+  }
+
+  /** undefined: it is in a context that does not come from the client's disk. */
+  async dockerfile(): Promise<{ text: string; ignore: string } | undefined> {
+    const { filename, dockerfileKey, contextKey, remote } = this.#plan;
+    if (remote !== '' && !this.#plan.dockerfileIsApart) return undefined;
+    const { vertices } = this.#build;
+    const path = posix.normalize(filename);
+    const name = `[internal] load build definition from ${posix.basename(filename)}`;
+    const found = await vertices.task(name, async task => {
+      const include = [path, `${path}.dockerignore`];
+      const files = await this.#smallFiles(dockerfileKey, include);
+      const text = files.get(path);
+      if (text === undefined) {
+        throw new EngineError(
+          'notFound',
+          `failed to read dockerfile: open ${filename}: no such file or directory`,
+        );
+      }
+      task.status('transferring dockerfile:', { current: text.length, done: true });
+      return { text: text.toString('utf8'), ignore: files.get(`${path}.dockerignore`)?.toString('utf8') };
+    });
+    if (remote !== '') return { text: found.text, ignore: '' };
+    this.#ignore =
+      found.ignore ??
+      (await vertices.task('[internal] load .dockerignore', async task => {
+        const text = (await this.#smallFiles(contextKey, ['.dockerignore'])).get('.dockerignore');
+        task.status('transferring context:', { current: text?.length ?? 2, done: true });
+        return text?.toString('utf8') ?? '';
+      }));
+    return { text: found.text, ignore: this.#ignore };
+  }
+
+  async context(): Promise<{ directory: string }> {
+    const { remote, contextKey } = this.#plan;
+    if (remote !== '') return this.#remoteContext(remote);
+    const { vertices } = this.#build;
+    return vertices.task('[internal] load build context', async task => {
+      const { directory, receivedBytes } = await this.#directory(
+        contextKey,
+        ignorePatterns(this.#ignore ?? ''),
+      );
+      task.status('transferring context:', { current: receivedBytes, done: true });
+      return { directory };
+    });
+  }
+
+  async emptyDirectory(): Promise<string> {
+    const { directory, remove } = await this.#services.contexts.create();
+    this.#removers.push(remove);
+    return directory;
+  }
+
+  async namedContexts(inputs: FrontendRequest['inputs']): Promise<Record<string, NamedContext>> {
+    const contexts: [string, NamedContext][] = [];
+    for (const [name, value] of this.#plan.named) {
+      // `name::linux/amd64` is the same for one platform.
+      contexts.push([name.replace(/::.*$/, ''), await this.#namedContext(name, value, inputs)]);
+    }
+    return Object.fromEntries(contexts);
+  }
+
+  async #namedContext(name: string, value: string, inputs: FrontendRequest['inputs']): Promise<NamedContext> {
+    const [, kind = '', rest = ''] = /^(docker-image:\/\/|local:|input:|oci-layout:\/\/|)(.*)$/s.exec(value)!;
+    switch (kind) {
+      case 'docker-image://':
+        return { type: 'image', reference: rest };
+      case 'input:': {
+        const input = inputs.get(rest);
+        if (input === undefined) throw new EngineError('invalid', `no input ${rest} for context ${name}`);
+        return { type: 'image', reference: imageOfDefinition(input) };
+      }
+      case 'local:':
+        return this.#build.vertices.task(`[context ${name}] load from client`, async task => {
+          const ignore = (await this.#smallFiles(rest, ['.dockerignore'])).get('.dockerignore');
+          const patterns = ignorePatterns(ignore?.toString('utf8') ?? '');
+          const { directory, receivedBytes } = await this.#directory(rest, patterns);
+          task.status(`transferring ${name}:`, { current: receivedBytes, done: true });
+          return { type: 'directory', directory };
+        });
+      case 'oci-layout://':
+        throw new EngineError('notImplemented', `build context ${name}: OCI layouts are not supported`);
+      default:
+        if (/^(https?|git|ssh):\/\/|^git@/.test(value)) return { type: 'git', url: value };
+        throw new EngineError('invalid', `build context ${name}: ${value} is not understood`);
+    }
+  }
+
+  /** After a failure nobody knows how much of it came over. */
+  async discard(): Promise<void> {
+    for (const { remove } of this.#kept.splice(0)) await remove();
+  }
+
+  async close(): Promise<void> {
+    for (const kept of this.#kept.splice(0)) await kept.keep();
+    for (const remove of this.#removers.splice(0)) await remove();
+  }
+
+  async #smallFiles(directory: string, include: string[]): Promise<Map<string, Buffer>> {
+    return receiveSmallFiles(this.#session, { directory, include }, { signal: this.#signal });
+  }
+
+  async #directory(name: string, exclude: string[]): Promise<{ directory: string; receivedBytes: number }> {
+    const { contexts, engine } = this.#services;
+    const { sharedKey, id } = this.#session;
+    const key = JSON.stringify([sharedKey === '' ? id : sharedKey, name, exclude]);
+    const context = await contexts.take(key);
+    if (sharedKey === '') this.#removers.push(context.remove);
+    else this.#kept.push(context);
+    const root = await engine.storage.confine(context.directory);
+    try {
+      const selection = { directory: name, exclude };
+      const { receivedBytes } = await receiveDirectory(this.#session, selection, root, {
+        signal: this.#signal,
+      });
+      return { directory: context.directory, receivedBytes };
+    } finally {
+      await root.close();
+    }
+  }
+
+  /** A URL that leads back to the client is its standard input; the rest the daemon fetches itself. */
+  async #remoteContext(remote: string): Promise<{ directory: string }> {
+    const upload = /^https?:\/\/buildkit-session(\/.*)?$/.exec(remote);
+    if (upload === null)
+      throw new EngineError('notImplemented', `the build context ${remote} is not supported`);
+    const context = await this.#build.vertices.task('[internal] load remote build context', () =>
+      this.#services.contexts.unpack(this.#upload(upload[1] ?? '/'), this.#signal),
+    );
+    this.#removers.push(context.remove);
+    return context;
+  }
+
+  #upload(path: string): Readable {
+    const exchange = this.#session.connection.call(uploadService.pull.path, {
+      metadata: new Map([
+        ['urlpath', [path]],
+        ['urlhost', ['buildkit-session']],
+      ]),
+      signal: this.#signal,
+    });
+    return Readable.from(
+      (async function* () {
+        for await (const message of exchange.messages) yield Buffer.from(bytesMessage.decode(message).data);
+      })(),
+      { objectMode: false },
+    );
+  }
+}

@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { timestampOf } from '../../api/buildkit/well-known.ts';
+import type { BuildEvent, BuildOutput, BuildProgress, BuildStep } from '../../build/events.ts';
+import { kindOf } from '../../stdx/errors.ts';
+import { bareMessageOf } from './errors.ts';
+import type { StatusLog } from './status-log.ts';
+
+/** What a task that is no step of the Dockerfile can say of itself. */
+export interface Task {
+  readonly digest: string;
+  /** A line below the task's name, with bytes when they are given; the last one with `done`. */
+  status(id: string, progress?: { current?: number; total?: number; done?: boolean }): void;
+}
+
+/**
+ * Tells a build's events as BuildKit tells its own: as vertices of a graph, with digests, which clients draw. Steps
+ * that touch no file (ENV, CMD) are no vertices there, and are not counted: `[2/3] RUN make`.
+ */
+export class Vertices implements BuildOutput {
+  readonly #ref: string;
+  readonly #log: StatusLog;
+  readonly #names = new Map<string, string>();
+  /** The vertex before it in its stage. */
+  readonly #inputs = new Map<string, string[]>();
+  readonly #startedMs = new Map<string, number>();
+  /** Steps that had something to do: a FROM without it was here. */
+  readonly #busy = new Set<string>();
+  readonly #progress = new Map<string, number>();
+  #tasks = 0;
+  #triggers = 0;
+  #warnings = 0;
+  cached = 0;
+  completed = 0;
+  total = 0;
+
+  constructor(ref: string, log: StatusLog) {
+    this.#ref = ref;
+    this.#log = log;
+  }
+
+  get warnings(): number {
+    return this.#warnings;
+  }
+
+  event(event: BuildEvent): void {
+    switch (event.type) {
+      case 'planned':
+        this.#plan(event.steps);
+        return;
+      case 'lintWarning': {
+        const { warning, source } = event;
+        this.#warnings++;
+        const shown = warning.detail === '' ? warning.description : warning.detail;
+        const { first, last } = warning.lines;
+        this.#log.append({
+          warnings: [
+            {
+              vertex: this.#digestOf('lint'),
+              level: 1,
+              short: Buffer.from(`${warning.rule}: ${shown} (line ${first})`),
+              detail: [Buffer.from(warning.description)],
+              url: warning.url,
+              info: { filename: source.file, data: Buffer.from(source.text), language: 'Dockerfile' },
+              ranges: [{ start: { line: first }, end: { line: last } }],
+            },
+          ],
+        });
+        return;
+      }
+      case 'warning':
+      case 'dockerfileWarning':
+        this.#warnings++;
+        this.#log.append({
+          warnings: [{ vertex: this.#digestOf('lint'), level: 1, short: Buffer.from(event.text.trim()) }],
+        });
+        return;
+      default:
+        if ('step' in event) this.#step(event);
+    }
+  }
+
+  /** Work besides the Dockerfile's, as a vertex of its own. */
+  async task<T>(name: string, work: (task: Task) => Promise<T>): Promise<T> {
+    const digest = this.#digestOf(`task ${this.#tasks++}`);
+    const startedMs = Date.now();
+    const vertex = { digest, name, started: timestampOf(startedMs) };
+    this.#log.append({ vertexes: [vertex] });
+    const begun = new Map<string, number>();
+    const task: Task = {
+      digest,
+      status: (id, { current = 0, total = 0, done = false } = {}) => {
+        const now = Date.now();
+        const statusStartedMs = begun.get(id) ?? now;
+        begun.set(id, statusStartedMs);
+        this.#log.append({
+          statuses: [
+            {
+              id,
+              vertex: digest,
+              current,
+              total,
+              timestamp: timestampOf(now),
+              started: timestampOf(statusStartedMs),
+              ...(done ? { completed: timestampOf(now) } : {}),
+            },
+          ],
+        });
+      },
+    };
+    try {
+      const result = await work(task);
+      this.#log.append({ vertexes: [{ ...vertex, completed: timestampOf(Date.now()) }] });
+      return result;
+    } catch (error) {
+      this.#log.append({
+        vertexes: [{ ...vertex, completed: timestampOf(Date.now()), error: errorText(error) }],
+      });
+      throw error;
+    }
+  }
+
+  #plan(steps: readonly BuildStep[]): void {
+    const counted = steps.filter(isVertex);
+    const stages = Map.groupBy(counted, step => step.stage);
+    const several = new Set(steps.map(step => step.stage).filter(stage => stage >= 0)).size > 1;
+    for (const [stage, ofStage] of stages) {
+      const total = ofStage.length;
+      const label = several ? `${ofStage[0]!.stageName ?? `stage-${stage}`} ` : '';
+      let before: string | undefined;
+      for (const [index, step] of ofStage.entries()) {
+        const key = keyOf(step);
+        const position = String(index + 1).padStart(String(total).length);
+        this.#names.set(key, `[${label}${position}/${total}] ${step.text}`);
+        if (before !== undefined) this.#inputs.set(key, [before]);
+        before = this.#digestOf(key);
+      }
+    }
+    this.total += counted.length;
+  }
+
+  #step(event: Extract<BuildEvent, { step: BuildStep }>): void {
+    const { step } = event;
+    const key = step.trigger ? `${keyOf(step)} trigger ${this.#triggerOf(event)}` : keyOf(step);
+    if (step.trigger && isFileStep(step.text)) {
+      this.#names.set(key, `[${step.stageName ?? `stage-${step.stage}`}] ONBUILD ${step.text}`);
+    }
+    const name = this.#names.get(key);
+    if (name === undefined) return;
+    const digest = this.#digestOf(key);
+    const vertex = { digest, name, inputs: this.#inputs.get(key) ?? [] };
+    switch (event.type) {
+      case 'stepStarted':
+        this.#startedMs.set(key, event.timeMs);
+        this.#log.append({ vertexes: [{ ...vertex, started: timestampOf(event.timeMs) }] });
+        return;
+      case 'stepRunning':
+        this.#busy.add(key);
+        return;
+      case 'log':
+        this.#busy.add(key);
+        this.#log.output(digest, event.stream === 'stdout' ? 1 : 2, event.chunk, timestampOf(Date.now()));
+        return;
+      case 'progress':
+        this.#busy.add(key);
+        this.#transfer(digest, event.progress);
+        return;
+      case 'stepCached':
+      case 'stepFinished': {
+        const cached = event.type === 'stepCached' || (isFrom(step.text) && !this.#busy.has(key));
+        if (cached) this.cached++;
+        this.completed++;
+        this.#log.append({ vertexes: [{ ...vertex, ...this.#times(key, event.timeMs), cached }] });
+        return;
+      }
+      case 'stepFailed':
+        this.#log.append({
+          vertexes: [{ ...vertex, ...this.#times(key, event.timeMs), error: errorText(event.error) }],
+        });
+        return;
+      default:
+    }
+  }
+
+  /** The layers of a pull, by their ids; lines without a layer are about the whole and are not drawn. */
+  #transfer(vertex: string, { id, status, currentBytes, totalBytes }: BuildProgress): void {
+    if (id === undefined || !/^(Downloading|Download complete|Extracting|Pull complete)$/.test(status))
+      return;
+    const extracts = status === 'Extracting' || status === 'Pull complete';
+    const name = extracts ? `extracting ${id}` : id;
+    const key = `${vertex} ${name}`;
+    const now = Date.now();
+    const startedMs = this.#progress.get(key) ?? now;
+    this.#progress.set(key, startedMs);
+    this.#log.append({
+      statuses: [
+        {
+          id: name,
+          vertex,
+          current: currentBytes ?? 0,
+          total: totalBytes ?? 0,
+          timestamp: timestampOf(now),
+          started: timestampOf(startedMs),
+          ...(status.endsWith('complete') ? { completed: timestampOf(now) } : {}),
+        },
+      ],
+    });
+  }
+
+  #times(key: string, timeMs: number) {
+    return { started: timestampOf(this.#startedMs.get(key) ?? timeMs), completed: timestampOf(timeMs) };
+  }
+
+  /** Triggers bear the number of their FROM and come one after the other. */
+  #triggerOf(event: Extract<BuildEvent, { step: BuildStep }>): number {
+    if (event.type === 'stepStarted') this.#triggers++;
+    return this.#triggers;
+  }
+
+  #digestOf(key: string): string {
+    return `sha256:${createHash('sha256').update(`${this.#ref} ${key}`).digest('hex')}`;
+  }
+}
+
+function keyOf(step: BuildStep): string {
+  return `${step.stage}.${step.index}`;
+}
+
+function isVertex(step: BuildStep): boolean {
+  if (step.stage < 0) return false;
+  return isFrom(step.text) ? !/^FROM\s+(--\S+\s+)*scratch\b/i.test(step.text) : isFileStep(step.text);
+}
+
+function isFileStep(text: string): boolean {
+  return /^(RUN|COPY|ADD|WORKDIR)\b/i.test(text);
+}
+
+function isFrom(text: string): boolean {
+  return /^FROM\b/i.test(text);
+}
+
+/** Clients write CANCELED for exactly these words, which Go has for it. */
+function errorText(error: unknown): string {
+  return kindOf(error) === 'cancelled' ? 'context canceled' : bareMessageOf(error);
+}
