@@ -25,6 +25,9 @@ export class RunningBuild {
   readonly results = new Map<string, FrontendResult>();
   /** What the client says is the result, when it drives the frontend itself. */
   readonly returned = Promise.withResolvers<MessageOf<typeof resultMessage> | undefined>();
+  /** Calls of the gateway at work. */
+  readonly #work = new Set<Promise<unknown>>();
+  readonly #stop = new AbortController();
   /** Images that were made for it. */
   readonly images: string[] = [];
   completedMs: number | undefined;
@@ -37,6 +40,23 @@ export class RunningBuild {
     this.sessionId = sessionId;
     this.vertices = new Vertices(ref, this.log);
     this.returned.promise.catch(() => {});
+  }
+
+  /** Frontends that a client drives end with its Solve. @param signal of the call itself */
+  async carry<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const running = work(AbortSignal.any([signal, this.#stop.signal]));
+    this.#work.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#work.delete(running);
+    }
+  }
+
+  /** Ends what is still at work, and waits for it. */
+  async settle(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#work);
   }
 
   made(imageId: string): void {

@@ -101,6 +101,7 @@ async function solve(
     build.error = toGrpcError(error);
     throw error;
   } finally {
+    await build.settle();
     await dropUnnamed(build, exportersOf(request), services);
     builds.end(build);
   }

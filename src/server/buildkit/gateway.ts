@@ -5,7 +5,7 @@ import type { GrpcCall } from '../../api/grpc/server.ts';
 import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Services } from '../call.ts';
-import type { RunningBuild, RunningBuilds } from './builds.ts';
+import type { RunningBuilds } from './builds.ts';
 import { worker } from './control.ts';
 import { runFrontend } from './frontend.ts';
 import { type MethodTable, unary } from './methods.ts';
@@ -65,9 +65,11 @@ export function gatewayMethods(
       const { frontend, frontendOptions: options, frontendInputs: inputs } = request;
       if (request.sourcePolicies.length > 0)
         throw new EngineError('notImplemented', 'source policies are not supported');
-      if (frontend === '') return { result: solveReference(request.definition, build) };
+      if (frontend === '') return { result: emptyResult(request.definition) };
       const session = await sessions.get(build.sessionId, call.signal);
-      const result = await runFrontend({ frontend, options, inputs }, build, session, services, call.signal);
+      const result = await build.carry(call.signal, signal =>
+        runFrontend({ frontend, options, inputs }, build, session, services, signal),
+      );
       const { imageId, metadata } = result;
       if (imageId === undefined) return { result: { metadata } };
       const id = randomBytes(16).toString('hex');
@@ -99,7 +101,7 @@ export function gatewayMethods(
 }
 
 /** An empty graph is an empty result: clients solve it to say that there is nothing. */
-function solveReference(definition: { operations: readonly Buffer[] } | undefined, _build: RunningBuild) {
+function emptyResult(definition: { operations: readonly Buffer[] } | undefined) {
   if ((definition?.operations.length ?? 0) > 0)
     throw new EngineError('notImplemented', 'building LLB is not supported');
   return { ref: { id: '' } };
