@@ -49,7 +49,7 @@ export interface BuilderOptions {
   /** Sends a tag of the store to its registry. */
   pushImage: (
     reference: string,
-    credentials: Record<string, BuildCredentials>,
+    credentials: Pick<BuildRequest, 'credentials' | 'askCredentials'>,
     signal: AbortSignal,
   ) => Promise<void>;
   /** The builder's own place on the data-root, `<data-root>/build`: cache mounts and temporary files. */
@@ -226,7 +226,7 @@ export class Builder {
         holdLayer: chainId => lease.holdLayer(chainId),
         made: imageId => output.event({ type: 'built', imageId }),
         tag: (imageId, name) => this.#tag(imageId, name, output),
-        push: name => this.#options.pushImage(name, request.credentials, signal),
+        push: name => this.#options.pushImage(name, request, signal),
         signal,
       };
       const answer: ExportAnswer = {};

@@ -39,7 +39,7 @@ import { imageUseCases } from './images.ts';
 import { LogRotation } from './log-rotation.ts';
 import { networkUseCases } from './networks.ts';
 import { reconcile } from './reconcile.ts';
-import { credentialsFor } from './registry-credentials.ts';
+import { credentialsOfBuild } from './registry-credentials.ts';
 import { configureImages } from './reload.ts';
 import { Scheduler } from './schedules/scheduler.ts';
 import { ScheduleStore } from './schedules/store.ts';
@@ -111,14 +111,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     pullImage: async (reference, pull, progress, signal) => {
       const { os, architecture, variant } = pull.platform;
       const platform = [os, architecture, variant].filter(part => part !== undefined).join('/');
-      const credentials =
-        credentialsFor(reference, pull.credentials) ??
-        (await pull.askCredentials?.(parseReference(reference).registry));
+      const credentials = await credentialsOfBuild(reference, pull);
       await pullImage(services, reference, { platform, credentials }, progress, signal);
       publishTransfer(context, 'pull', withDefaultTag(parseReference(reference)));
     },
-    pushImage: async (reference, all, signal) => {
-      const credentials = credentialsFor(reference, all);
+    pushImage: async (reference, build, signal) => {
+      const credentials = await credentialsOfBuild(reference, build);
       await pushImage(services, reference, { credentials }, () => {}, signal);
       publishTransfer(context, 'push', withDefaultTag(parseReference(reference)));
     },

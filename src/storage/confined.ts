@@ -152,6 +152,16 @@ export class ConfinedRoot {
     return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** The content of a regular file of any size. */
+  async *readChunks(path: string): AsyncGenerator<Buffer> {
+    const { port1, port2 } = new MessageChannel();
+    const done = this.#worker.call('readChunks', { port: port2, path }, { transfer: [port2] });
+    // A failure comes through the port as well, which is read first.
+    done.catch(() => {});
+    yield* receiveChunks(port1);
+    await done;
+  }
+
   /** Path with all symlinks resolved inside; elements that do not exist are kept as they are. */
   resolve(path: string): Promise<string> {
     return this.#worker.call('resolve', path);

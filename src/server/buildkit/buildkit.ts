@@ -1,3 +1,4 @@
+import { sessionHeader } from '../../api/buildkit/session.ts';
 import type { GrpcHandler } from '../../api/grpc/server.ts';
 import { serveGrpc } from '../../api/grpc/server.ts';
 import type { Call, Services } from '../call.ts';
@@ -38,8 +39,11 @@ export class BuildKit {
   }
 
   async serveSession(call: Call): Promise<void> {
-    const { headers } = call.request;
-    this.#sessions.check(headers);
-    await this.#sessions.serve(upgradeToHttp2(call), headers);
+    const header = (name: string) => {
+      const value = call.request.headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    };
+    this.#sessions.check(header(sessionHeader.id));
+    await this.#sessions.serve(upgradeToHttp2(call), header);
   }
 }

@@ -3,6 +3,7 @@ import type { GrpcError } from '../../api/grpc/status.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import type { CacheEndpoint } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import type { Exporter } from './exporters.ts';
 import type { FrontendResult } from './frontend.ts';
 import { StatusLog } from './status-log.ts';
 import { Vertices } from './vertices.ts';
@@ -20,6 +21,7 @@ export class RunningBuild {
   readonly log = new StatusLog();
   readonly vertices: Vertices;
   entitlements: string[] = [];
+  exporters: Exporter[] = [];
   cacheTo: CacheEndpoint[] = [];
   /** What frontends made within it, by the id that the client knows it under. */
   readonly results = new Map<string, FrontendResult>();
@@ -28,8 +30,6 @@ export class RunningBuild {
   /** Calls of the gateway at work. */
   readonly #work = new Set<Promise<unknown>>();
   readonly #stop = new AbortController();
-  /** Images that were made for it. */
-  readonly images: string[] = [];
   completedMs: number | undefined;
   error: GrpcError | undefined;
   /** Not for the history: a client that only asks what we can do. */
@@ -57,10 +57,6 @@ export class RunningBuild {
   async settle(): Promise<void> {
     this.#stop.abort();
     await Promise.allSettled(this.#work);
-  }
-
-  made(imageId: string): void {
-    this.images.push(imageId);
   }
 }
 

@@ -4,19 +4,21 @@ import {
   type historyRecord,
   type solveRequest,
 } from '../../api/buildkit/control.ts';
+import { sessionHeader } from '../../api/buildkit/session.ts';
 import { timestampOf } from '../../api/buildkit/well-known.ts';
 import type { InitOf, MessageOf } from '../../api/protobuf.ts';
-import { EngineError, kindOf } from '../../stdx/errors.ts';
+import { EngineError } from '../../stdx/errors.ts';
 import type { Services } from '../call.ts';
 import { goArchitectures } from '../convert/info.ts';
 import { gantryVersion } from '../versions.ts';
 import { RunningBuild, type RunningBuilds } from './builds.ts';
 import { toGrpcError } from './errors.ts';
-import { type Exporter, exportImage } from './exporters.ts';
-import { runFrontend } from './frontend.ts';
+import type { Exporter } from './exporters.ts';
+import { type FrontendResult, runFrontend } from './frontend.ts';
 import { cacheEndpoint } from './frontend-options.ts';
 import { type MethodTable, streaming, unary } from './methods.ts';
-import type { BuildSession, BuildSessions } from './sessions.ts';
+import type { BuildSessions } from './sessions.ts';
+import { connectionIn } from './tunnel.ts';
 import { diskUsage, prune } from './usage.ts';
 
 /** BuildKit's control service, as far as clients use it. */
@@ -34,6 +36,14 @@ export function controlMethods(
     streaming(controlService.status, async function* ({ ref }, { signal }) {
       yield* (await builds.get(ref, signal)).log.follow(signal);
     }),
+    [
+      controlService.session.path,
+      async call => {
+        const header = (name: string) => call.metadata.get(name)?.[0];
+        sessions.check(header(sessionHeader.id));
+        await sessions.serve(connectionIn(call), header);
+      },
+    ],
     unary(controlService.diskUsage, ({ filters }) => diskUsage(services, filters)),
     streaming(controlService.prune, request => prune(services, request)),
     streaming(controlService.listenBuildHistory, async function* (request, { signal }) {
@@ -90,19 +100,17 @@ async function solve(
   const build = new RunningBuild(request.ref, request.session);
   build.entitlements = request.entitlements;
   build.internal = request.internal;
+  build.exporters = exportersOf(request);
   build.cacheTo = (request.cache?.exports ?? []).map(one => cacheEndpoint(one.type, one.attributes));
   builds.begin(build);
   try {
-    const session = await sessions.get(request.session, signal);
-    const result = await resultOf(request, build, session, services, signal);
-    if (result.imageId === undefined) return {};
-    return await exportAll(exportersOf(request), result.imageId, build, session, services, signal);
+    const result = await resultOf(request, build, sessions, services, signal);
+    return result.answer ?? {};
   } catch (error) {
     build.error = toGrpcError(error);
     throw error;
   } finally {
     await build.settle();
-    await dropUnnamed(build, exportersOf(request), services);
     builds.end(build);
   }
 }
@@ -111,13 +119,13 @@ async function solve(
 async function resultOf(
   request: MessageOf<typeof solveRequest>,
   build: RunningBuild,
-  session: BuildSession,
+  sessions: BuildSessions,
   services: Services,
   signal: AbortSignal,
-): Promise<{ imageId?: string }> {
+): Promise<Pick<FrontendResult, 'answer'>> {
   if (request.frontend !== '') {
     const { frontend, frontendAttributes: options, frontendInputs: inputs } = request;
-    return runFrontend({ frontend, options, inputs }, build, session, services, signal);
+    return runFrontend({ frontend, options, inputs }, build, sessions, services, signal);
   }
   const gone = Promise.withResolvers<never>();
   const stop = () => gone.reject(new EngineError('cancelled', 'context canceled'));
@@ -143,43 +151,6 @@ function exportersOf(request: MessageOf<typeof solveRequest>): Exporter[] {
   if (request.exporters.length > 0) return request.exporters;
   if (request.exporterDeprecated === '') return [];
   return [{ type: request.exporterDeprecated, attributes: request.exporterAttributesDeprecated }];
-}
-
-async function exportAll(
-  exporters: readonly Exporter[],
-  imageId: string,
-  build: RunningBuild,
-  session: BuildSession,
-  services: Services,
-  signal: AbortSignal,
-): Promise<Record<string, string>> {
-  const answers: Record<string, string>[] = [];
-  for (const [index, exporter] of exporters.entries()) {
-    const { attributes } = exporter;
-    answers.push(
-      await exportImage(exporter, { imageId, attributes, index, build, session, services, signal }),
-    );
-  }
-  return Object.assign({}, ...answers) as Record<string, string>;
-}
-
-/** A build for something else than the image store leaves no image there. */
-async function dropUnnamed(
-  build: RunningBuild,
-  exporters: readonly Exporter[],
-  services: Services,
-): Promise<void> {
-  if (exporters.some(({ type }) => type === 'moby' || type === 'image')) return;
-  for (const imageId of build.images) {
-    const image = services.engine.imageStore.find(imageId);
-    if (image === undefined || image.references.length > 0) continue;
-    try {
-      await services.engine.images.remove(imageId, { force: false, noPrune: true });
-    } catch (error) {
-      // A container of another build's same image holds it: then it is theirs.
-      if (kindOf(error) !== 'conflict' && kindOf(error) !== 'notFound') throw error;
-    }
-  }
 }
 
 function recordOf(build: RunningBuild): InitOf<typeof historyRecord> {

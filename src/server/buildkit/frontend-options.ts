@@ -11,6 +11,8 @@ export interface FrontendContext {
   dockerfileIsApart: boolean;
   /** Path of the Dockerfile in what the client offers as `dockerfileKey`. */
   filename: string;
+  /** Sessions of their own that some of the client's directories are offered on, by the directory's name. */
+  sessions: Map<string, string>;
   /** `--build-context`, as written: `local:name`, `docker-image://…`, `input:…`, a URL. */
   named: Map<string, string>;
 }
@@ -37,7 +39,7 @@ const immaterial = new Set([
   'cmdline',
 ]);
 
-const knownPrefix = /^(build-arg|label|context|vcs|input|context-input|build-context):/;
+const knownPrefix = /^(build-arg|label|context|vcs|input|local-sessionid):/;
 
 /** @throws EngineError `notImplemented` for an option that is not known, by its name */
 export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan {
@@ -56,6 +58,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
       dockerfileKey: text('dockerfilekey') || 'dockerfile',
       dockerfileIsApart: options.has('dockerfilekey'),
       filename: text('filename') || 'Dockerfile',
+      sessions: withPrefix(options, 'local-sessionid:'),
       named: withPrefix(options, 'context:'),
     },
     request: {

@@ -11,12 +11,13 @@ import type { Services } from '../call.ts';
 import { SshAgents } from './agents.ts';
 import type { RunningBuild } from './builds.ts';
 import { toGrpcError } from './errors.ts';
+import { exportsTo } from './exporters.ts';
 import { type FrontendContext, planFrontend } from './frontend-options.ts';
 import { ignorePatterns } from './ignore-patterns.ts';
 import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
 import { imageOfDefinition } from './references.ts';
 import { readCredentials, readSecret } from './session-services.ts';
-import type { BuildSession } from './sessions.ts';
+import type { BuildSession, BuildSessions } from './sessions.ts';
 import { subrequest } from './subrequests.ts';
 
 export interface FrontendRequest {
@@ -30,6 +31,8 @@ export interface FrontendRequest {
 /** What a frontend made: an image, or answers to a question. */
 export interface FrontendResult {
   imageId?: string;
+  /** Of the exporters. */
+  answer?: Record<string, string>;
   metadata: Map<string, Buffer>;
 }
 
@@ -40,13 +43,14 @@ export interface FrontendResult {
 export async function runFrontend(
   request: FrontendRequest,
   build: RunningBuild,
-  session: BuildSession,
+  sessions: BuildSessions,
   services: Services,
   signal: AbortSignal,
 ): Promise<FrontendResult> {
+  const session = await sessions.get(build.sessionId, signal);
   refuseOtherFrontends(request);
   const plan = planFrontend(request.options);
-  const files = new FrontendFiles(plan.context, build, session, services, signal);
+  const files = new FrontendFiles(plan.context, build, session, sessions, services, signal);
   const agents = new SshAgents(session, services.engine.storage.paths.buildContexts, signal);
   let dockerfileText: string | undefined;
   try {
@@ -62,8 +66,8 @@ export async function runFrontend(
       dockerfile: plan.context.filename,
       ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
       contexts,
-      // The exporters give names.
       tags: [],
+      exports: exportsTo(build.exporters, { session, vertices: build.vertices, signal }),
       cacheTo: build.cacheTo,
       entitlements: build.entitlements,
       secrets: id => readSecret(session, id, signal),
@@ -72,10 +76,13 @@ export async function runFrontend(
       askCredentials: registry => readCredentials(session, registry, signal),
     };
     if (!isBuild) return subrequest(plan.subrequest, await services.engine.builder.check(buildRequest));
-    const { imageId } = await services.engine.builder.build(buildRequest, build.vertices, signal);
-    build.made(imageId);
-    return { imageId, metadata: new Map() };
+    const { vertices } = build;
+    if (build.exporters.some(({ type }) => type === 'moby' || type === 'image')) vertices.expectImage();
+    const { imageId, answer } = await services.engine.builder.build(buildRequest, vertices, signal);
+    vertices.imageDone();
+    return { imageId, answer, metadata: new Map() };
   } catch (error) {
+    build.vertices.imageDone(error);
     await files.discard();
     throw toGrpcError(error, dockerfileText);
   } finally {
@@ -98,6 +105,7 @@ class FrontendFiles {
   readonly #plan: FrontendContext;
   readonly #build: RunningBuild;
   readonly #session: BuildSession;
+  readonly #sessions: BuildSessions;
   readonly #services: Services;
   readonly #signal: AbortSignal;
   readonly #removers: (() => Promise<void>)[] = [];
@@ -108,9 +116,11 @@ class FrontendFiles {
     plan: FrontendContext,
     build: RunningBuild,
     session: BuildSession,
+    sessions: BuildSessions,
     services: Services,
     signal: AbortSignal,
   ) {
+    this.#sessions = sessions;
     this.#plan = plan;
     this.#build = build;
     this.#session = session;
@@ -214,13 +224,21 @@ class FrontendFiles {
     for (const remove of this.#removers.splice(0)) await remove();
   }
 
+  /** Builds that share a directory (of bake) share a session for it. */
+  async #sessionOf(directory: string): Promise<BuildSession> {
+    const id = this.#plan.sessions.get(directory);
+    return id === undefined ? this.#session : this.#sessions.get(id, this.#signal);
+  }
+
   async #smallFiles(directory: string, include: string[]): Promise<Map<string, Buffer>> {
-    return receiveSmallFiles(this.#session, { directory, include }, { signal: this.#signal });
+    const session = await this.#sessionOf(directory);
+    return receiveSmallFiles(session, { directory, include }, { signal: this.#signal });
   }
 
   async #directory(name: string, exclude: string[]): Promise<{ directory: string; receivedBytes: number }> {
     const { contexts, engine } = this.#services;
-    const { sharedKey, id } = this.#session;
+    const session = await this.#sessionOf(name);
+    const { sharedKey, id } = session;
     const key = JSON.stringify([sharedKey === '' ? id : sharedKey, name, exclude]);
     const context = await contexts.take(key);
     if (sharedKey === '') this.#removers.push(context.remove);
@@ -228,7 +246,7 @@ class FrontendFiles {
     const root = await engine.storage.confine(context.directory);
     try {
       const selection = { directory: name, exclude };
-      const { receivedBytes } = await receiveDirectory(this.#session, selection, root, {
+      const { receivedBytes } = await receiveDirectory(session, selection, root, {
         signal: this.#signal,
       });
       return { directory: context.directory, receivedBytes };

@@ -66,9 +66,8 @@ export function gatewayMethods(
       if (request.sourcePolicies.length > 0)
         throw new EngineError('notImplemented', 'source policies are not supported');
       if (frontend === '') return { result: emptyResult(request.definition) };
-      const session = await sessions.get(build.sessionId, call.signal);
       const result = await build.carry(call.signal, signal =>
-        runFrontend({ frontend, options, inputs }, build, session, services, signal),
+        runFrontend({ frontend, options, inputs }, build, sessions, services, signal),
       );
       const { imageId, metadata } = result;
       if (imageId === undefined) return { result: { metadata } };

@@ -11,9 +11,11 @@ const scheme = 'gantry-image://';
  */
 export function definitionOfImage(imageId: string): InitOf<typeof definitionMessage> {
   const source = operationMessage.encode({ source: { identifier: `${scheme}${imageId}` } });
-  const digest = `sha256:${createHash('sha256').update(source).digest('hex')}`;
+  const digest = digestOf(source);
   const result = operationMessage.encode({ inputs: [{ digest }] });
-  return { operations: [source, result] };
+  // Clients take a graph without descriptions for none.
+  const metadata = { [digest]: { description: { image: imageId } }, [digestOf(result)]: {} };
+  return { operations: [source, result], metadata };
 }
 
 /** @throws EngineError `notImplemented` for a graph that is not one of ours */
@@ -24,4 +26,8 @@ export function imageOfDefinition(definition: MessageOf<typeof definitionMessage
     throw new EngineError('notImplemented', `an input of ${identifier || 'LLB'} is not supported`);
   }
   return identifier.slice(scheme.length);
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Method } from '../../api/buildkit/service.ts';
 import { sessionHeader } from '../../api/buildkit/session.ts';
@@ -41,11 +40,11 @@ export class BuildSessions {
   readonly #open = new Map<string, BuildSession>();
   #waiting: (() => void)[] = [];
 
-  /** Keeps the session until its connection is gone. */
-  async serve(connection: Duplex, headers: IncomingHttpHeaders): Promise<void> {
+  /** Keeps the session until its connection is gone. @param header of what opened it, by lower-case name */
+  async serve(connection: Duplex, header: (name: string) => string | undefined): Promise<void> {
     const session = new BuildSession(
-      idOf(headers),
-      textOf(headers[sessionHeader.sharedKey]),
+      header(sessionHeader.id) ?? '',
+      header(sessionHeader.sharedKey) ?? '',
       await GrpcConnection.over(connection),
     );
     this.#open.set(session.id, session);
@@ -56,9 +55,8 @@ export class BuildSessions {
   }
 
   /** To be asked before the connection is taken over. @throws EngineError */
-  check(headers: IncomingHttpHeaders): void {
-    const id = idOf(headers);
-    if (id === '') throw new EngineError('invalid', 'no session id in request');
+  check(id: string | undefined): void {
+    if (id === undefined || id === '') throw new EngineError('invalid', 'no session id in request');
     if (this.#open.has(id)) throw new EngineError('conflict', `session ${id} already exists`);
   }
 
@@ -81,12 +79,4 @@ export class BuildSessions {
 export function isNotOffered(error: unknown): boolean {
   if (!(error instanceof GrpcError)) return false;
   return error.code === grpcCode.notFound || error.code === grpcCode.unimplemented;
-}
-
-function idOf(headers: IncomingHttpHeaders): string {
-  return textOf(headers[sessionHeader.id]);
-}
-
-function textOf(header: string | string[] | undefined): string {
-  return Array.isArray(header) ? (header[0] ?? '') : (header ?? '');
 }

@@ -22,12 +22,6 @@ export async function* prune(
   { engine, contexts }: Services,
   request: MessageOf<typeof pruneRequest>,
 ): AsyncGenerator<UsageRecord> {
-  for (const [name, value] of Object.entries({
-    maxUsedSpace: request.maxUsedSpace,
-    minFreeSpace: request.minFreeSpace,
-  })) {
-    if (value !== 0) throw new EngineError('notImplemented', `prune with ${name} is not supported yet`);
-  }
   const matches = usageFilter(request.filters);
   const unusedSinceMs =
     request.keepDuration === 0 ? Number.POSITIVE_INFINITY : Date.now() - request.keepDuration / 1e6;
@@ -35,7 +29,10 @@ export async function* prune(
     (await engine.system.diskUsage()).buildCache.map(record => [record.key as string, record]),
   );
   const { deleted } = await engine.system.pruneBuildCache({
-    ...(request.reservedSpace === 0 ? {} : { keepBytes: request.reservedSpace }),
+    all: request.all,
+    reservedBytes: request.reservedSpace,
+    maxUsedBytes: request.maxUsedSpace,
+    minFreeBytes: request.minFreeSpace,
     matches: record => record.lastUsedMs < unusedSinceMs && matches(record),
   });
   await contexts.forget();
@@ -55,6 +52,7 @@ function recordToWire(record: CacheRecord): UsageRecord {
     usageCount: record.usageCount,
     description: record.description,
     recordType: record.type,
+    shared: record.shared,
     parents: record.parent === null ? [] : [record.parent],
   };
 }
@@ -89,7 +87,7 @@ const readers: Record<string, (record: CacheRecord) => string> = {
   type: record => record.type,
   description: record => record.description,
   inuse: record => String(record.inUse),
-  shared: () => 'false',
+  shared: record => String(record.shared),
   mutable: () => 'false',
   immutable: () => 'true',
   parent: record => record.parent ?? '',

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { vertexMessage } from '../../api/buildkit/control.ts';
 import { timestampOf } from '../../api/buildkit/well-known.ts';
+import type { InitOf } from '../../api/protobuf.ts';
 import type { BuildEvent, BuildOutput, BuildProgress, BuildStep } from '../../build/events.ts';
 import { kindOf } from '../../stdx/errors.ts';
 import { bareMessageOf } from './errors.ts';
@@ -26,6 +28,7 @@ export class Vertices implements BuildOutput {
   /** Steps that had something to do: a FROM without it was here. */
   readonly #busy = new Set<string>();
   readonly #progress = new Map<string, number>();
+  #image: InitOf<typeof vertexMessage> | undefined;
   #tasks = 0;
   #triggers = 0;
   #warnings = 0;
@@ -67,6 +70,12 @@ export class Vertices implements BuildOutput {
         });
         return;
       }
+      case 'built':
+        this.#imageStatus(`writing image ${event.imageId}`);
+        return;
+      case 'tagged':
+        this.#imageStatus(`naming to ${canonicalName(event.reference)}`);
+        return;
       case 'warning':
       case 'dockerfileWarning':
         this.#warnings++;
@@ -77,6 +86,26 @@ export class Vertices implements BuildOutput {
       default:
         if ('step' in event) this.#step(event);
     }
+  }
+
+  /** The image goes into the store: what is said of that becomes a vertex. */
+  expectImage(): void {
+    this.#image = { digest: this.#digestOf('image'), name: 'exporting to image' };
+  }
+
+  /** The build is over, and with it the export into the store if it had begun. */
+  imageDone(error?: unknown): void {
+    if (this.#image?.started === undefined) return;
+    this.#log.append({
+      vertexes: [
+        {
+          ...this.#image,
+          completed: timestampOf(Date.now()),
+          ...(error === undefined ? {} : { error: errorText(error) }),
+        },
+      ],
+    });
+    this.#image = undefined;
   }
 
   /** Work besides the Dockerfile's, as a vertex of its own. */
@@ -117,6 +146,17 @@ export class Vertices implements BuildOutput {
       });
       throw error;
     }
+  }
+
+  #imageStatus(id: string): void {
+    if (this.#image === undefined) return;
+    const now = timestampOf(Date.now());
+    if (this.#image.started === undefined) {
+      this.#image = { ...this.#image, started: now };
+      this.#log.append({ vertexes: [this.#image] });
+    }
+    const { digest: vertex } = this.#image;
+    this.#log.append({ statuses: [{ id, vertex, timestamp: now, started: now, completed: now }] });
   }
 
   #plan(steps: readonly BuildStep[]): void {
@@ -241,4 +281,14 @@ function isFrom(text: string): boolean {
 /** Clients write CANCELED for exactly these words, which Go has for it. */
 function errorText(error: unknown): string {
   return kindOf(error) === 'cancelled' ? 'context canceled' : bareMessageOf(error);
+}
+
+/** `docker.io/library/web:latest` for `web`. */
+function canonicalName(name: string): string {
+  const [first = '', ...rest] = name.split('/');
+  const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  const path = hasRegistry ? rest.join('/') : name;
+  const registry = hasRegistry ? first : 'docker.io';
+  const repository = registry === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
+  return `${registry}/${repository}${/[:@][^/]*$/.test(path) ? '' : ':latest'}`;
 }

@@ -83,6 +83,17 @@ export function readWholeFile(path: string, limitBytes: number): Uint8Array | un
   }
 }
 
+/** @throws EngineError `invalid` for what is no regular file */
+export function openRegularFile(path: string): number {
+  const fd = openSync(
+    asPath(path),
+    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
+  );
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new EngineError('invalid', `${path} is no regular file`);
+}
+
 /**
  * The path without symlinks, as the kernel would follow it inside; elements that do not exist stay as they are.
  * realpath(3) fails on those, and `docker cp` and COPY need their place.

@@ -18,6 +18,7 @@ import {
   type ListedFile,
   listTree,
   makeDirectory,
+  openRegularFile,
   readWholeFile,
   resolvePath,
   statPath,
@@ -51,6 +52,8 @@ export interface Operations {
   };
   stat: { argument: { path: string; follow: boolean }; result: WorkerStat | undefined };
   list: { argument: { path: string; recursive: boolean; only?: readonly string[] }; result: ListedFile[] };
+  /** Sends a regular file's content. */
+  readChunks: { argument: { port: MessagePort; path: string }; result: void };
   readFile: { argument: { path: string; limitBytes: number }; result: Uint8Array | undefined };
   resolve: { argument: string; result: string };
   makeDirectory: { argument: { path: string; owner?: Owner; permissions?: number }; result: void };
@@ -119,6 +122,9 @@ export const operations: OperationTable = {
   stat: ({ path, follow }) => statPath(path, follow),
   list: ({ path, recursive, only }) => listTree(path, recursive, only),
   readFile: ({ path, limitBytes }) => readWholeFile(path, limitBytes),
+  readChunks: async ({ port, path }) => {
+    await sendChunks(port, chunksOfFile(path));
+  },
   resolve: path => resolvePath(path),
   makeDirectory: ({ path, owner, permissions }) => makeDirectory(path, owner, permissions),
   hashFiles: paths => hashFiles(paths),
@@ -260,6 +266,15 @@ async function sendThrough(chunks: Iterable<Buffer>, target: Duplex): Promise<vo
     target.end();
   } catch (error) {
     target.destroy(error as Error);
+  }
+}
+
+function* chunksOfFile(path: string): Generator<Buffer> {
+  const fd = openRegularFile(path);
+  try {
+    yield* readChunks(fd, () => {}, false);
+  } finally {
+    closeSync(fd);
   }
 }
 
