@@ -8,6 +8,7 @@ import type { BuildRequest, NamedContext } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { BuildContext } from '../build-contexts.ts';
 import type { Services } from '../call.ts';
+import { isRepositoryUrl, openRemoteContext } from '../remote-context.ts';
 import { SshAgents } from './agents.ts';
 import type { RunningBuild } from './builds.ts';
 import { toGrpcError } from './errors.ts';
@@ -59,10 +60,11 @@ export async function runFrontend(
     dockerfileText = dockerfile?.text;
     const contexts = await files.namedContexts(request.inputs);
     const isBuild = plan.subrequest === '';
-    const context = isBuild ? await files.context() : { directory: await files.emptyDirectory() };
+    const { directory, url } = isBuild ? await files.context() : { directory: await files.emptyDirectory() };
     const buildRequest: BuildRequest = {
       ...plan.request,
-      contextDirectory: context.directory,
+      contextDirectory: directory,
+      ...(url === undefined ? {} : { contextUrl: url }),
       dockerfile: plan.context.filename,
       ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
       contexts,
@@ -159,7 +161,7 @@ class FrontendFiles {
     return { text: found.text, ignore: this.#ignore };
   }
 
-  async context(): Promise<{ directory: string }> {
+  async context(): Promise<{ directory: string; url?: string }> {
     const { remote, contextKey } = this.#plan;
     if (remote !== '') return this.#remoteContext(remote);
     const { vertices } = this.#build;
@@ -256,13 +258,17 @@ class FrontendFiles {
   }
 
   /** A URL that leads back to the client is its standard input; the rest the daemon fetches itself. */
-  async #remoteContext(remote: string): Promise<{ directory: string }> {
+  async #remoteContext(remote: string): Promise<{ directory: string; url?: string }> {
     const upload = /^https?:\/\/buildkit-session(\/.*)?$/.exec(remote);
-    if (upload === null)
-      throw new EngineError('notImplemented', `the build context ${remote} is not supported`);
-    const context = await this.#build.vertices.task('[internal] load remote build context', () =>
-      this.#services.contexts.unpack(this.#upload(upload[1] ?? '/'), this.#signal),
-    );
+    if (upload === null && isRepositoryUrl(remote))
+      return { directory: await this.emptyDirectory(), url: remote };
+    const context = await this.#build.vertices.task('[internal] load remote build context', async () => {
+      const tar =
+        upload === null
+          ? (await openRemoteContext(remote, this.#signal)).tar
+          : this.#upload(upload[1] ?? '/');
+      return this.#services.contexts.unpack(tar, this.#signal);
+    });
     this.#removers.push(context.remove);
     return context;
   }

@@ -1,16 +1,14 @@
 import type { Readable } from 'node:stream';
-import { PassThrough } from 'node:stream';
 import { type BuildExplanation, explanationId } from '../../api/build.ts';
 import type { BuildOutput } from '../../build/events.ts';
 import type { BuildRequest } from '../../build/request.ts';
 import type { Call, Route } from '../call.ts';
 import { buildRequestFromQuery } from '../convert/build-request.ts';
 import { orNull } from '../convert/host-config.ts';
-import { fetchBody } from '../fetch-body.ts';
 import { Filters } from '../filters.ts';
 import { ProgressStream } from '../progress-stream.ts';
 import { allCredentialsOf } from '../registry-credentials.ts';
-import { singleFileTar } from '../single-file-tar.ts';
+import { isRepositoryUrl, openRemoteContext } from '../remote-context.ts';
 
 export const buildRoutes: readonly Route[] = [
   { method: 'POST', path: '/build', handler: build },
@@ -83,50 +81,16 @@ interface ContextSource {
   dockerfile: string;
 }
 
-/** As moby tells them from other URLs (builder/remotecontext/urlutil). */
-const gitRemote = /^(git@|git:\/\/|github\.com\/)|^https?:\/\/[^?#]*\.git([?#].*)?$/;
-
-/**
- * The tar in the body; or what `remote` leads to, which is a repository, a tar or a lone Dockerfile (moby,
- * builder/remotecontext/remote.go decides by the content type; the first bytes are surer).
- */
+/** The tar in the body; or what `remote` leads to, which is a repository, a tar or a lone Dockerfile. */
 async function contextOf(
   call: Call,
   planned: ReturnType<typeof buildRequestFromQuery>,
 ): Promise<ContextSource> {
   const { dockerfile } = planned.request;
   if (planned.remote === '') return { tar: call.request, dockerfile };
-  if (gitRemote.test(planned.remote)) return { contextUrl: planned.remote, dockerfile };
-  const body = await fetchBody(planned.remote, call.signal);
-  const { first, rest } = await peek(body);
-  if (!isText(first)) return { tar: rest, dockerfile };
-  const chunks: Buffer[] = [];
-  for await (const chunk of rest) chunks.push(chunk as Buffer);
-  return { tar: singleFileTar('Dockerfile', Buffer.concat(chunks)), dockerfile: '' };
-}
-
-/** A tar header and every compression's magic have bytes no Dockerfile has. */
-function isText(bytes: Buffer): boolean {
-  return !bytes.includes(0) && bytes.toString('utf8').indexOf('\uFFFD') < 0;
-}
-
-async function peek(body: Readable): Promise<{ first: Buffer; rest: Readable }> {
-  const iterator = body[Symbol.asyncIterator]();
-  const { value, done } = await iterator.next();
-  const first = done === true ? Buffer.alloc(0) : Buffer.from(value as Uint8Array);
-  const rest = new PassThrough();
-  void (async () => {
-    try {
-      rest.write(first);
-      for await (const chunk of { [Symbol.asyncIterator]: () => iterator }) {
-        if (!rest.write(chunk)) await new Promise(resolve => rest.once('drain', resolve));
-      }
-      rest.end();
-    } catch (error) {
-      rest.destroy(error as Error);
-    }
-  })();
-  return { first, rest };
+  if (isRepositoryUrl(planned.remote)) return { contextUrl: planned.remote, dockerfile };
+  const { tar, isDockerfile } = await openRemoteContext(planned.remote, call.signal);
+  return { tar, dockerfile: isDockerfile ? '' : dockerfile };
 }
 
 /**
