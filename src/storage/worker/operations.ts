@@ -27,8 +27,8 @@ import {
 import { makeMountPoints } from './mount-points.ts';
 import type { Owner } from './owners.ts';
 import { Packer, type PackResult, type PackSettings } from './pack.ts';
-import { type LayerTimes, settleTimes } from './settle-times.ts';
 import { type ReceivedTree, receiveTree } from './receive-tree.ts';
+import { type LayerTimes, settleTimes } from './settle-times.ts';
 import { Unpacker, type UnpackLimits, type UnpackResult, type UnpackSettings } from './unpack.ts';
 import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
 
