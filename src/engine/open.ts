@@ -127,8 +127,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     log,
     gc: settings.builderGc,
     packing: services.packing,
-    openRegistryCache: async (reference, access, byRegistry) =>
-      registryCachePlace(services, reference, access, credentialsFor(reference, byRegistry)),
+    openRegistryCache: async (reference, access, build) =>
+      registryCachePlace(services, reference, access, await credentialsOfBuild(reference, build)),
   });
 
   runtime.onExit(exit => void exited(context, exit.id, exit));

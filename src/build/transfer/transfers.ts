@@ -18,7 +18,7 @@ import type { CachePlace } from './place.ts';
 export type OpenRegistryCache = (
   reference: string,
   access: 'pull' | 'push',
-  credentials: Record<string, BuildCredentials>,
+  build: Pick<BuildRequest, 'credentials' | 'askCredentials'>,
 ) => Promise<CachePlace>;
 
 export interface TransferContext {
@@ -113,6 +113,6 @@ export class CacheTransfers {
     if (value === undefined || value === '')
       throw new EngineError('invalid', `${type} cache requires ${name} attribute`);
     if (type === 'local') return layoutPlace(value, attributes['tag']);
-    return this.#context.openRegistryCache(value, access, this.#context.request.credentials);
+    return this.#context.openRegistryCache(value, access, this.#context.request);
   }
 }
