@@ -7,7 +7,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { BuildCache } from '../cache.ts';
 import type { BuildOutput } from '../events.ts';
 import type { BuildGraph, StageBase } from '../graph.ts';
-import type { BuildCredentials, BuildRequest, CacheEndpoint } from '../request.ts';
+import type { BuildRequest, CacheEndpoint } from '../request.ts';
 import type { CacheMounts } from '../steps/cache-mounts.ts';
 import { type ExportedStep, inlineMember } from './cache-config.ts';
 import { exportCache, inlineSteps, type MadeStep } from './export.ts';

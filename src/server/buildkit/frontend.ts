@@ -176,7 +176,7 @@ class FrontendFiles {
   }
 
   async emptyDirectory(): Promise<string> {
-    const { directory, remove } = await this.#services.contexts.create();
+    const { directory, remove } = await this.#services.contexts.empty();
     this.#removers.push(remove);
     return directory;
   }
