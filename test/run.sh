@@ -2,7 +2,7 @@
 # npm test [-- GROUP... [PATTERN...]]: sets everything up on a fresh clone, then runs the tests.
 #
 #   npm test                           everything
-#   npm test -- unit                   one group: checks, unit, kernel, conformance or e2e
+#   npm test -- unit                   one group: checks, unit, kernel, conformance, dockerfiles or e2e
 #   npm test -- cgroup2                a kernel with cgroup v2 alone, under qemu: minutes, so only when named
 #   npm test -- conformance 'logs:'    only tests whose name matches
 #   npm test -- conformance --record   writes dockerd's answers to test/conformance/golden

@@ -50,15 +50,8 @@ export function configure(
       const words = instruction.ports.flatMap(port => expandWords(port, lookup, context.escapeToken));
       const ports = parsePorts(words);
       const exposed = Object.fromEntries([...ports].map(port => [port, {}]));
-      const text = [...ports]
-        .sort()
-        .map(port => `${port}:{}`)
-        .join(' ');
-      return withConfig(
-        state,
-        { ExposedPorts: { ...config.ExposedPorts, ...exposed } },
-        `EXPOSE map[${text}]`,
-      );
+      const createdBy = `EXPOSE [${[...ports].sort().join(' ')}]`;
+      return withConfig(state, { ExposedPorts: { ...config.ExposedPorts, ...exposed } }, createdBy);
     }
     case 'VOLUME': {
       const paths = instruction.paths.map(expand);
@@ -71,7 +64,7 @@ export function configure(
       // With nothing after it, it is the shell alone.
       const args = shell ? [...shellOf(config), ...words] : words;
       return {
-        ...withConfig(state, { Cmd: args, ArgsEscaped: undefined }, `CMD ${quoteList(args)}`),
+        ...withConfig(state, { Cmd: args, ArgsEscaped: true }, `CMD ${quoteList(args)}`),
         cmdSet: true,
       };
     }
@@ -109,6 +102,12 @@ export function workingDirectory(state: BuildState, path: string, escapeToken: s
   return joined;
 }
 
+/** WORKDIR in the history: an absolute path as it was written. */
+export function describeWorkdir(state: BuildState, path: string, escapeToken: string): string {
+  const expanded = expandWord(path, lookupIn(state), escapeToken);
+  return `WORKDIR ${expanded.startsWith('/') ? expanded : workingDirectory(state, path, escapeToken)}`;
+}
+
 /** What a CMD, ENTRYPOINT or RUN executes. */
 export function commandLine(command: Command, config: ImageRunConfig): string[] {
   return command.shell && command.args.length > 0 ? [...shellOf(config), ...command.args] : command.args;
@@ -132,7 +131,10 @@ function configureEnv(
   const pairs = instruction.pairs.map(({ key, value }) => ({ key: expand(key), value: expand(value) }));
   for (const { key, value } of pairs) env.set(key, value);
   const text = pairs.map(({ key, value }) => `${key}=${value}`).join(' ');
-  return withConfig(state, { Env: [...env].map(([key, value]) => `${key}=${value}`) }, `ENV ${text}`);
+  const args = new Map(state.args);
+  for (const { key, value } of pairs) if (args.has(key)) args.set(key, value);
+  const changed = { Env: [...env].map(([key, value]) => `${key}=${value}`) };
+  return { ...withConfig(state, changed, `ENV ${text}`), args };
 }
 
 function configureLabel(
@@ -149,22 +151,23 @@ function configureLabel(
   );
 }
 
-/** A given build argument wins over the default; without either a global ARG of that name is taken over. */
+/**
+ * A given build argument wins over the default; without either a global ARG of that name is taken over. One without any
+ * value leaves an ENV of that name as it is.
+ */
 function configureArg(
   state: BuildState,
   instruction: InstructionOf<'ARG'>,
   context: ConfigureContext,
 ): BuildState {
   const args = new Map(state.args);
-  const env = envOf(state.config);
   const words = instruction.args.map(({ name, defaultValue }) => {
     const written =
       defaultValue === undefined
         ? undefined
-        : expandWord(defaultValue, key => env.get(key) ?? args.get(key), context.escapeToken);
+        : expandWord(defaultValue, lookupIn({ ...state, args }), context.escapeToken);
     const value = context.buildArgs[name] ?? written ?? context.globalArgs.get(name);
-    if (value === undefined) args.delete(name);
-    else args.set(name, value);
+    args.set(name, value);
     return value === undefined ? name : `${name}=${value}`;
   });
   const entry = { created_by: `ARG ${words.join(' ')}`, comment: historyComment, empty_layer: true };

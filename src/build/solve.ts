@@ -5,7 +5,7 @@ import type { ConfinedRoot } from '../storage/confined.ts';
 import { resolveBase } from './base.ts';
 import type { BuilderOptions } from './builder.ts';
 import { type BuildCache, type CachedStep, keyOf } from './cache.ts';
-import { configure, workingDirectory } from './configure.ts';
+import { configure, describeWorkdir, workingDirectory } from './configure.ts';
 import { DockerfileError, located } from './dockerfile/errors.ts';
 import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
 import { parseSingleInstruction, type Stage } from './dockerfile/parse.ts';
@@ -356,7 +356,7 @@ export class Solve {
       case 'WORKDIR': {
         const path = workingDirectory(state, instruction.path, escapeToken);
         const changed = { ...state, config: { ...state.config, WorkingDir: path } };
-        const createdBy = `WORKDIR ${path}`;
+        const createdBy = describeWorkdir(state, instruction.path, escapeToken);
         if (path === '/') return { state: withConfig(state, { WorkingDir: path }, createdBy) };
         return {
           step: await prepareWorkdir(state, posix.normalize(path), createdBy, { storage, workspace }),

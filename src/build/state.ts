@@ -11,8 +11,11 @@ export interface BuildState {
   layers: readonly Layer[];
   /** Entries without `created` get their time when the image is written (imageConfigOf). */
   history: readonly HistoryEntry[];
-  /** Values of the ARGs declared in this stage so far, in their order. */
-  args: ReadonlyMap<string, string>;
+  /**
+   * Values of the ARGs declared so far, in this stage and in those it is built on; undefined without a value. An ENV of
+   * the same name changes the value here too: what came last is what counts, as in BuildKit.
+   */
+  args: ReadonlyMap<string, string | undefined>;
   /** CMD came in this stage; otherwise ENTRYPOINT takes back the base's. */
   cmdSet: boolean;
 }
@@ -56,9 +59,11 @@ function completeHistory(config: ImageConfig, layerCount: number): HistoryEntry[
   return [...history, ...Array.from({ length: Math.max(0, missing) }, () => unknown)];
 }
 
-/** FROM an earlier stage: everything but its ARGs. */
+/** FROM an earlier stage: everything, its ARGs too, but over these the image's variables. */
 export function stageState(state: BuildState): BuildState {
-  return { ...state, args: new Map(), cmdSet: false };
+  const env = envOf(state.config);
+  const args = new Map([...state.args].map(([name, value]) => [name, env.get(name) ?? value]));
+  return { ...state, args, cmdSet: false };
 }
 
 export function chainIdOfState(state: BuildState): Digest | undefined {
@@ -81,13 +86,18 @@ export function withLayer(
   createdBy: string,
 ): BuildState {
   const entry: HistoryEntry = {
-    created: new Date(result.createdMs).toISOString(),
+    created: timeOf(result.createdMs),
     created_by: createdBy,
     comment: historyComment,
     ...(result.layer === undefined ? { empty_layer: true } : {}),
   };
   const layers = result.layer === undefined ? state.layers : [...state.layers, result.layer];
   return { ...state, layers, history: [...state.history, entry] };
+}
+
+/** As Go writes it: no zeros at the end of the fraction. */
+function timeOf(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/\.?0*Z$/, 'Z');
 }
 
 /** Variables of the image, in their order. */
@@ -100,10 +110,10 @@ export function envOf(config: ImageRunConfig): Map<string, string> {
   return env;
 }
 
-/** What `$name` means in an instruction: ENV wins over ARG. */
+/** What `$name` means in an instruction. */
 export function lookupIn(state: BuildState): (name: string) => string | undefined {
   const env = envOf(state.config);
-  return name => env.get(name) ?? state.args.get(name);
+  return name => state.args.get(name) ?? env.get(name);
 }
 
 export function shellOf(config: ImageRunConfig): readonly string[] {
@@ -121,7 +131,7 @@ export function shellOf(config: ImageRunConfig): readonly string[] {
  */
 export function imageConfigOf(state: BuildState, epochMs?: number): Omit<ImageConfig, 'rootfs'> {
   const history = fillTimes(state.history, epochMs);
-  const created = epochMs === undefined ? history.at(-1)?.created : new Date(epochMs).toISOString();
+  const created = epochMs === undefined ? history.at(-1)?.created : timeOf(epochMs);
   return {
     ...(created === undefined ? {} : { created }),
     ...(state.author === undefined ? {} : { author: state.author }),
@@ -140,7 +150,7 @@ function fillTimes(history: readonly HistoryEntry[], epochMs: number | undefined
     if (entry.created !== undefined && index > firstMissing) current = entry.created;
     const created = entry.created ?? current;
     const clamped = epochMs !== undefined && Date.parse(created) > epochMs;
-    return { ...entry, created: clamped ? new Date(epochMs).toISOString() : created };
+    return { ...entry, created: clamped ? timeOf(epochMs) : created };
   });
 }
 

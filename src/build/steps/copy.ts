@@ -109,9 +109,7 @@ function expandCopy(state: BuildState, instruction: CopyInstruction, escapeToken
   const expand = (word: string): string => expandWord(word, lookup, escapeToken);
   const maybe = (word: string | undefined) => (word === undefined ? undefined : expand(word));
   return {
-    sources: instruction.sources.map(source =>
-      source.type === 'path' ? expandPath(source.path, expand, escapeToken) : '',
-    ),
+    sources: instruction.sources.map(source => (source.type === 'path' ? expand(source.path) : '')),
     destination: expand(instruction.destination),
     chown: maybe(instruction.chown),
     chmod: maybe(instruction.chmod),
@@ -119,20 +117,16 @@ function expandCopy(state: BuildState, instruction: CopyInstruction, escapeToken
   };
 }
 
-/** A backslash before a wildcard is the pattern's, not the shell's. */
-function expandPath(path: string, expand: (word: string) => string, escapeToken: string): string {
-  return expand(escapeToken === '\\' ? path.replace(/\\([*?[\]])/g, '\\\\$1') : path);
-}
-
 function describe(instruction: CopyInstruction, written: ExpandedCopy): string {
   const flags = [
     ...(written.chown === undefined ? [] : [`--chown=${written.chown}`]),
     ...(written.chmod === undefined ? [] : [`--chmod=${written.chmod}`]),
   ];
-  const sources = instruction.sources.map((source, index) =>
-    source.type === 'heredoc' ? `<<${source.heredoc.name}` : written.sources[index]!,
+  const paths = written.sources.filter((_, index) => instruction.sources[index]!.type === 'path');
+  const heredocs = instruction.sources.flatMap(source =>
+    source.type === 'heredoc' ? [`<<${source.heredoc.name}`] : [],
   );
-  return [instruction.kind, ...flags, ...sources, written.destination, '# buildkit'].join(' ');
+  return [instruction.kind, ...flags, ...paths, ...heredocs, written.destination, '# buildkit'].join(' ');
 }
 
 async function prepareSources(
@@ -159,8 +153,6 @@ async function prepareSources(
       prepared.push(...(await preparePaths(instruction, written, written.sources[index]!, context)));
     }
   }
-  if (prepared.length === 0)
-    throw new EngineError('notFound', `${instruction.kind} failed: no source files were specified`);
   return prepared;
 }
 
@@ -265,13 +257,16 @@ async function applyCopy(
 ): Promise<void> {
   const target = await storage.confine(rootfs);
   try {
+    const written = posix.resolve('/', plan.workingDirectory, plan.destination);
+    // A file that is copied onto a symbolic link becomes what the link leads to.
+    const destination = await target.resolve(written);
     const moves = planMoves(
       plan.kind,
       plan.sources.map(source => source.found),
       plan.destination,
       plan.workingDirectory,
-      await isDirectoryIn(target, posix.resolve('/', plan.workingDirectory, plan.destination)),
-    );
+      await isDirectoryIn(target, written),
+    ).map(move => (move.destination === written ? { ...move, destination } : move));
     for (const [index, move] of moves.entries()) {
       const source = plan.sources[index]!;
       if (source.archive === undefined) await copyOne(target, move, source, plan, signal);
@@ -302,7 +297,9 @@ async function copyOne(
     signal,
   };
   const destinationDirectory = move.isDirectory ? move.destination : dirname(move.destination);
-  await target.makeDirectory(destinationDirectory, { owner: plan.owner });
+  // --chmod is for the directories made on the way, too.
+  const onTheWay = typeof plan.mode === 'function' ? plan.mode(0o755, true) : plan.mode;
+  await target.makeDirectory(destinationDirectory, { owner: plan.owner, permissions: onTheWay });
   if (typeof plan.mode !== 'function') {
     const permissions = plan.mode ?? source.permissions;
     await target.copyTree({ ...common, only: opened.only, permissions });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, utimes } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isDigest } from '../../oci/digest.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
@@ -64,6 +64,8 @@ async function fetchInto(url: string, file: string, signal: AbortSignal): Promis
   } finally {
     await handle.close();
   }
+  const modified = new Date(response.headers.get('last-modified') ?? '');
+  if (!Number.isNaN(modified.getTime())) await utimes(file, modified, modified);
   return `sha256:${hash.digest('hex')}`;
 }
 

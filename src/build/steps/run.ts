@@ -93,7 +93,7 @@ export async function prepareRun(
   if (privileged) requireEntitlement('security.insecure', request);
   const ofImage = envOf(config);
   const env = new Map(ofImage);
-  for (const [name, value] of state.args) if (!env.has(name)) env.set(name, value);
+  for (const [name, value] of state.args) if (value !== undefined) env.set(name, value);
   if (!env.has('PATH')) env.set('PATH', defaultPath);
   const plan: RunPlan = {
     args,
@@ -167,10 +167,8 @@ function proxies(buildArgs: BuildRequest['buildArgs'], env: ReadonlyMap<string, 
 
 /** `RUN |1 VERSION=3 /bin/sh -c make # buildkit` */
 function describe(state: BuildState, args: readonly string[]): string {
-  const env = envOf(state.config);
-  const shown = [...state.args]
-    .filter(([name]) => !predefinedArgs.has(name))
-    .map(([name, value]) => `${name}=${env.get(name) ?? value}`);
+  const lookup = lookupIn(state);
+  const shown = [...state.args.keys()].map(name => `${name}=${lookup(name) ?? ''}`);
   const count = shown.length === 0 ? [] : [`|${shown.length}`];
   return ['RUN', ...count, ...shown, ...args, '# buildkit'].join(' ');
 }

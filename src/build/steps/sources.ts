@@ -22,8 +22,6 @@ export async function findSources(
 ): Promise<FoundSource[]> {
   const { path, keptFrom } = readSourcePath(options.kind, written);
   const paths = hasWildcard(path) ? await expandWildcards(root, path, options.parents) : [path];
-  if (paths.length === 0)
-    throw new EngineError('notFound', `${options.kind} failed: no source files were specified`);
   return Promise.all(
     paths.map(async found => {
       const stat = await root.stat(found, { follow: true });

@@ -160,9 +160,13 @@ export class Unpacker implements TarSink {
     this.#create(header, name);
   }
 
-  /** The entry `./`: the directory is there and gets the attributes. */
+  /**
+   * The entry `./`. A layer's says what the root directory is like; any other archive is unpacked into a directory that
+   * is there and stays as it is (moby/go-archive, Unpack).
+   */
   #beginRoot(header: TarHeader): void {
     if (header.type !== 'directory') throw invalidEntry('the top of an archive must be a directory');
+    if (!this.#settings.layer) return;
     this.#applyAttributes(this.#pathOf(''), header);
     this.#directoryTimes.set('', header.mtimeNs);
   }
