@@ -19,14 +19,16 @@ export type QueryValue = string | number | boolean | readonly string[] | undefin
 
 export interface CallOptions {
   query?: Record<string, QueryValue>;
-  headers?: Record<string, string>;
+  /** A list is one header for each. */
+  headers?: Record<string, string | readonly string[]>;
   /** Sent as JSON. */
   json?: unknown;
   /** Sent as it is. */
   body?: RequestBody;
   contentType?: string;
   signal?: AbortSignal;
-  upgrade?: boolean;
+  /** Ask for the raw connection, to go on in that protocol. */
+  upgrade?: string;
 }
 
 /** The line to one daemon. Versions are negotiated by the first call; idle connections are used again. */
@@ -89,13 +91,16 @@ export class Client {
     lines.end();
   }
 
-  /** Takes the connection over: attach and exec. Bytes that came with the head are in `received`. */
+  /**
+   * Takes the connection over: attach and exec, or BuildKit with `upgrade`. Bytes that came with the head are in
+   * `received`.
+   */
   async hijack(
     method: string,
     path: string,
     options: CallOptions = {},
   ): Promise<{ socket: Socket; received: Buffer; contentType: string }> {
-    const response = await this.call(method, path, { ...options, upgrade: true });
+    const response = await this.call(method, path, { upgrade: 'tcp', ...options });
     return { ...response.hijack(), contentType: response.headers['content-type'] ?? '' };
   }
 
@@ -114,7 +119,7 @@ export class Client {
   }
 
   async #request(method: string, path: string, options: CallOptions): Promise<HttpResponse> {
-    const headers = { ...this.#options.headers, ...options.headers };
+    const headers: CallOptions['headers'] = { ...this.#options.headers, ...options.headers };
     let body = options.body;
     if (options.json !== undefined) {
       body = JSON.stringify(options.json);

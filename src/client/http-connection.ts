@@ -9,10 +9,11 @@ export interface HttpRequest {
   method: string;
   /** Path and query. */
   target: string;
-  headers?: Record<string, string>;
+  /** A list is one header for each. */
+  headers?: Record<string, string | readonly string[]>;
   body?: RequestBody;
-  /** Ask for the raw connection: `Upgrade: tcp`. */
-  upgrade?: boolean;
+  /** Ask for the raw connection, to go on in that protocol: `tcp`, `h2c`. */
+  upgrade?: string;
   /** Cuts the connection when aborted. */
   signal?: AbortSignal;
 }
@@ -78,8 +79,10 @@ export class HttpConnection {
 
   async #send({ method, target, headers, body, upgrade }: HttpRequest): Promise<void> {
     const lines = [`${method} ${target} HTTP/1.1`, 'Host: docker', 'User-Agent: gantry'];
-    for (const [name, value] of Object.entries(headers ?? {})) lines.push(`${name}: ${value}`);
-    if (upgrade) lines.push('Connection: Upgrade', 'Upgrade: tcp');
+    for (const [name, values] of Object.entries(headers ?? {})) {
+      for (const value of typeof values === 'string' ? [values] : values) lines.push(`${name}: ${value}`);
+    }
+    if (upgrade !== undefined) lines.push('Connection: Upgrade', `Upgrade: ${upgrade}`);
     const whole =
       typeof body === 'string' ? Buffer.from(body) : body instanceof Uint8Array ? body : undefined;
     if (whole !== undefined) lines.push(`Content-Length: ${whole.length}`);

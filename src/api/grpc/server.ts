@@ -13,6 +13,8 @@ export interface GrpcCall {
   readonly messages: AsyncGenerator<Buffer>;
   /** Settles when the caller can take more. */
   send(message: Uint8Array): Promise<void>;
+  /** Many small messages at once. */
+  sendAll(messages: readonly Uint8Array[]): Promise<void>;
 }
 
 /** Its end is the end of the call; what it throws becomes the call's status. */
@@ -66,6 +68,10 @@ async function answer(
       send: message => {
         respond();
         return takeChunk(stream, frameMessage(message));
+      },
+      sendAll: messages => {
+        respond();
+        return takeChunk(stream, Buffer.concat(messages.map(frameMessage)));
       },
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { sourceExcerpt } from '../../stdx/source-excerpt.ts';
 import type { DockerfileError, DockerfileSource, LineRange } from '../dockerfile/errors.ts';
 import type { LintResult, LintWarning } from './lint.ts';
 
@@ -75,31 +76,7 @@ export function warningsText(source: DockerfileSource, { warnings }: LintResult)
  *     --------------------
  */
 function warningText(source: DockerfileSource, { rule, url, detail, lines }: LintWarning): string {
-  return `\nWARNING: ${rule}${url === '' ? '' : ` - ${url}`}\n${detail}\n${placeText(source, lines)}`;
-}
-
-function placeText({ file, text }: DockerfileSource, { first, last }: LineRange): string {
-  const all = text.split('\n');
-  const around = first === last ? 4 : 2;
-  let start = first;
-  let end = Math.min(last, all.length);
-  for (let added = 0; added < around; added++) {
-    if (start > 1) {
-      start--;
-      added++;
-    }
-    if (end !== all.length) {
-      end++;
-      added++;
-    }
-  }
-  const shown = [`${file}:${first}`, '--------------------'];
-  for (let line = start; line <= end; line++) {
-    const mark = line >= first && line <= last ? '>>>' : '   ';
-    shown.push(` ${String(line).padStart(3)} | ${mark} ${all[line - 1]}`);
-  }
-  shown.push('--------------------', '');
-  return shown.join('\n');
+  return `\nWARNING: ${rule}${url === '' ? '' : ` - ${url}`}\n${detail}\n${sourceExcerpt(source.file, source.text, lines)}`;
 }
 
 function reported({ rule, description, url, detail, lines }: LintWarning): ReportedWarning {

@@ -165,7 +165,7 @@ function* fileEntry(name: string, content: Buffer): Generator<Buffer> {
   yield encodePadding(content.length);
 }
 
-async function wholeText(source: AsyncIterable<Buffer>): Promise<string> {
+export async function wholeText(source: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of source) chunks.push(chunk);

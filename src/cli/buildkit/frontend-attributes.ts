@@ -1,0 +1,98 @@
+import { EngineError } from '../../stdx/errors.ts';
+import type { Call } from '../command.ts';
+import { variablesBeside } from '../config/proxies.ts';
+import { argument } from '../container-options/argument.ts';
+import { parseUlimit } from '../container-options/resources.ts';
+import type { FlagValues } from '../flags.ts';
+import { checkReference } from '../references.ts';
+import { readAttributes, splitFields } from './attributes.ts';
+
+/** What the flags say to the Dockerfile frontend. @throws EngineError `invalid` in buildx's words */
+export async function planAttributes({ session, flags }: Call): Promise<Record<string, string>> {
+  const { env } = session;
+  for (const tag of flags.list('tag')) argument('-t, --tag', tag, () => checkReference(tag));
+  const buildArgs = [...flags.list('build-arg')];
+  if (env['SOURCE_DATE_EPOCH'] && !buildArgs.some(text => /^SOURCE_DATE_EPOCH(=|$)/.test(text)))
+    buildArgs.push('SOURCE_DATE_EPOCH');
+  buildArgs.push(...variablesBeside(buildArgs, await session.proxyVariables()));
+  const attributes: Record<string, string> = {
+    ...prefixed('build-arg:', buildArgs, env),
+    ...prefixed('label:', flags.list('label')),
+  };
+  const set = (name: string, value: string): void => {
+    if (value !== '') attributes[name] = value;
+  };
+  set('target', flags.string('target'));
+  const platforms = flags.string('platform') || (env['DOCKER_DEFAULT_PLATFORM'] ?? '');
+  set('platform', platforms);
+  set('image-resolve-mode', flags.on('pull') ? 'pull' : '');
+  set('add-hosts', flags.list('add-host').map(hostOf).join(','));
+  set('cgroup-parent', flags.string('cgroup-parent'));
+  set('force-network-mode', networkOf(flags.string('network')));
+  if (flags.changed('shm-size')) set('shm-size', String(flags.bytes('shm-size')));
+  const ulimits = flags.list('ulimit').map(text => argument('--ulimit', text, () => parseUlimit(text)));
+  set('ulimit', ulimits.map(({ Name, Soft, Hard }) => `${Name}=${Soft}:${Hard}`).join(','));
+  const stages = flags.list('no-cache-filter');
+  if (flags.on('no-cache') && stages.length > 0) {
+    const message = '--no-cache and --no-cache-filter cannot currently be used together';
+    throw new EngineError('invalid', message);
+  }
+  if (flags.on('no-cache')) attributes['no-cache'] = '';
+  else set('no-cache', stages.join(','));
+  return attributes;
+}
+
+/** What RUN may do beyond the ordinary; the host's network also by `--network host`. */
+export function planEntitlements(flags: FlagValues): string[] {
+  const allowed = flags.list('allow').flatMap(text => text.split(','));
+  const unknown = allowed.find(name => name !== 'network.host' && name !== 'security.insecure');
+  if (unknown !== undefined) throw new EngineError('notImplemented', `--allow ${unknown} is not supported`);
+  return [...new Set([...allowed, ...(flags.string('network') === 'host' ? ['network.host'] : [])])];
+}
+
+/** There are no attestations; saying that none are wanted is fine. @throws EngineError `notImplemented` */
+export function refuseAttestations(flags: FlagValues): void {
+  for (const name of ['provenance', 'sbom'] as const) {
+    const value = flags.given(name);
+    if (value !== undefined && !/^(0|f|false|disabled=true)$/i.test(value))
+      throw new EngineError('notImplemented', `--${name}=${value} is not supported`);
+  }
+  for (const text of flags.list('attest')) {
+    const { disabled = 'false' } = readAttributes(splitFields(text));
+    if (!/^(|1|t|true)$/i.test(disabled))
+      throw new EngineError('notImplemented', `--attest ${text} is not supported`);
+  }
+}
+
+/** A name alone takes its value from the environment, if it has one there. */
+function prefixed(
+  prefix: string,
+  texts: readonly string[],
+  env?: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const attributes: Record<string, string> = {};
+  for (const text of texts) {
+    const equals = text.indexOf('=');
+    const name = equals < 0 ? text : text.slice(0, equals);
+    if (name === '')
+      throw new EngineError('invalid', `invalid key-value pair ${JSON.stringify(text)}: empty key`);
+    const value = equals < 0 ? (env === undefined ? '' : env[name]) : text.slice(equals + 1);
+    if (value !== undefined) attributes[prefix + name] = value;
+  }
+  return attributes;
+}
+
+/** `host:address` or `host=address` as `host=address`. */
+function hostOf(text: string): string {
+  const match = /^([^:=]+)[:=](.+)$/.exec(text);
+  if (match === null) throw new EngineError('invalid', `invalid host ${text}`);
+  const address = match[2]!.replace(/^\[(.*)\]$/, '$1');
+  return `${match[1]}=${address}`;
+}
+
+function networkOf(mode: string): string {
+  if (mode === '' || mode === 'default') return '';
+  if (mode === 'host' || mode === 'none') return mode;
+  const message = `network mode ${JSON.stringify(mode)} not supported by buildkit - you can define a custom network for your builder using the network driver-opt in buildx create`;
+  throw new EngineError('invalid', message);
+}

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { openContext, wholeText } from '../build-context/context.ts';
+import { readAttributes, splitFields } from './attributes.ts';
+
+/** Where a build's files come from. */
+export interface BuildInputs {
+  directories: Map<string, string>;
+  attributes: Record<string, string>;
+  upload?: AsyncIterable<Uint8Array>;
+  /** The same for every build of a directory, so that the daemon finds what it has of it. */
+  sharedKey: string;
+  close(): void;
+}
+
+export interface InputOptions {
+  /** PATH, URL or `-`. */
+  place: string;
+  /** `--file`, '' for the usual one. */
+  file: string;
+  /** `--build-context`: `NAME=PATH`. */
+  contexts: readonly string[];
+  workingDirectory: string;
+  input: () => AsyncIterable<Buffer>;
+}
+
+/** Says of a text what buildx calls remote: the daemon fetches it. */
+function isRemote(place: string): boolean {
+  return /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(place);
+}
+
+/** @throws EngineError `invalid` in buildx's words */
+export async function openInputs(options: InputOptions): Promise<BuildInputs> {
+  const inputs: BuildInputs = { directories: new Map(), attributes: {}, sharedKey: '', close: () => {} };
+  addNamedContexts(inputs, options);
+  const { place, file, workingDirectory, input } = options;
+  if (place === '-') {
+    // A lone Dockerfile becomes a context with nothing else in it.
+    const { body, dockerfile } = await openContext(place, file, { workingDirectory, input });
+    inputs.upload = body;
+    Object.assign(inputs.attributes, { context: 'http://buildkit-session/context', filename: dockerfile });
+    return inputs;
+  }
+  if (isRemote(place)) {
+    inputs.attributes['context'] = place;
+    if (file === '-') {
+      await dockerfileFromStdin(inputs, input);
+      inputs.attributes['dockerfilekey'] = 'dockerfile';
+    } else if (file !== '') inputs.attributes['filename'] = file;
+    return inputs;
+  }
+  const directory = resolve(workingDirectory, place);
+  const stat = statSync(directory, { throwIfNoEntry: false });
+  if (stat === undefined)
+    throw new EngineError('invalid', `unable to prepare context: path ${JSON.stringify(place)} not found`);
+  if (!stat.isDirectory())
+    throw new EngineError('invalid', `unable to prepare context: path ${JSON.stringify(place)} not found`);
+  inputs.directories.set('context', directory);
+  inputs.sharedKey = sharedKeyOf(directory);
+  if (file === '-') await dockerfileFromStdin(inputs, input);
+  else {
+    const path = file === '' ? join(directory, 'Dockerfile') : resolve(workingDirectory, file);
+    inputs.directories.set('dockerfile', dirname(path));
+    inputs.attributes['filename'] = basename(path);
+  }
+  return inputs;
+}
+
+async function dockerfileFromStdin(inputs: BuildInputs, input: () => AsyncIterable<Buffer>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-dockerfile-'));
+  inputs.close = () => rmSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'Dockerfile'), await wholeText(input()));
+  inputs.directories.set('dockerfile', directory);
+  inputs.attributes['filename'] = 'Dockerfile';
+}
+
+function sharedKeyOf(directory: string): string {
+  return createHash('sha256').update(`${hostname()}:${directory}`).digest('hex');
+}
+
+function addNamedContexts(inputs: BuildInputs, { contexts, workingDirectory }: InputOptions): void {
+  for (const text of contexts) {
+    const equals = text.indexOf('=');
+    const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
+    if (equals <= 0) throw new EngineError('invalid', `invalid context value: ${text}, expected key=value`);
+    const key = name.toLowerCase();
+    if (/^(docker-image|target):/.test(value) || isRemote(value)) {
+      inputs.attributes[`context:${key}`] = value;
+      continue;
+    }
+    if (value.startsWith('oci-layout://'))
+      throw new EngineError('notImplemented', `build context ${name}: OCI layouts are not supported`);
+    const directory = resolve(workingDirectory, value);
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+      throw new EngineError('invalid', `failed to get build context ${name}: ${value} is no directory`);
+    inputs.directories.set(key, directory);
+    inputs.attributes[`context:${key}`] = `local:${key}`;
+  }
+}
+
+const secretLimitBytes = 500 * 1024;
+
+/** `--secret id=mysecret[,src=/local/secret]`, `id=mysecret,env=NAME`. */
+export function readSecrets(
+  texts: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  workingDirectory: string,
+): (id: string) => Buffer | undefined {
+  const secrets = new Map<string, () => Buffer>();
+  for (const text of texts) {
+    const {
+      id = '',
+      type,
+      source,
+      src = source,
+      env: variable,
+      ...others
+    } = readAttributes(splitFields(text));
+    const [other] = Object.keys(others);
+    if (other !== undefined) throw new EngineError('invalid', `unexpected key '${other}' in '${text}'`);
+    if (type !== undefined && type !== 'file' && type !== 'env')
+      throw new EngineError('invalid', `unsupported secret type ${JSON.stringify(type)}`);
+    if (id === '') throw new EngineError('invalid', 'secret missing id');
+    const name = variable ?? (type === 'env' ? (src ?? id) : undefined);
+    // Alone, an id names a variable where there is one, else a file.
+    const fallback = src === undefined && type === undefined && env[id] !== undefined ? id : undefined;
+    const wanted = name ?? fallback;
+    if (wanted !== undefined) {
+      secrets.set(id, () => Buffer.from(env[wanted] ?? ''));
+      continue;
+    }
+    const path = resolve(workingDirectory, src ?? id);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) throw new EngineError('invalid', `stat ${src ?? id}: no such file or directory`);
+    if (stat.size > secretLimitBytes) {
+      throw new EngineError('invalid', `secret ${id} too big. max size ${secretLimitBytes / 1024}KB`);
+    }
+    secrets.set(id, () => readSecret(id, path));
+  }
+  return id => secrets.get(id)?.();
+}
+
+function readSecret(id: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new EngineError('invalid', `secret ${id}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** `--ssh default`, `--ssh ID=/path/of/agent.sock`. @returns sockets by id */
+export function readAgents(
+  texts: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Map<string, string> {
+  const agents = new Map<string, string>();
+  for (const text of texts) {
+    const [id = '', ...rest] = text.split('=');
+    const path = rest.join('=') || env['SSH_AUTH_SOCK'];
+    if (path === undefined || path === '') {
+      const message = 'invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set';
+      throw new EngineError('invalid', message);
+    }
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined)
+      throw new EngineError('invalid', `failed to open ${path}: no such file or directory`);
+    if (!stat.isSocket()) {
+      throw new EngineError(
+        'notImplemented',
+        `--ssh ${text}: keys in files are not supported, add them to an agent with ssh-add`,
+      );
+    }
+    if (agents.has(id)) throw new EngineError('invalid', `invalid duplicate ID ${id}`);
+    agents.set(id, path);
+  }
+  return agents;
+}
+
+/** `--cache-from user/app:cache`, `--cache-to type=registry,ref=user/app:cache`. */
+export function readCaches(texts: readonly string[]): { type: string; attributes: Record<string, string> }[] {
+  return texts
+    .filter(text => text !== '')
+    .flatMap(text => {
+      const fields = splitFields(text);
+      if (fields.every(field => !field.includes('='))) {
+        return fields.map(ref => ({ type: 'registry', attributes: { ref } }));
+      }
+      const { type = '', ...attributes } = readAttributes(fields);
+      if (type === '') throw new EngineError('invalid', 'type required form> "type=local"');
+      // Blobs would have to travel through a service of their own.
+      if (type === 'local') {
+        throw new EngineError(
+          'notImplemented',
+          'build caches of type local are not supported by this client',
+        );
+      }
+      return [{ type, attributes }];
+    });
+}

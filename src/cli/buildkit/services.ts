@@ -1,0 +1,151 @@
+import { connect } from 'node:net';
+import { bytesMessage } from '../../api/buildkit/control.ts';
+import {
+  exporterIdHeader,
+  fileSendService,
+  fileSyncHeader,
+  fileSyncService,
+} from '../../api/buildkit/filesync.ts';
+import {
+  authService,
+  secretsService,
+  sshIdHeader,
+  sshService,
+  uploadService,
+} from '../../api/buildkit/session.ts';
+import type { GrpcCall, GrpcHandler, GrpcServerOptions } from '../../api/grpc/server.ts';
+import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
+import { int32, message, single } from '../../api/protobuf.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { sendFiles } from './send-files.ts';
+
+/** What a build may ask of the client that started it. */
+export interface Offers {
+  /** Directories by the names that the build has for them: `context`, `dockerfile`. */
+  directories: ReadonlyMap<string, string>;
+  /** undefined: there is no such secret. */
+  secret(id: string): Buffer | undefined;
+  /** Sockets of agents, by id. */
+  agents: ReadonlyMap<string, string>;
+  /** A tar from standard input; undefined: none. */
+  upload: AsyncIterable<Uint8Array> | undefined;
+  /** undefined: nothing is known for that host. */
+  credentials(host: string): { username: string; secret: string } | undefined;
+  /** Takes what an exporter writes. @param index of the exporter, from 0 */
+  receive(index: number, content: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+const healthPath = '/grpc.health.v1.Health/Check';
+const healthResponse = message({ status: single(1, int32) });
+const serving = 1;
+
+/** The services of a session. */
+export function serveOffers(offers: Offers): { methods: string[]; serve: GrpcServerOptions } {
+  const handlers = new Map<string, GrpcHandler>([
+    // The daemon asks now and then whether the client is still there.
+    [healthPath, unary(async () => healthResponse.encode({ status: serving }))],
+    [fileSyncService.diffCopy.path, call => sendDirectory(offers, call)],
+    [
+      authService.credentials.path,
+      unary(async bytes => {
+        const { request, response } = authService.credentials;
+        const { host } = request.decode(bytes);
+        return response.encode(offers.credentials(host) ?? {});
+      }),
+    ],
+    [
+      secretsService.getSecret.path,
+      unary(async bytes => {
+        const { request, response } = secretsService.getSecret;
+        const { id } = request.decode(bytes);
+        const data = offers.secret(id);
+        if (data === undefined) throw new GrpcError(grpcCode.notFound, `secret ${id} not found`);
+        return response.encode({ data });
+      }),
+    ],
+  ]);
+  if (offers.agents.size > 0) {
+    handlers.set(
+      sshService.checkAgent.path,
+      unary(async bytes => {
+        agentOf(offers, sshService.checkAgent.request.decode(bytes).id);
+        return sshService.checkAgent.response.encode({});
+      }),
+    );
+    handlers.set(sshService.forwardAgent.path, call => forwardAgent(offers, call));
+  }
+  if (offers.upload !== undefined) {
+    const { upload } = offers;
+    handlers.set(uploadService.pull.path, async call => {
+      for await (const data of upload) await call.send(bytesMessage.encode({ data }));
+    });
+  }
+  handlers.set(fileSendService.file.path, call =>
+    offers.receive(Number(call.metadata.get(exporterIdHeader)?.[0] ?? 0), contentOf(call)),
+  );
+  return {
+    methods: [...handlers.keys()].filter(path => path !== healthPath),
+    serve: { find: path => handlers.get(path), toGrpcError },
+  };
+}
+
+function unary(answer: (request: Buffer) => Promise<Buffer>): GrpcHandler {
+  return async call => {
+    for await (const request of call.messages) {
+      await call.send(await answer(request));
+      return;
+    }
+  };
+}
+
+async function sendDirectory({ directories }: Offers, call: GrpcCall): Promise<void> {
+  const [name = ''] = call.metadata.get(fileSyncHeader.directory) ?? [];
+  const root = directories.get(name);
+  if (root === undefined) throw new GrpcError(grpcCode.notFound, `no access allowed to dir "${name}"`);
+  await sendFiles(
+    root,
+    {
+      include: patterns(call, fileSyncHeader.include),
+      exclude: patterns(call, fileSyncHeader.exclude),
+      follow: patterns(call, fileSyncHeader.follow),
+    },
+    call,
+  );
+}
+
+/** Patterns that are not ASCII come encoded, and a header beside them says so. */
+function patterns({ metadata }: GrpcCall, name: string): string[] {
+  const values = metadata.get(name) ?? [];
+  if (metadata.get(`${name}-encoded`)?.[0] !== '1') return [...values];
+  return values.map(value => decodeURIComponent(value.replaceAll('+', ' ')));
+}
+
+async function* contentOf(call: GrpcCall): AsyncGenerator<Buffer> {
+  for await (const bytes of call.messages) yield bytesMessage.decode(bytes).data;
+}
+
+function agentOf({ agents }: Offers, id: string): string {
+  const path = agents.get(id === '' ? 'default' : id);
+  if (path === undefined) throw new GrpcError(grpcCode.notFound, `unset ssh forward key ${id}`);
+  return path;
+}
+
+async function forwardAgent(offers: Offers, call: GrpcCall): Promise<void> {
+  const socket = connect(agentOf(offers, call.metadata.get(sshIdHeader)?.[0] ?? ''));
+  const answering = (async () => {
+    for await (const data of socket) await call.send(bytesMessage.encode({ data: data as Buffer }));
+  })();
+  // Its failure is the call's, below.
+  answering.catch(() => {});
+  call.signal.addEventListener('abort', () => socket.destroy());
+  for await (const bytes of call.messages) socket.write(bytesMessage.decode(bytes).data);
+  socket.end();
+  await answering;
+}
+
+function toGrpcError(error: unknown): GrpcError {
+  if (error instanceof GrpcError) return error;
+  const code =
+    error instanceof EngineError && error.kind === 'notFound' ? grpcCode.notFound : grpcCode.unknown;
+  return new GrpcError(code, messageOf(error), { cause: error });
+}
