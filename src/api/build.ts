@@ -21,6 +21,12 @@ export interface BuildExplanation {
   Reason: string;
 }
 
+/** `GET /gantry/failed-steps/{token}`: the step that a build with `holdfailed=<token>` waits for. */
+export interface FailedStep {
+  Command: string[];
+  ExitCode: number;
+}
+
 export const explanationId = 'gantry.explain';
 
 /** `POST /build/prune?all=&keep-storage=&filters=` */

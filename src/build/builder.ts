@@ -27,6 +27,7 @@ import {
 import type { StepEvent } from './file-step.ts';
 import { GitCheckouts } from './git/checkouts.ts';
 import { planGraph } from './graph.ts';
+import { HeldSteps } from './held-steps.ts';
 import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
@@ -90,6 +91,7 @@ export class Builder {
   readonly #options: BuilderOptions;
   readonly #inFlight = new InFlight<CachedStep, StepEvent>();
   readonly #records: StepRecords;
+  readonly heldSteps = new HeldSteps();
   /** What all of it takes on disk. */
   readonly usage: CacheUsage;
   readonly #cacheMounts: CacheMounts;
@@ -177,6 +179,8 @@ export class Builder {
     const workspace = new Workspace(storage, asked.contextDirectory, this.#temporary);
     const git = new GitCheckouts(workspace, asked, this.#options.git);
     const used: (() => void)[] = [];
+    const holding = asked.holdFailed;
+    const endHolding = holding === undefined ? () => {} : this.heldSteps.open(holding);
     try {
       const request = await withContext(asked, workspace, git, signal);
       const graph = await this.#plan(request, workspace, output);
@@ -207,6 +211,7 @@ export class Builder {
           epochMs,
           holdLayer: chainId => lease.holdLayer(chainId),
           imported,
+          hold: holding === undefined ? undefined : (step, left) => this.heldSteps.hold(holding, step, left),
           made: step => transfers.made(step),
           usedMounts: ids => transfers.usedMounts(ids),
           useKey: key => used.push(this.cache.use(key)),
@@ -236,6 +241,7 @@ export class Builder {
       log.debug({ imageId, tags: request.tags }, 'built');
       return { imageId, answer };
     } finally {
+      endHolding();
       for (const release of used) release();
       try {
         await workspace.close();

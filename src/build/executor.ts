@@ -1,3 +1,5 @@
+import type { Readable, Writable } from 'node:stream';
+
 /** Runs the process of a RUN step. The engine provides it; the build room does not know the runtime. */
 export interface Executor {
   /**
@@ -6,6 +8,22 @@ export interface Executor {
    * @throws EngineError when the process cannot be started, as when the command is missing.
    */
   run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }>;
+  /** As run(), for a process on a terminal. */
+  converse(
+    step: ExecutorStep,
+    terminal: ExecutorTerminal,
+    signal: AbortSignal,
+  ): Promise<{ exitCode: number }>;
+}
+
+/** Somebody at a terminal, or a program that acts as one. */
+export interface ExecutorTerminal {
+  size: { rows: number; columns: number };
+  input: Readable;
+  /** Closing it ends the process. */
+  output: Writable;
+  /** Called once the process runs: how the terminal's size is changed. */
+  started(resize: (size: { rows: number; columns: number }) => void): void;
 }
 
 export interface ExecutorIo {

@@ -46,6 +46,8 @@ export interface BuildRequest {
   /** `os[/arch[/variant]]`; '' means the machine's own. */
   platform: string;
   limits: BuildLimits;
+  /** Chosen by the caller, who enters by it the first RUN that fails: the build waits for that (held-steps.ts). */
+  holdFailed?: string;
   /** What RUN may do beyond the ordinary: `security.insecure`, `network.host`. */
   entitlements: string[];
   /** The content of a secret for RUN --mount=type=secret; undefined: the client has none of that id. */

@@ -16,6 +16,7 @@ import type { StepPlace, StepRecords } from './explain/step-records.ts';
 import { type ExplainedInputs, type FileStep, runFileStep, type StepEvent } from './file-step.ts';
 import type { GitCheckouts } from './git/checkouts.ts';
 import { argsOf, type BuildGraph, type PlannedStage, resolveFrom } from './graph.ts';
+import type { FailedStep } from './held-steps.ts';
 import type { InFlight } from './in-flight.ts';
 import type { NamedDirectories } from './named-contexts.ts';
 import type { BuildRequest } from './request.ts';
@@ -59,6 +60,8 @@ export interface SolveContext {
   /** Keeps a layer until the image owns it. */
   holdLayer(chainId: Digest): void;
   imported?: ImportedSteps;
+  /** What becomes of a RUN that has failed, before its files are thrown away. */
+  hold?: ((step: FailedStep, signal: AbortSignal) => Promise<void>) | undefined;
   /** Told every step on files, and the cache mounts it used. */
   made(step: MadeStep): void;
   usedMounts(ids: readonly string[]): void;
@@ -369,6 +372,7 @@ export class Solve {
           workspace,
           executor,
           cacheMounts,
+          hold: this.#context.hold,
           request,
           escapeToken,
           resolveFrom: async (from: string) => {

@@ -1,13 +1,22 @@
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Executor, ExecutorIo, ExecutorMount, ExecutorStep } from '../build/executor.ts';
+import type {
+  Executor,
+  ExecutorIo,
+  ExecutorMount,
+  ExecutorStep,
+  ExecutorTerminal,
+} from '../build/executor.ts';
 import type { Endpoint } from '../network/network.ts';
 import type { RuntimeMount } from '../oci/runtime-spec.ts';
+import type { AttachStream } from '../runtime/attach.ts';
 import { allHostDevices } from '../runtime/devices.ts';
+import { SIGKILL } from '../runtime/signals.ts';
 import { planSpec, type SpecInput } from '../runtime/spec.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { Undo } from '../stdx/undo.ts';
 import { showAgents, showSecrets } from './build-credentials.ts';
+import { pumpStream } from './containers/attach.ts';
 import { namespacePathOf } from './containers/network.ts';
 import { resolveUserIn } from './containers/root.ts';
 import { rootOwner } from './containers/user-namespace.ts';
@@ -28,7 +37,23 @@ export class BuildExecutor implements Executor {
     return this.#context.storage.snapshots.whileMapped(step.rootfs, () => this.#run(step, io, signal));
   }
 
-  async #run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }> {
+  converse(
+    step: ExecutorStep,
+    terminal: ExecutorTerminal,
+    signal: AbortSignal,
+  ): Promise<{ exitCode: number }> {
+    const nowhere = { stdout: () => {}, stderr: () => {} };
+    return this.#context.storage.snapshots.whileMapped(step.rootfs, () =>
+      this.#run(step, nowhere, signal, terminal),
+    );
+  }
+
+  async #run(
+    step: ExecutorStep,
+    io: ExecutorIo,
+    signal: AbortSignal,
+    terminal?: ExecutorTerminal,
+  ): Promise<{ exitCode: number }> {
     const { runtime, network, storage, log } = this.#context;
     const undo = new Undo();
     try {
@@ -40,12 +65,13 @@ export class BuildExecutor implements Executor {
       const mounts = this.#stepMounts(step, undo);
       const secrets = showSecrets(this.#context, step, undo);
       const agents = await showAgents(this.#context, step, directory, undo);
+      const input = this.#specInput(step, [...files, ...mounts, ...secrets.mounts, ...agents]);
+      const conversation =
+        terminal === undefined ? {} : { converse: this.#conversation(step.id, terminal, signal) };
       return await runtime.runDirect({
         id: step.id,
-        spec: planSpec(
-          this.#specInput(step, [...files, ...mounts, ...secrets.mounts, ...agents]),
-          runtime.host,
-        ),
+        spec: planSpec(terminal === undefined ? input : onTerminal(input, terminal), runtime.host),
+        ...conversation,
         stdout: io.stdout,
         stderr: io.stderr,
         signal,
@@ -57,6 +83,20 @@ export class BuildExecutor implements Executor {
     } finally {
       await undo.run(log);
     }
+  }
+
+  /** Who leaves ends the process, as nobody could come back to it. */
+  #conversation(id: string, { input, output, started }: ExecutorTerminal, signal: AbortSignal) {
+    const { runtime } = this.#context;
+    return async (stream: AttachStream): Promise<void> => {
+      started(size => runtime.resize(id, undefined, { rows: size.rows, cols: size.columns }));
+      const leave = () => void runtime.kill(id, SIGKILL).catch(() => {});
+      output.once('close', leave);
+      signal.addEventListener('abort', leave, { once: true });
+      await pumpStream(stream, { input, stdout: output, closesStdin: false });
+      output.off('close', leave);
+      signal.removeEventListener('abort', leave);
+    };
   }
 
   #allocate(step: ExecutorStep): Endpoint | undefined {
@@ -164,6 +204,15 @@ export class BuildExecutor implements Executor {
       security: { seccomp: this.#context.settings.seccomp.profile },
     };
   }
+}
+
+function onTerminal(input: SpecInput, { size }: ExecutorTerminal): SpecInput {
+  const { rows, columns } = size;
+  const env = input.process.env.some(pair => pair.startsWith('TERM='))
+    ? input.process.env
+    : [...input.process.env, 'TERM=xterm'];
+  const consoleSize = rows === 0 || columns === 0 ? undefined : { rows, cols: columns };
+  return { ...input, process: { ...input.process, env, tty: true, consoleSize } };
 }
 
 function stepMount(mount: ExecutorMount & { type: 'bind' | 'tmpfs' }): RuntimeMount {

@@ -1,5 +1,6 @@
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 import { EngineError } from '../stdx/errors.ts';
+import type { AttachStream } from './attach.ts';
 import type { ExitStatus } from './container-state.ts';
 import type { Runtime } from './runtime.ts';
 import { SIGKILL } from './signals.ts';
@@ -10,6 +11,8 @@ export interface DirectOptions {
   spec: RuntimeSpec;
   stdout(chunk: Buffer): void;
   stderr(chunk: Buffer): void;
+  /** Instead of the two above, for a process on a terminal; settles when its output has ended. */
+  converse?: (stream: AttachStream) => Promise<void>;
   signal?: AbortSignal;
   /** Called between create and start, e.g. to give it a network. */
   beforeStart?: (pid: number) => void | Promise<void>;
@@ -28,8 +31,8 @@ export async function runToEnd(
   const { pid } = await runtime.create({
     id,
     spec,
-    stdin: false,
-    stdinOnce: false,
+    stdin: options.converse !== undefined,
+    stdinOnce: options.converse !== undefined,
     logPath: null,
     runtimeName,
   });
@@ -37,8 +40,7 @@ export async function runToEnd(
   signal?.addEventListener('abort', abort);
   try {
     const stream = runtime.attach(id);
-    const output = new Promise<void>(resolve => stream.onEnd(resolve));
-    stream.onOutput((name, chunk) => options[name](chunk));
+    const output = options.converse?.(stream) ?? collect(stream, options);
     const exited = nextExit(id);
     await options.beforeStart?.(pid);
     // Cut off meanwhile: it is dead, and there is nobody at the gate.
@@ -51,6 +53,11 @@ export async function runToEnd(
     signal?.removeEventListener('abort', abort);
     await runtime.delete(id);
   }
+}
+
+async function collect(stream: AttachStream, options: DirectOptions): Promise<void> {
+  stream.onOutput((name, chunk) => options[name](chunk));
+  await new Promise<void>(resolve => stream.onEnd(resolve));
 }
 
 function isAborted(signal: AbortSignal | undefined): boolean {

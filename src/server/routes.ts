@@ -4,6 +4,7 @@ import { buildRoutes } from './routes/build.ts';
 import { buildkitRoutes } from './routes/buildkit.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/exec.ts';
+import { failedStepRoutes } from './routes/failed-steps.ts';
 import { gantryRoutes } from './routes/gantry.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
@@ -27,6 +28,7 @@ export const allRoutes: readonly Route[] = [
   ...imageTransferRoutes,
   ...buildRoutes,
   ...buildkitRoutes,
+  ...failedStepRoutes,
   ...networkRoutes,
   ...volumeRoutes,
   ...secretRoutes,

@@ -2,10 +2,16 @@ import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Builder } from '../../src/build/builder.ts';
 import { ClassicOutput } from '../../src/build/classic-output.ts';
 import type { BuildEvent } from '../../src/build/events.ts';
-import { type Executor, type ExecutorStep, noLimits } from '../../src/build/executor.ts';
+import {
+  type Executor,
+  type ExecutorStep,
+  type ExecutorTerminal,
+  noLimits,
+} from '../../src/build/executor.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
 import { type Image, ImageStore } from '../../src/images/store.ts';
 import type { Digest } from '../../src/oci/digest.ts';
@@ -220,6 +226,17 @@ function writeTree(root: string, files: Record<string, string>): void {
 
 /** Runs a step in a mount and a pid namespace of its own, without a container runtime. */
 class ChrootExecutor implements Executor {
+  async converse(
+    step: ExecutorStep,
+    { input, output, started }: ExecutorTerminal,
+    signal: AbortSignal,
+  ): Promise<{ exitCode: number }> {
+    started(() => {});
+    const write = (chunk: Buffer): void => void output.write(chunk);
+    const args = ['/bin/sh', '-c', (await text(input)).trim(), ...step.args.slice(1)];
+    return this.run({ ...step, args }, { stdout: write, stderr: write }, signal);
+  }
+
   readonly steps: ExecutorStep[] = [];
 
   run(

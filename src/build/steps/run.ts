@@ -11,10 +11,11 @@ import { commandLine } from '../configure.ts';
 import { expandWord } from '../dockerfile/expand.ts';
 import { type Heredoc, parseHeredocWord } from '../dockerfile/heredoc.ts';
 import type { RunInstruction } from '../dockerfile/instructions.ts';
-import type { Executor, ExecutorMount } from '../executor.ts';
+import type { Executor, ExecutorIo, ExecutorMount, ExecutorStep } from '../executor.ts';
 import { inputFiles } from '../explain/input-files.ts';
 import type { InputFile } from '../explain/reason.ts';
 import type { FileStep, StepEvent } from '../file-step.ts';
+import type { FailedStep } from '../held-steps.ts';
 import type { BuildRequest } from '../request.ts';
 import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
@@ -29,6 +30,8 @@ export interface RunContext {
   cacheMounts: CacheMounts;
   request: BuildRequest;
   escapeToken: string;
+  /** Keeps a step that has failed until somebody has looked into it. */
+  hold?(step: FailedStep, signal: AbortSignal): Promise<void>;
   /** The top layer of what --from names. */
   resolveFrom(from: string): Promise<Digest | undefined>;
   /** The build context as a layer. */
@@ -217,34 +220,54 @@ async function applyRun(
   if (plan.script !== undefined) targets.push(scriptDirectory);
   const stubs = await missingMountPoints(rootfs, targets);
   emit({ type: 'running', runId });
-  const exitCode = await withMounts(plan, context, async ({ mounts, env }) => {
-    const result = await context.executor.run(
+  const { args } = plan;
+  const io: ExecutorIo = {
+    stdout: chunk => emit({ type: 'log', stream: 'stdout', chunk }),
+    stderr: chunk => emit({ type: 'log', stream: 'stderr', chunk }),
+  };
+  const { exitCode } = await withMounts(plan, context, ready =>
+    context.executor.run(executorStep(plan, { id: runId, rootfs, args, ready }, context), io, signal),
+  );
+  signal.throwIfAborted();
+  if (exitCode !== 0) {
+    await context.hold?.(
       {
-        id: runId,
-        rootfs,
-        args: plan.args,
-        env: [...plan.env, ...env],
-        cwd: plan.workingDirectory,
-        user: plan.user,
-        // BuildKit's. A name that changed would get into what is made.
-        hostname: 'buildkitsandbox',
-        network: plan.network,
-        extraHosts: context.request.extraHosts,
-        mounts,
-        privileged: plan.privileged,
-        limits: context.request.limits,
-      },
-      {
-        stdout: chunk => emit({ type: 'log', stream: 'stdout', chunk }),
-        stderr: chunk => emit({ type: 'log', stream: 'stderr', chunk }),
+        args,
+        exitCode,
+        enter: (others, terminal, left) =>
+          withMounts(plan, context, ready => {
+            const id = randomBytes(32).toString('hex');
+            const step = executorStep(plan, { id, rootfs, args: others, ready }, context);
+            return context.executor.converse(step, terminal, AbortSignal.any([signal, left]));
+          }),
       },
       signal,
     );
-    return result.exitCode;
-  });
-  signal.throwIfAborted();
-  if (exitCode !== 0) throw new NonZeroExit(plan.args, exitCode);
+    throw new NonZeroExit(args, exitCode);
+  }
   await removeStubs(rootfs, stubs);
+}
+
+function executorStep(
+  plan: RunPlan,
+  run: { id: string; rootfs: string; args: readonly string[]; ready: ReadyMounts },
+  { request }: RunContext,
+): ExecutorStep {
+  return {
+    id: run.id,
+    rootfs: run.rootfs,
+    args: [...run.args],
+    env: [...plan.env, ...run.ready.env],
+    cwd: plan.workingDirectory,
+    user: plan.user,
+    // BuildKit's. A name that changed would get into what is made.
+    hostname: 'buildkitsandbox',
+    network: plan.network,
+    extraHosts: request.extraHosts,
+    mounts: run.ready.mounts,
+    privileged: plan.privileged,
+    limits: request.limits,
+  };
 }
 
 async function makeWorkingDirectory(plan: RunPlan, rootfs: string, { storage }: RunContext): Promise<void> {

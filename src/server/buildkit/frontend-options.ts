@@ -1,5 +1,6 @@
 import type { BuildRequest, CacheEndpoint } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import { holdFailed } from '../convert/build-request.ts';
 
 /** Where a build's files come from, as its options say it. */
 export interface FrontendContext {
@@ -65,6 +66,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
       buildArgs: Object.fromEntries(withPrefix(options, 'build-arg:')),
       labels: Object.fromEntries(withPrefix(options, 'label:')),
       target: text('target'),
+      ...holdFailed(text('gantry.hold-failed')),
       noCache: noCache === '',
       noCacheStages: noCache === undefined || noCache === '' ? [] : noCache.split(','),
       pull: text('image-resolve-mode') === 'pull',
@@ -102,6 +104,7 @@ const known = new Set([
   'dockerfilekey',
   'filename',
   'force-network-mode',
+  'gantry.hold-failed',
   'image-resolve-mode',
   'multi-platform',
   'no-cache',
