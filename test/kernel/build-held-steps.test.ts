@@ -28,7 +28,7 @@ test('a step that has failed is entered as it was left, and then its build fails
   const output = new PassThrough();
   const terminal = {
     size: { rows: 24, columns: 80 },
-    input: Readable.from([Buffer.from('cat made; pwd; echo $KNOWN; grep -c ' /t tmpfs' /proc/mounts')]),
+    input: Readable.from([Buffer.from('cat made; pwd; echo $KNOWN; grep -c " /t tmpfs" /proc/mounts')]),
     output,
     started: () => {},
   };
