@@ -36,6 +36,8 @@ type Resize = (size: { rows: number; columns: number }) => void;
  */
 export class HeldSteps {
   readonly #builds = new Map<string, Build>();
+  /** Who asked for a build that has not begun: its context may be on its way still. */
+  readonly #awaited = new Map<string, { begun: PromiseWithResolvers<void>; waiters: number }>();
 
   /** A build begins that holds its first failed step. @returns its end @throws EngineError `conflict` */
   open(token: string): () => void {
@@ -47,6 +49,7 @@ export class HeldSteps {
       visits: 0,
     };
     this.#builds.set(token, build);
+    this.#awaited.get(token)?.begun.resolve();
     return () => {
       this.#builds.delete(token);
       build.held.resolve(undefined);
@@ -78,17 +81,17 @@ export class HeldSteps {
   }
 
   /**
-   * The failed step of a build, once it has one.
+   * The failed step of a build, once it has one; also of a build that has yet to begin.
    * @returns undefined when the build has ended without.
-   * @throws EngineError `notFound`, `cancelled`
+   * @throws EngineError `cancelled`
    */
   async wait(token: string, signal: AbortSignal): Promise<FailedStep | undefined> {
-    const { held } = this.#find(token);
     const { promise: gone, reject } = Promise.withResolvers<never>();
     const leave = () => reject(new EngineError('cancelled', 'the client has gone'));
     signal.addEventListener('abort', leave, { once: true });
     try {
-      return await Promise.race([held.promise, gone]);
+      if (!this.#builds.has(token)) await this.#begun(token, gone);
+      return await Promise.race([this.#builds.get(token)?.held.promise, gone]);
     } finally {
       signal.removeEventListener('abort', leave);
     }
@@ -132,6 +135,17 @@ export class HeldSteps {
 
   release(token: string): void {
     this.#find(token).released.resolve();
+  }
+
+  async #begun(token: string, gone: Promise<never>): Promise<void> {
+    const awaited = this.#awaited.get(token) ?? { begun: Promise.withResolvers<void>(), waiters: 0 };
+    this.#awaited.set(token, awaited);
+    awaited.waiters++;
+    try {
+      await Promise.race([awaited.begun.promise, gone]);
+    } finally {
+      if (--awaited.waiters === 0) this.#awaited.delete(token);
+    }
   }
 
   #find(token: string): Build {

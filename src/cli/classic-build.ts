@@ -10,6 +10,7 @@ import { variablesBeside } from './config/proxies.ts';
 import { argument } from './container-options/argument.ts';
 import { parseUlimit } from './container-options/resources.ts';
 import { ExitError } from './errors.ts';
+import { watchFailedStep } from './failed-step.ts';
 import type { FlagValues } from './flags.ts';
 import { ProgressDisplay, StreamError } from './output/progress.ts';
 import { humanSize } from './output/units.ts';
@@ -18,7 +19,19 @@ import { encodeAllAuths } from './registry-auth.ts';
 import { jsonMessages } from './streams.ts';
 
 /** `POST /build`: for daemons without BuildKit, and for what only the classic builder has. */
-export async function buildClassic({ session, flags, args: [place = ''] }: Call): Promise<void> {
+export async function buildClassic(call: Call): Promise<void> {
+  const watch = await watchFailedStep(call);
+  try {
+    await build(call, watch?.token);
+  } finally {
+    await watch?.end();
+  }
+}
+
+async function build(
+  { session, flags, args: [place = ''] }: Call,
+  holdFailed: string | undefined,
+): Promise<void> {
   const quiet = flags.on('quiet') || flags.string('progress') === 'quiet';
   let sentBytes = 0;
   const context = await openContext(place, flags.string('file'), {
@@ -32,6 +45,7 @@ export async function buildClassic({ session, flags, args: [place = ''] }: Call)
       remote: context.remote,
       q: quiet,
       explain: flags.on('explain'),
+      holdfailed: holdFailed,
     },
     headers: { [registryConfigHeader]: await encodeAllAuths(session) },
     body:

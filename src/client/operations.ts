@@ -1,4 +1,4 @@
-import type { BuildPruneResponse } from '../api/build.ts';
+import type { BuildPruneResponse, FailedStep } from '../api/build.ts';
 import type {
   CommitResponse,
   ContainerConfig,
@@ -119,6 +119,13 @@ export const imageOperations = {
   pruneBuildCache: post<BuildPruneResponse, never, 'all' | 'keep-storage' | 'filters'>()('/build/prune'),
   /** Gantry's own: a base image from the distribution's packages. */
   bootstrap: post<ProgressMessage, never, 'image'>()('/gantry/images/bootstrap'),
+};
+
+/** Gantry's own: the step that a build asked with a token waits in. */
+export const failedStepOperations = {
+  wait: get<FailedStep>()('/gantry/failed-steps/{token}'),
+  enter: post<never, never, 'h' | 'w' | 'cmd'>()('/gantry/failed-steps/{token}/enter'),
+  resize: post<never, never, 'h' | 'w'>()('/gantry/failed-steps/{token}/resize'),
 };
 
 export const networkOperations = {

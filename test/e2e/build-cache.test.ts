@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { repository } from '../support/daemon.ts';
 import { registryAddress } from '../support/registry.ts';
 import { Machine } from './machine.ts';
 
@@ -18,6 +19,8 @@ describe('the build cache', { concurrency: false }, () => {
       'FROM busybox\nCOPY a /a\nRUN cat /proc/sys/kernel/random/uuid > /made\n',
     );
     writeFileSync(`${directory}/a`, 'A');
+    // A fresh checkout makes the bundle now, not within a test's time.
+    await machine.must(`${repository}/gantry setup`);
   });
   after(() => machine?.stop());
 
@@ -34,6 +37,28 @@ describe('the build cache', { concurrency: false }, () => {
     );
     assert.equal(output.match(/Using cache/g)?.length, 2, output);
     assert.equal(await machine.must("docker inspect -f '{{.Id}}' again"), id);
+  });
+
+  test('gantry build --on-error=shell opens a shell where the RUN failed', async () => {
+    const directory = machine.world.path('work/failing');
+    mkdirSync(directory);
+    writeFileSync(
+      `${directory}/Dockerfile`,
+      'FROM busybox\nENV KNOWN=yes\nWORKDIR /at\nRUN echo half > made && exit 3\n',
+    );
+    for (const buildkit of [0, 1]) {
+      const build = `DOCKER_BUILDKIT=${buildkit} ${repository}/gantry build --on-error=shell failing`;
+      const typed = 'echo "$KNOWN $(cat made) $(tty) $(stty size)"; exit';
+      const said = await machine.must(`mkfifo keys
+script -qfec 'stty rows 30 cols 90; ${build}' /dev/null < keys > said & build=$!
+exec 3> keys
+until grep -q 'This is a shell' said; do kill -0 $build || { cat said; exit 1; }; sleep 0.1; done
+printf '%s\\r' '${typed}' >&3
+wait $build; exec 3>&-; rm keys; cat said`);
+      assert.match(said, /The command ended with 3\./);
+      assert.match(said, /\nyes half \/dev\/pts\/0 30 90\r?\n/);
+      assert.match(said, /non-zero code: 3|exit code: 3/);
+    }
   });
 
   test('a step says over HTTP why it was built', async () => {

@@ -23,7 +23,7 @@ test('a step that has failed is entered as it was left, and then its build fails
   const token = 'a'.repeat(32);
   const building = world.build({ Dockerfile: dockerfile }, { holdFailed: token });
   const failed = assert.rejects(building, /returned a non-zero code: 3/);
-  const step = await untilOpen(() => heldSteps.wait(token, signal));
+  const step = await heldSteps.wait(token, signal);
   assert.deepEqual([step?.exitCode, step?.args.at(-1)], [3, 'echo half > made && exit 3']);
   const output = new PassThrough();
   const terminal = {
@@ -48,17 +48,17 @@ test('it is given back unseen, by whoever has the token or when the client of th
   const held = async (token: string, aborts: AbortSignal) => {
     const building = world.build({ Dockerfile: dockerfile }, { holdFailed: token }, { signal: aborts });
     const failed = assert.rejects(building);
-    await untilOpen(() => heldSteps.wait(token, signal));
+    await heldSteps.wait(token, signal);
     return failed;
   };
   const first = held('b'.repeat(32), signal);
-  await untilOpen(() => heldSteps.wait('b'.repeat(32), signal));
+  await heldSteps.wait('b'.repeat(32), signal);
   assert.throws(() => heldSteps.open('b'.repeat(32)), { kind: 'conflict' });
   heldSteps.release('b'.repeat(32));
   await first;
   const client = new AbortController();
   const second = held('c'.repeat(32), client.signal);
-  await untilOpen(() => heldSteps.wait('c'.repeat(32), signal));
+  await heldSteps.wait('c'.repeat(32), signal);
   client.abort();
   await second;
 });
@@ -69,19 +69,7 @@ test('a build that does not fail leaves nobody waiting', async () => {
     { Dockerfile: 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid' },
     { holdFailed: token },
   );
-  const waited = await untilOpen(() => world.builder.heldSteps.wait(token, signal));
+  const waited = await world.builder.heldSteps.wait(token, signal);
   assert.equal(waited, undefined);
   await building;
 });
-
-/** The build has just been asked for, and knows its token in a moment. */
-async function untilOpen<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if ((error as { kind?: string }).kind !== 'notFound' || signal.aborted) throw error;
-      await new Promise(resolve => setImmediate(resolve));
-    }
-  }
-}

@@ -9,6 +9,7 @@ import type { Call } from '../command.ts';
 import { Credentials, hubServer } from '../config/credentials.ts';
 import { unpackInto } from '../copy/unpack.ts';
 import { ExitError } from '../errors.ts';
+import { watchFailedStep } from '../failed-step.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import { pushReference } from '../push-image.ts';
 import type { Session } from '../session.ts';
@@ -71,10 +72,13 @@ export async function buildWithBuildKit(call: Call): Promise<number> {
       const answer = await told(() => ask(client, question.id, options), session, { shown: false });
       return printCheck(answer, question.format, session);
     }
+    const watch = await watchFailedStep(call);
+    if (watch !== undefined) options.attributes['gantry.hold-failed'] = watch.token;
     const display = openDisplay(mode, session);
     const shown = mode === 'plain' || mode === 'tty';
     const { status } = display;
-    const answer = await told(() => solve(client, options, display), session, { status, shown });
+    const solved = solve(client, options, display).finally(() => watch?.end());
+    const answer = await told(() => solved, session, { status, shown });
     if (shown) printWarnings(status, session);
     await pushImages(outputs, session, shown);
     const imageId = answer.get('containerimage.config.digest') ?? answer.get('containerimage.digest') ?? '';
@@ -98,7 +102,8 @@ function progressMode({ session, flags }: Call): Mode {
   if (flags.on('quiet') && asked !== 'auto' && asked !== 'quiet')
     throw new EngineError('invalid', `progress=${asked} and quiet cannot be used together`);
   if (flags.on('quiet')) return 'quiet';
-  if (asked === 'auto') return session.err.isTerminal ? 'tty' : 'plain';
+  // A display that draws itself anew would draw over the shell.
+  if (asked === 'auto') return session.err.isTerminal && !flags.changed('on-error') ? 'tty' : 'plain';
   if (asked === 'tty' && !session.err.isTerminal)
     throw new EngineError('invalid', 'failed to get console: provided file is not a console');
   return asked as Mode;

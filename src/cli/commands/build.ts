@@ -40,6 +40,7 @@ export const command: Command = {
       --network string  Set the networking mode for the RUN instructions during build (default "default")
       --no-cache  Do not use cache when building the image
       --no-cache-filter stringArray  Do not cache specified stages
+      --on-error string  What to do when a RUN fails: "shell" opens one where it ran
   -o, --output stringArray  Output destination (format: "type=local,dest=path")
       --platform string  Set platform if server is multi-platform capable
       --progress string  Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty") (default "auto")
