@@ -64,6 +64,8 @@ export interface BuilderOptions {
   packing: KeyedMutex;
   /** A repository that is to be read, or written, as a build cache. */
   openRegistryCache: OpenRegistryCache;
+  /** What builds may be granted when they ask for it: `network.host`, `security.insecure`. */
+  entitlements: readonly string[];
   /** When what the cache has too much of is removed. */
   gc: GcSettings;
   /** After an image was given one of the names asked for. */
@@ -254,6 +256,7 @@ export class Builder {
   async #plan(request: BuildRequest, workspace: Workspace, output: BuildOutput) {
     const source = await sourceOf(request, workspace);
     const dockerfile = parseDockerfile(source);
+    refuseOtherSyntax(request.buildArgs['BUILDKIT_SYNTAX'] ?? dockerfile.directives['syntax']);
     const graph = planGraph(dockerfile, {
       target: request.target,
       buildArgs: request.buildArgs,
@@ -295,6 +298,13 @@ function intoStore(tags: readonly string[]): BuildExport {
 
 function withTag(reference: string): string {
   return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+}
+
+/** `# syntax=` names an image with a parser. Docker's own is what we are; its versions only ever add to the language. */
+function refuseOtherSyntax(syntax: string | undefined): void {
+  const [image = ''] = (syntax ?? '').trim().split(/\s+/);
+  if (image === '' || /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@].*)?$/.test(image)) return;
+  throw new EngineError('notImplemented', `syntax ${image} is not supported: only docker/dockerfile is`);
 }
 
 function refuseUnsupported(request: BuildRequest): void {

@@ -371,6 +371,7 @@ export class Solve {
           storage,
           workspace,
           executor,
+          grantable: builder.entitlements,
           cacheMounts,
           hold: this.#context.hold,
           request,

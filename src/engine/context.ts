@@ -57,6 +57,8 @@ export interface EngineSettings {
   maxConcurrentUploads: number;
   maxDownloadAttempts: number;
   builderGc: GcSettings;
+  /** What builds may be granted: `network.host`, `security.insecure`. */
+  builderEntitlements: string[];
   /** What images that no container uses may take; undefined: anything. */
   imageCollection: CollectionPolicy | undefined;
 }

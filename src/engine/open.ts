@@ -126,6 +126,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     git: findProgram('git'),
     log,
     gc: settings.builderGc,
+    entitlements: settings.builderEntitlements,
     packing: services.packing,
     openRegistryCache: async (reference, access, build) =>
       registryCachePlace(services, reference, access, await credentialsOfBuild(reference, build)),

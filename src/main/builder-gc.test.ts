@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readBuilderGc } from './builder-gc.ts';
+import { readBuilderEntitlements, readBuilderGc } from './builder-gc.ts';
 
 test('garbage collection as daemon.json has it', () => {
   assert.deepEqual(readBuilderGc({}), {
@@ -27,6 +27,17 @@ test('garbage collection as daemon.json has it', () => {
       [true, [], undefined, 5],
     ],
   );
+});
+
+test('what builds may be granted', () => {
+  const granted = (entitlements: object) => readBuilderEntitlements({ entitlements });
+  assert.deepEqual(readBuilderEntitlements({}), ['network.host']);
+  assert.deepEqual(granted({ 'security-insecure': true }), ['network.host', 'security.insecure']);
+  assert.deepEqual(granted({ 'network-host': false }), []);
+  assert.throws(() => granted({ device: true }), { message: 'builder.entitlements.device is not supported' });
+  assert.throws(() => granted({ 'network-host': 'no' }), {
+    message: 'builder.entitlements.network-host: want a boolean',
+  });
 });
 
 test('what is wrong is named', () => {

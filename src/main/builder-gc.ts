@@ -11,7 +11,8 @@ import { parseByteSize } from '../stdx/byte-size.ts';
  * @throws Error for what is wrong, or means nothing here
  */
 export function readBuilderGc(builder: unknown): GcSettings {
-  const { gc = {}, ...others } = objectOf(builder, 'builder');
+  // readBuilderEntitlements reads the others.
+  const { gc = {}, entitlements: _, ...others } = objectOf(builder, 'builder');
   refuseOthers(others, 'builder');
   const {
     enabled = true,
@@ -31,6 +32,25 @@ export function readBuilderGc(builder: unknown): GcSettings {
     minFreeBytes: sizeOf(defaultMinFreeSpace, 'builder.gc.defaultMinFreeSpace'),
     ...(policy === undefined ? {} : { rules: listOf(policy, 'builder.gc.policy').map(readRule) }),
   };
+}
+
+/**
+ * What builds may be granted, of the same object, in dockerd's names and with its defaults:
+ *
+ *     {"entitlements": {"network-host": true, "security-insecure": false}}
+ */
+export function readBuilderEntitlements(builder: unknown): string[] {
+  const where = 'builder.entitlements';
+  const { entitlements = {} } = objectOf(builder, 'builder');
+  const {
+    'network-host': networkHost = true,
+    'security-insecure': securityInsecure = false,
+    ...unknown
+  } = objectOf(entitlements, where);
+  refuseOthers(unknown, where);
+  if (typeof networkHost !== 'boolean') throw new Error(`${where}.network-host: want a boolean`);
+  if (typeof securityInsecure !== 'boolean') throw new Error(`${where}.security-insecure: want a boolean`);
+  return [...(networkHost ? ['network.host'] : []), ...(securityInsecure ? ['security.insecure'] : [])];
 }
 
 function readRule(value: unknown, index: number): GcRule {

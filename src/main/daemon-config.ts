@@ -10,7 +10,7 @@ import { parseByteSize } from '../stdx/byte-size.ts';
 import { EngineError, errnoOf, messageOf } from '../stdx/errors.ts';
 import { parseGoDuration } from '../stdx/go-duration.ts';
 import { defaultDataRoot, defaultExecRoot } from '../storage/paths.ts';
-import { readBuilderGc } from './builder-gc.ts';
+import { readBuilderEntitlements, readBuilderGc } from './builder-gc.ts';
 import { parseFlags } from './daemon-flags.ts';
 import { type DaemonOption, daemonOptions, type OptionValue } from './daemon-options.ts';
 
@@ -232,6 +232,7 @@ function engineSettings(values: Values, source: ConfigSource): EngineSettings {
       requireAtLeast(0, 'max concurrent uploads', number('max-concurrent-uploads') ?? 5) || 5,
     maxDownloadAttempts: requireAtLeast(1, 'max download attempts', number('max-download-attempts') ?? 5),
     builderGc: readBuilderGc(JSON.parse(last('builder') ?? '{}')),
+    builderEntitlements: readBuilderEntitlements(JSON.parse(last('builder') ?? '{}')),
     imageCollection: readImageCollection(all('image-gc')),
   };
 }

@@ -1,4 +1,4 @@
-import { readBuilderGc } from './builder-gc.ts';
+import { readBuilderEntitlements, readBuilderGc } from './builder-gc.ts';
 
 export type OptionValue = string | number | boolean;
 
@@ -55,6 +55,7 @@ const builder: OptionType = {
   fromText: value => [value],
   fromJson: value => {
     readBuilderGc(value);
+    readBuilderEntitlements(value);
     return [JSON.stringify(value)];
   },
 };
@@ -613,7 +614,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     key: 'builder',
     fileOnly: true,
     type: builder,
-    help: 'Garbage collection of the build cache',
+    help: 'Garbage collection of the build cache, and what builds may be granted',
   },
 ];
 

@@ -245,6 +245,7 @@ test('ADD unpacks archives, copies other files, and fetches', async () => {
 test('ADD of a URL', async () => {
   const server = createServer((request, response) => {
     response.statusCode = request.url === '/file.txt' ? 200 : 404;
+    response.setHeader('last-modified', 'Sat, 01 Jan 2022 00:00:00 GMT');
     response.end('fetched');
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -254,6 +255,12 @@ test('ADD of a URL', async () => {
   try {
     const { imageId } = await build(`ADD --checksum=${sum} ${url}/file.txt /d/`);
     assert.deepEqual(await world.list(imageId, '/d'), ['600 0:0 file file.txt']);
+    const sum512 = createHash('sha512').update('fetched').digest('hex');
+    const checked = `FROM busybox\nADD --checksum=sha512:${sum512} ${url}/file.txt /\nRUN stat -c %Y /file.txt > /o`;
+    assert.equal(
+      await world.read((await world.build({ Dockerfile: checked })).imageId, '/o'),
+      '1640995200\n',
+    );
     await assert.rejects(
       build(`ADD --checksum=${sum.replace(/.$/, 'x')} ${url}/file.txt /d/`),
       /invalid checksum digest format/,
@@ -478,6 +485,10 @@ test('requests that cannot be', async () => {
   await assert.rejects(build({ cacheTo: [{ type: 'local', attributes: {} }] }), {
     message: 'exporting the build cache: local cache requires dest attribute',
   });
+  const syntax = /^EngineError: syntax me\/mine:1 is not supported: only docker\/dockerfile is$/;
+  await assert.rejects(build({}, '# syntax=me/mine:1\nFROM busybox'), syntax);
+  await assert.rejects(build({ buildArgs: { BUILDKIT_SYNTAX: 'me/mine:1' } }), syntax);
+  await build({}, '# syntax=docker/dockerfile:1.4-labs\nFROM busybox');
   await assert.rejects(build({}, 'FROM --platform=linux/arm64 busybox'), /pull access denied/);
 });
 

@@ -138,4 +138,9 @@ test('security.insecure needs permission, in triggers too', async () => {
   await assert.rejects(world.build({ Dockerfile: 'FROM trigger' }), refused);
   await world.build({ Dockerfile: 'FROM trigger' }, { entitlements: ['security.insecure'] });
   assert.equal(world.executor.steps.at(-1)?.privileged, true);
+  world.grantable.splice(0, 2, 'network.host');
+  await assert.rejects(
+    world.build({ Dockerfile: `FROM busybox\n${line}` }, { entitlements: ['security.insecure'] }),
+    /^EngineError: granting entitlement security\.insecure is not allowed by build daemon configuration\n/,
+  );
 });

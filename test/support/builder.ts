@@ -30,12 +30,14 @@ export class BuilderWorld {
   readonly pulls: string[];
   /** References that builds sent to registries. */
   readonly pushes: string[];
+  /** What builds may be granted. */
+  readonly grantable: string[];
   readonly directory: string;
 
   private constructor(
     parts: Pick<
       BuilderWorld,
-      'storage' | 'images' | 'builder' | 'executor' | 'pulls' | 'pushes' | 'directory'
+      'storage' | 'images' | 'builder' | 'executor' | 'pulls' | 'pushes' | 'grantable' | 'directory'
     >,
   ) {
     this.storage = parts.storage;
@@ -44,6 +46,7 @@ export class BuilderWorld {
     this.executor = parts.executor;
     this.pulls = parts.pulls;
     this.pushes = parts.pushes;
+    this.grantable = parts.grantable;
     this.directory = parts.directory;
   }
 
@@ -54,8 +57,10 @@ export class BuilderWorld {
     const executor = new ChrootExecutor();
     const pulls: string[] = [];
     const pushes: string[] = [];
+    const grantable = ['network.host', 'security.insecure'];
     const builder = await Builder.open({
       onTag: () => {},
+      entitlements: grantable,
       gc: { enabled: false },
       packing: new KeyedMutex(),
       openRegistryCache: async reference => {
@@ -74,7 +79,7 @@ export class BuilderWorld {
       git: '/usr/bin/git',
       log: silentLog,
     });
-    return new BuilderWorld({ storage, images, builder, executor, pulls, pushes, directory });
+    return new BuilderWorld({ storage, images, builder, executor, pulls, pushes, grantable, directory });
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, utimes } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { isDigest } from '../../oci/digest.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 
 /** Whether ADD fetches a source instead of copying it; git repositories are not meant. */
@@ -10,7 +9,7 @@ export function isRemote(source: string): boolean {
 }
 
 export interface DownloadOptions {
-  /** `sha256:...` the content must have. */
+  /** `sha256:...`, or `sha384:`, `sha512:`, the content must have. */
   checksum?: string;
   nameNeeded: boolean;
   signal: AbortSignal;
@@ -24,12 +23,11 @@ export async function download(
 ): Promise<{ name: string }> {
   if (!URL.canParse(url)) throw new EngineError('invalid', `ADD failed: invalid URL: ${url}`);
   const { checksum } = options;
-  if (checksum !== undefined && !isDigest(checksum))
-    throw new EngineError('invalid', `invalid checksum digest format: ${checksum}`);
+  const algorithm = checksum === undefined ? 'sha256' : algorithmOf(checksum);
   const name = nameIn(url);
   if (name === undefined && options.nameNeeded)
     throw new EngineError('invalid', `cannot determine filename from url: ${url}`);
-  const digest = await fetchInto(url, file, options.signal);
+  const digest = await fetchInto(url, file, algorithm, options.signal);
   if (checksum !== undefined && digest !== checksum)
     throw new EngineError('corrupt', `ADD failed: digest mismatch ${digest}: ${checksum}`);
   return { name: name ?? 'download' };
@@ -49,9 +47,19 @@ function nameIn(url: string): string | undefined {
   return decoded === '' || decoded === '.' || decoded === '..' || /[/\0]/.test(decoded) ? undefined : decoded;
 }
 
-async function fetchInto(url: string, file: string, signal: AbortSignal): Promise<string> {
+/** Hex digits by algorithm (OCI image-spec, descriptor.md, and Go's sha384). */
+const digestLengths: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+function algorithmOf(checksum: string): string {
+  const [, algorithm = '', hex = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(checksum) ?? [];
+  if (digestLengths[algorithm] !== hex.length || hex === '')
+    throw new EngineError('invalid', `invalid checksum digest format: ${checksum}`);
+  return algorithm;
+}
+
+async function fetchInto(url: string, file: string, algorithm: string, signal: AbortSignal): Promise<string> {
   const response = await request(url, signal);
-  const hash = createHash('sha256');
+  const hash = createHash(algorithm);
   const handle = await open(file, 'wx', 0o600);
   try {
     for await (const chunk of response.body ?? []) {
@@ -64,9 +72,11 @@ async function fetchInto(url: string, file: string, signal: AbortSignal): Promis
   } finally {
     await handle.close();
   }
-  const modified = new Date(response.headers.get('last-modified') ?? '');
-  if (!Number.isNaN(modified.getTime())) await utimes(file, modified, modified);
-  return `sha256:${hash.digest('hex')}`;
+  // As old as the server says; the same for everybody who fetches it.
+  const modified = new Date(response.headers.get('last-modified') ?? 0);
+  const time = Number.isNaN(modified.getTime()) ? new Date(0) : modified;
+  await utimes(file, time, time);
+  return `${algorithm}:${hash.digest('hex')}`;
 }
 
 async function request(url: string, signal: AbortSignal): Promise<Response> {

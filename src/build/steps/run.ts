@@ -29,6 +29,8 @@ export interface RunContext {
   executor: Executor;
   cacheMounts: CacheMounts;
   request: BuildRequest;
+  /** What the daemon lets a request ask for. */
+  grantable: readonly string[];
   escapeToken: string;
   /** Keeps a step that has failed until somebody has looked into it. */
   hold?(step: FailedStep, signal: AbortSignal): Promise<void>;
@@ -91,9 +93,9 @@ export async function prepareRun(
   const mounts = await prepareMounts(state, instruction, context);
   const own = request.networkMode === '' ? 'default' : request.networkMode;
   const network = instruction.network === 'default' ? own : instruction.network;
-  if (network === 'host') requireEntitlement('network.host', request);
+  if (network === 'host') requireEntitlement('network.host', context);
   const privileged = instruction.security === 'insecure';
-  if (privileged) requireEntitlement('security.insecure', request);
+  if (privileged) requireEntitlement('security.insecure', context);
   const ofImage = envOf(config);
   const env = new Map(ofImage);
   for (const [name, value] of state.args) if (value !== undefined) env.set(name, value);
@@ -134,8 +136,11 @@ export async function prepareRun(
   };
 }
 
-function requireEntitlement(name: string, request: BuildRequest): void {
+function requireEntitlement(name: string, { request, grantable }: RunContext): void {
   if (!request.entitlements.includes(name)) throw new EngineError('forbidden', `${name} is not allowed`);
+  if (grantable.includes(name)) return;
+  const message = `granting entitlement ${name} is not allowed by build daemon configuration`;
+  throw new EngineError('forbidden', message);
 }
 
 /** What is executed: heredocs are given to the shell whole, or are the command themselves (BuildKit, dispatchRun). */
