@@ -15,7 +15,7 @@ export interface ImageSummary {
   Labels: Record<string, string> | null;
   /** -1: not computed. */
   Containers: number;
-  Manifests?: object[];
+  Manifests?: ManifestSummary[];
   Descriptor?: Descriptor;
 }
 
@@ -25,6 +25,17 @@ export interface Platform {
   'os.version'?: string;
   'os.features'?: string[];
   variant?: string;
+}
+
+/** One of the manifests of an image, with `manifests=1`. */
+export interface ManifestSummary {
+  ID: string;
+  Descriptor: Descriptor;
+  Available: boolean;
+  Size: { Content: number; Total: number };
+  Kind: 'image' | 'attestation' | 'unknown';
+  ImageData?: { Platform: Platform; Containers: string[]; Size: { Unpacked: number } };
+  AttestationData?: { For: string };
 }
 
 export interface Descriptor {
@@ -95,7 +106,7 @@ export interface ImageInspect {
   RootFS: { Type: string; Layers?: string[] };
   Metadata: { LastTagTime?: string };
   Descriptor?: Descriptor;
-  Manifests?: object[];
+  Manifests?: ManifestSummary[];
 }
 
 /** One of `GET /images/{name}/history`, newest first. */

@@ -59,6 +59,11 @@ export class TarParser {
     this.#sink = sink;
   }
 
+  /** Both last blocks were there: what still comes is no part of the archive. */
+  get ended(): boolean {
+    return this.#state === 'end';
+  }
+
   /** @throws EngineError `invalid` for what is no tar archive, and whatever the sink throws. */
   write(bytes: Uint8Array): void {
     const chunk = Buffer.isBuffer(bytes)

@@ -6,6 +6,7 @@ import { bootstrapImage } from '../images/bootstrap.ts';
 import { importImage } from '../images/import.ts';
 import { inspectInRegistry, type RegistryInspection } from '../images/inspect-in-registry.ts';
 import { loadImages } from '../images/load.ts';
+import { type ManifestSummary, manifestSummaries } from '../images/manifest-summaries.ts';
 import { needPlatform } from '../images/need-platform.ts';
 import type { ProgressEvent } from '../images/progress.ts';
 import { pullImage } from '../images/pull.ts';
@@ -43,6 +44,10 @@ export interface ImageUseCases {
   ): Promise<void>;
   tag(source: string, target: string): Promise<void>;
   remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<RemoveResult[]>;
+  /** Ids of the containers made of an image. */
+  containersOf(id: Digest): string[];
+  /** What the image consists of in a registry, as far as it is known. */
+  manifests(image: Image): Promise<ManifestSummary[]>;
   /** @throws EngineError `notFound` when the image is for another platform than the one asked for, if any */
   needPlatform(image: Image, wanted: string | undefined, shown: string): void;
   /** @param platform refused where it is not the images' own */
@@ -129,6 +134,8 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       publishRemoval(results, labels);
       return results;
     },
+    containersOf: id => inUse(id).map(container => container.id),
+    manifests: image => manifestSummaries(services, image),
     needPlatform,
     async save(refs, platform) {
       const tar = await saveImages(services, refs, platform);

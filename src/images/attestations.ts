@@ -1,4 +1,4 @@
-import type { Digest } from '../oci/digest.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
 import type { Descriptor, Index } from '../oci/image.ts';
 
 /**
@@ -6,9 +6,12 @@ import type { Descriptor, Index } from '../oci/image.ts';
  * platform `unknown/unknown`, as BuildKit writes them.
  */
 export function attestationsOf(index: Index, manifest: Digest): Descriptor[] {
-  return index.manifests.filter(
-    ({ annotations = {} }) =>
-      annotations['vnd.docker.reference.type'] === 'attestation-manifest' &&
-      annotations['vnd.docker.reference.digest'] === manifest,
-  );
+  return index.manifests.filter(entry => attestedManifest(entry) === manifest);
+}
+
+/** The manifest an entry of an index is about; undefined: it is no attestation. */
+export function attestedManifest({ annotations = {} }: Descriptor): Digest | undefined {
+  if (annotations['vnd.docker.reference.type'] !== 'attestation-manifest') return undefined;
+  const digest = annotations['vnd.docker.reference.digest'] ?? '';
+  return isDigest(digest) ? digest : undefined;
 }

@@ -53,7 +53,11 @@ export async function debianRoot(options: DebianRootOptions): Promise<Bootstrapp
   try {
     const createdMs = await releaseDate(sources, directory, signal);
     const aptOptions = await validityOptions(signal);
-    const child = start(planArguments(suite, slim, sources, aptOptions), directory, createdMs);
+    const child = start(
+      planArguments({ distribution, suite, slim }, sources, aptOptions),
+      directory,
+      createdMs,
+    );
     const exit = followed(child, options);
     const tar = tarStream(async writer => {
       const mtimeNs = BigInt(createdMs) * 1_000_000n;
@@ -117,9 +121,16 @@ const slimOptions = [
   'path-exclude=/usr/share/man/*',
 ];
 
-export function planArguments(
-  suite: string,
-  slim: boolean,
+/** From noble on, base-files brings the links from /bin to /usr/bin, and there is nothing to be done about them. */
+const splitUbuntus = ['trusty', 'xenial', 'bionic', 'focal', 'jammy', 'kinetic', 'lunar', 'mantic'];
+
+/** Suites whose apt takes usrmerge for usr-is-merged unless a hook helps, and with it all of Perl: 60 MB. */
+function splitUsr(distribution: Distribution, suite: string): boolean {
+  return distribution === 'debian' || splitUbuntus.includes(suite);
+}
+
+function planArguments(
+  { distribution, suite, slim }: { distribution: Distribution; suite: string; slim: boolean },
   sources: AptSource[],
   aptOptions: readonly string[],
 ): string[] {
@@ -127,8 +138,7 @@ export function planArguments(
     '--variant=minbase',
     '--mode=root',
     '--format=tar',
-    // Otherwise apt takes usrmerge for usr-is-merged, and with it all of Perl: 60 MB.
-    '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',
+    ...(splitUsr(distribution, suite) ? ['--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr'] : []),
     ...(slim ? slimOptions.map(option => `--dpkgopt=${option}`) : []),
     ...aptOptions.map(option => `--aptopt=${option}`),
     suite,

@@ -29,6 +29,11 @@ const bigImage =
   '{ head -c 2500000 /dev/urandom; head -c 2500000 /dev/zero; } | (cd bigroot/$i && split -b 50000 - f); done; tar -cf bigroot.tar -C bigroot .; rm -r bigroot; }; ' +
   'docker inspect $REG/bench:1 >/dev/null 2>&1 || docker import bigroot.tar $REG/bench:1';
 
+/** $REG/large:1, one file of 1 GB, half of which is random. */
+const largeImage =
+  'test -f large.tar || { mkdir large; for i in $(seq 20); do head -c 25000000 /dev/urandom; head -c 25000000 /dev/zero; done > large/file; tar -cf large.tar -C large .; rm -r large; }; ' +
+  'docker inspect $REG/large:1 >/dev/null 2>&1 || docker import large.tar $REG/large:1';
+
 const keep = (name: string): string =>
   `docker inspect ${name} || docker run -d --name ${name} busybox sleep 100000`;
 
@@ -147,7 +152,14 @@ export const sections: Record<string, Section> = {
   ship: compareAll([
     {
       section: 'ship',
-      what: 'push 200 MB, 4,000 files',
+      what: 'first push 200 MB, 4,000 files',
+      before: `rm -rf ../registry/docker; docker rmi -f $REG/bench:1; ${bigImage}`,
+      line: 'docker push -q $REG/bench:1',
+      rounds: 3,
+    },
+    {
+      section: 'ship',
+      what: 'push again 200 MB, 4,000 files',
       before: `${bigImage}; rm -rf ../registry/docker`,
       line: 'docker push -q $REG/bench:1',
       rounds: 3,
@@ -174,6 +186,39 @@ export const sections: Record<string, Section> = {
       line: 'docker load -q -i big.tar',
       after: 'rm -f big.tar',
       rounds: 3,
+    },
+  ]),
+
+  large: compareAll([
+    {
+      section: 'large',
+      what: 'first push 1 GB, one file',
+      before: `rm -rf ../registry/docker; docker rmi -f $REG/large:1; ${largeImage}`,
+      line: 'docker push -q $REG/large:1',
+      rounds: 2,
+    },
+    {
+      section: 'large',
+      what: 'pull 1 GB, one file',
+      before: `${largeImage}; docker push -q $REG/large:1; docker rmi $REG/large:1`,
+      line: 'docker pull -q $REG/large:1',
+      rounds: 2,
+    },
+    {
+      section: 'large',
+      what: 'save 1 GB, one file',
+      before: largeImage,
+      line: 'docker save -o large-saved.tar $REG/large:1',
+      after: 'rm -f large-saved.tar',
+      rounds: 2,
+    },
+    {
+      section: 'large',
+      what: 'load 1 GB, one file',
+      before: `${largeImage}; docker save -o large-saved.tar $REG/large:1; docker rmi $REG/large:1`,
+      line: 'docker load -q -i large-saved.tar',
+      after: 'rm -f large-saved.tar',
+      rounds: 2,
     },
   ]),
 

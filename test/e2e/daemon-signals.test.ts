@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxArchive } from '../support/base-images.ts';
@@ -100,5 +102,30 @@ describe('the daemon and its signals', { concurrency: false }, () => {
     assert.deepEqual(removed, ['untag', 'untag', 'untag']);
     await docker.must('rm', 'user');
     await until('its image stays without the container', async () => (await names()) === '');
+  });
+
+  test('a pull that SIGKILL cuts goes on where it was', async () => {
+    configure({});
+    const script = join(import.meta.dirname, 'lying-registry.ts');
+    const [program = '', ...words] = world.inside([process.execPath, script, '5001']);
+    const registry = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    registry.stdout.on('data', chunk => {
+      said += String(chunk);
+    });
+    await until('the registry does not start', () => said.includes('listening'));
+    const name = 'localhost:5001/lie:stalling-layer';
+    const cut = docker.shell(`docker pull ${name}`);
+    const parts = world.path('data', 'ingest');
+    const received = () =>
+      readdirSync(parts).reduce((sum, part) => sum + statSync(join(parts, part)).size, 0) > 1_000_000;
+    await until('nothing arrives', received);
+    await daemon.kill('SIGKILL');
+    await cut;
+    await daemon.start();
+    await docker.must('pull', '-q', name);
+    const [, start = '0'] = /range (\d+) of \d+/.exec(said) ?? [];
+    assert.ok(Number(start) > 1_000_000, said);
+    assert.equal(await docker.must('inspect', '--format', '{{.Config.Labels.tag}}', name), 'stalling-layer');
   });
 });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 
@@ -12,6 +12,8 @@ interface Blob {
   bytes: Buffer;
   cut?: boolean;
   status?: number;
+  /** The first half comes, and then nothing more; the rest is there for who asks for it. */
+  stalls?: boolean;
 }
 
 const sha256 = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -25,6 +27,10 @@ offer('wrong-layer', tarOf('file', 'wanted\n'), blob => ({
   bytes: gzipSync(tarOf('file', 'tampered\n')),
 }));
 offer('cut-layer', Buffer.concat([tarOf('file', 'x'.repeat(400_000))]), blob => ({ ...blob, cut: true }));
+offer('stalling-layer', tarOf('file', randomBytes(4_000_000).toString('hex')), blob => ({
+  ...blob,
+  stalls: true,
+}));
 offer('garbage-layer', Buffer.from('this is no archive '.repeat(100)), blob => blob);
 offer('error-500', tarOf('file', 'never sent\n'), blob => ({ ...blob, status: 500 }));
 offer('climbing-layer', tarOf('../../../../../../gantry-escape', 'escaped\n'), blob => blob);
@@ -38,7 +44,7 @@ createServer((request, response) => {
   if (path === '/v2/')
     response.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0' }).end('{}');
   else if (manifest) sendManifest(manifest, request.method, response);
-  else if (digest && blobs.has(digest)) sendBlob(blobs.get(digest)!, response);
+  else if (digest && blobs.has(digest)) sendBlob(blobs.get(digest)!, response, request.headers.range);
   else response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN","message":"not here"}]}');
 }).listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening'));
 
@@ -91,7 +97,8 @@ function sendManifest(name: string, method: string | undefined, response: Server
   response.end(method === 'HEAD' ? undefined : bytes);
 }
 
-function sendBlob(blob: Blob, response: ServerResponse): void {
+function sendBlob(blob: Blob, response: ServerResponse, range: string | undefined): void {
+  if (blob.stalls) return void stall(blob, response, range);
   if (blob.status)
     return void response.writeHead(blob.status).end('{"errors":[{"code":"UNKNOWN","message":"broken"}]}');
   response.writeHead(200, {
@@ -100,6 +107,20 @@ function sendBlob(blob: Blob, response: ServerResponse): void {
   });
   if (!blob.cut) return void response.end(blob.bytes);
   response.write(blob.bytes.subarray(0, blob.bytes.length >> 1), () => response.destroy());
+}
+
+function stall({ bytes }: Blob, response: ServerResponse, range: string | undefined): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+  if (range !== undefined) {
+    console.log(`range ${start} of ${bytes.length}`);
+    response.writeHead(206, {
+      'content-length': bytes.length - start,
+      'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+    });
+    return void response.end(bytes.subarray(start));
+  }
+  response.writeHead(200, { 'content-length': bytes.length });
+  response.write(bytes.subarray(0, bytes.length >> 1));
 }
 
 /** One regular file in a ustar archive, with any name at all. */

@@ -316,6 +316,16 @@ suite('hostile archives', () => {
       kind: 'invalid',
       message: /more than 100 entries/,
     });
+    writeFileSync(join(folder, 'bomb'), gzipSync(Buffer.alloc(20 << 20)));
+    await assert.rejects(
+      workers.run('applyLayer', {
+        file: join(folder, 'bomb'),
+        target: join(folder, 'target'),
+        lower: [],
+        limits: { entries: 100, bytes: 1e9 },
+      }),
+      { kind: 'invalid', message: /too much after the end/ },
+    );
     const big = [file('zeros', Buffer.alloc(5 << 20))];
     await assert.rejects(unpack(big, { entries: 100, bytes: 4 << 20 }), {
       kind: 'invalid',

@@ -1,6 +1,7 @@
 import type { ImageSummary } from '../../api/images.ts';
 import { encodeFilters, perform } from '../../client/operation.ts';
 import { imageOperations } from '../../client/operations.ts';
+import { EngineError } from '../../stdx/errors.ts';
 import { humanDuration } from '../../stdx/human-duration.ts';
 import { type Command, upTo } from '../command.ts';
 import { parseFilters } from '../filters.ts';
@@ -19,13 +20,24 @@ export const command: Command = {
 ${listFormatFlag}
       --no-trunc  Don't truncate output
   -q, --quiet  Only show image IDs
-!     --tree  images are listed in a table only
+      --tree  List multi-platform images as a tree
 `,
   takes: upTo(1),
   async run({ session, flags, args }) {
     const filters = parseFilters(flags.list('filter'));
     if (args[0] !== undefined) filters.set('reference', [...(filters.get('reference') ?? []), args[0]]);
     const query = { all: flags.on('all'), filters: encodeFilters(filters) };
+    if (flags.on('tree')) {
+      for (const flag of ['digests', 'format', 'no-trunc', 'quiet']) {
+        if (flags.given(flag) !== undefined)
+          throw new EngineError('invalid', `--${flag} is not supported with --tree`);
+      }
+      const { printImageTree } = await import('../output/image-tree.ts');
+      const withManifests = { ...query, manifests: true };
+      const found = await perform(await session.client(), imageOperations.list, { query: withManifests });
+      printImageTree(session.out, found, { all: flags.on('all') });
+      return;
+    }
     const images = await perform(await session.client(), imageOperations.list, { query });
     const format = flags.string('format') || (flags.on('quiet') ? '' : (session.config().imagesFormat ?? ''));
     const digests = flags.on('digests') || /\.Digest\b/.test(format);

@@ -4,10 +4,12 @@ import type {
   ImageSearchItem,
   ImageSummary,
   ImageConfig as WireConfig,
+  ManifestSummary as WireManifest,
 } from '../../api/images.ts';
 import { compareVersions } from '../../api/paths.ts';
 import type { SearchResult } from '../../distribution/search.ts';
 import type { HistoryItem } from '../../images/history.ts';
+import type { ManifestSummary } from '../../images/manifest-summaries.ts';
 import type { RemoveResult } from '../../images/remove.ts';
 import type { Image } from '../../images/store.ts';
 import type { ImageRunConfig } from '../../oci/image.ts';
@@ -125,4 +127,23 @@ export function searchResultToWire(result: SearchResult): ImageSearchItem {
     is_automated: result.isAutomated,
     description: result.description,
   };
+}
+
+/** @param containers made of the image */
+export function manifestToWire(summary: ManifestSummary, containers: string[]): WireManifest {
+  const { descriptor, available, contentBytes, image, attests } = summary;
+  const wire: WireManifest = {
+    ID: descriptor.digest,
+    Descriptor: descriptor,
+    Available: available,
+    Size: { Content: contentBytes, Total: contentBytes + (image?.unpackedBytes ?? 0) },
+    Kind: attests !== undefined ? 'attestation' : image !== undefined ? 'image' : 'unknown',
+  };
+  if (attests !== undefined) wire.AttestationData = { For: attests };
+  if (image !== undefined) {
+    const { platform, own, unpackedBytes } = image;
+    const made = own ? containers : [];
+    wire.ImageData = { Platform: platform, Containers: made, Size: { Unpacked: unpackedBytes } };
+  }
+  return wire;
 }

@@ -1,3 +1,4 @@
+import type { ManifestSummary } from '../../api/images.ts';
 import type { SearchResult } from '../../distribution/search.ts';
 import type { Image } from '../../images/store.ts';
 import { EngineError } from '../../stdx/errors.ts';
@@ -7,6 +8,7 @@ import {
   historyToWire,
   imageInspectToWire,
   imageSummaryToWire,
+  manifestToWire,
   removalToWire,
   searchResultToWire,
 } from '../convert/image.ts';
@@ -28,10 +30,17 @@ export const imageRoutes: readonly Route[] = [
 ];
 
 async function list(call: Call): Promise<void> {
-  const summaries = selectImages(call).map(image => imageSummaryToWire(image, call.version));
+  const images = selectImages(call);
+  const summaries = images.map(image => imageSummaryToWire(image, call.version));
+  if (call.atLeast('1.47') && call.query.flag('manifests')) {
+    for (const [index, image] of images.entries()) {
+      summaries[index]!.Manifests = await manifestsToWire(call, image);
+      summaries[index]!.Containers = containersOf(call, image).length;
+    }
+  }
   if (call.query.flag('shared-size')) {
-    const { images } = await call.engine.system.diskUsage();
-    const shared = new Map(images.map(({ id, sharedBytes }) => [id, sharedBytes]));
+    const usage = await call.engine.system.diskUsage();
+    const shared = new Map(usage.images.map(({ id, sharedBytes }) => [id, sharedBytes]));
     for (const summary of summaries) summary.SharedSize = shared.get(summary.Id) ?? -1;
   }
   call.json(summaries);
@@ -40,12 +49,24 @@ async function list(call: Call): Promise<void> {
 async function inspect(call: Call): Promise<void> {
   const image = imageForPlatform(call);
   const { storageDriver } = await call.engine.system.info();
-  call.json(imageInspectToWire(image, { version: call.version, driver: storageDriver }));
+  const wire = imageInspectToWire(image, { version: call.version, driver: storageDriver });
+  if (call.atLeast('1.48') && call.query.flag('manifests'))
+    wire.Manifests = await manifestsToWire(call, image);
+  call.json(wire);
 }
 
 function history(call: Call): void {
   const { imageStore } = call.engine;
   call.json(imageStore.history(imageForPlatform(call).id).map(historyToWire));
+}
+
+async function manifestsToWire(call: Call, image: Image): Promise<ManifestSummary[]> {
+  const manifests = await call.engine.images.manifests(image);
+  return manifests.map(manifest => manifestToWire(manifest, containersOf(call, image)));
+}
+
+function containersOf(call: Call, image: Image): string[] {
+  return call.engine.images.containersOf(image.id);
 }
 
 /** An image is kept for one platform: another one that is asked for is not there. */

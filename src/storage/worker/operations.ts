@@ -197,8 +197,11 @@ async function unpackFrom(
   tap: (chunk: Buffer) => void = () => {},
 ): Promise<UnpackResult> {
   const parser = new TarParser(unpacker);
+  let rubbish = 0;
   try {
     for await (const chunk of tar) {
+      if (parser.ended) rubbish += chunk.length;
+      if (rubbish > maxRubbish) throw new EngineError('invalid', 'too much after the end of the archive');
       tap(chunk);
       parser.write(chunk);
     }
@@ -289,3 +292,5 @@ function writable(target: Duplex): Promise<void> {
 }
 
 const readSize = 512 * 1024;
+/** Programs fill up the last record, of some kilobytes; what is more only keeps us busy. */
+const maxRubbish = 16 << 20;
