@@ -110,7 +110,7 @@ export const imageOperations = {
   ),
   push: post<ProgressMessage, never, 'tag' | 'platform'>()('/images/{name}/push'),
   tag: post<never, never, 'repo' | 'tag'>()('/images/{name}/tag'),
-  remove: remove<ImageDeleteItem[], 'force' | 'noprune'>()('/images/{name}'),
+  remove: remove<ImageDeleteItem[], 'force' | 'noprune' | 'platforms'>()('/images/{name}'),
   save: get<never, 'names' | 'platform'>()('/images/get'),
   load: post<ProgressMessage, never, 'quiet' | 'platform'>()('/images/load'),
   search: get<ImageSearchItem[], 'term' | 'limit' | 'filters'>()('/images/search'),

@@ -8,8 +8,17 @@ import type { Call } from './call.ts';
  */
 export function platformOf(call: Call): string | undefined {
   const text = call.query.optional('platform');
-  if (text === undefined || !text.startsWith('{')) return text;
-  const parts = call.query.json('platform') as Record<string, unknown>;
+  return text === undefined ? undefined : platformIn(text);
+}
+
+/** Several, one parameter each. */
+export function platformsOf(call: Call): string[] {
+  return call.query.all('platforms').map(platformIn);
+}
+
+function platformIn(text: string): string {
+  if (!text.startsWith('{')) return text;
+  const parts = parse(text);
   const words = [parts['os'], parts['architecture'], parts['variant']].filter(
     word => word !== undefined && word !== '',
   );
@@ -17,4 +26,12 @@ export function platformOf(call: Call): string | undefined {
     throw new EngineError('invalid', `failed to parse platform: ${text}`);
   }
   return words.join('/');
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new EngineError('invalid', `failed to parse platform: ${text}`, { cause: error });
+  }
 }

@@ -4,6 +4,7 @@ import { kindOf } from '../../stdx/errors.ts';
 import { told } from '../cli.ts';
 import { atLeast, type Command } from '../command.ts';
 import { ExitError } from '../errors.ts';
+import { platformQuery } from '../platform-query.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
@@ -12,12 +13,13 @@ export const command: Command = {
   flags: `
   -f, --force  Force removal of the image
       --no-prune  Do not delete untagged parents
-!     --platform strings  an image is kept for one platform only
+      --platform strings  Remove only the given platform variant (os[/arch[/variant]])
 `,
   takes: atLeast(1),
   async run({ session, flags, args }) {
     const client = await session.client();
-    const query = { force: flags.on('force'), noprune: flags.on('no-prune') };
+    const platforms = flags.list('platform').flatMap(text => platformQuery(text) ?? []);
+    const query = { force: flags.on('force'), noprune: flags.on('no-prune'), platforms };
     const failures: string[] = [];
     let fatal = false;
     for (const name of args) {

@@ -14,7 +14,7 @@ import {
 } from '../convert/image.ts';
 import { Filters } from '../filters.ts';
 import { selectImages } from '../image-filters.ts';
-import { platformOf } from '../platform-query.ts';
+import { platformOf, platformsOf } from '../platform-query.ts';
 import { credentialsOf } from '../registry-credentials.ts';
 
 /** The images of this machine. How they come and go is in image-transfer.ts. */
@@ -89,6 +89,12 @@ async function remove(call: Call): Promise<void> {
   const { query } = call;
   const name = call.param('name');
   if (name.trim() === '') throw new EngineError('invalid', 'image name cannot be blank');
+  const platforms = platformsOf(call);
+  if (platforms.length > 0) {
+    // The only one it is kept for: without it there is no image.
+    const image = call.engine.imageStore.resolve(name);
+    for (const platform of platforms) call.engine.images.needPlatform(image, platform, name);
+  }
   const removed = await call.engine.images.remove(name, {
     force: query.flag('force'),
     noPrune: query.flag('noprune'),
