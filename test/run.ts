@@ -34,7 +34,8 @@ const groups: Record<string, Group> = {
   kernel: { files: ['test/kernel/*.test.ts'], concurrency: 1, timeoutMs: 300_000 },
   conformance: { files: ['test/conformance/conformance.test.ts'], concurrency: 1, timeoutMs: 900_000 },
   dockerfiles: { files: ['test/dockerfiles/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
-  e2e: { files: ['test/e2e/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  // Each has a machine of its own.
+  e2e: { files: ['test/e2e/*.test.ts'], concurrency: 2, timeoutMs: 600_000 },
   cgroup2: { files: ['test/cgroup2/*.test.ts'], concurrency: 1, timeoutMs: 4_000_000, onDemand: true },
 };
 
