@@ -46,8 +46,6 @@ describe('the API over HTTP', () => {
     for (const [method, path] of [
       ['GET', '/nowhere'],
       ['PUT', '/v1.50/_ping'],
-      ['POST', '/session'],
-      ['POST', '/grpc'],
     ] as const) {
       const answer = await api.request(method, path);
       assert.equal(answer.status, 404, path);

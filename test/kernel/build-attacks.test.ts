@@ -85,15 +85,12 @@ test('sources through links of the context, and of stages, end inside', async ()
     symlinkSync(host, join(context, 'd/out'));
     symlinkSync('/proc/self/root', join(context, 'root'));
   };
-  for (const line of [
-    'COPY d/out/secret /',
-    'COPY --parents d/out/secret /',
-
-    'COPY root/etc/hostname /',
-  ])
+  for (const line of ['COPY d/out/secret /', 'COPY --parents d/out/secret /', 'COPY root/etc/hostname /'])
     await assert.rejects(
       world.build({ Dockerfile: `FROM busybox\n${line}` }, {}, { prepare }),
-      /file not found in build context|no source files were specified/,
+      /file not found in build context/,
       line,
     );
+  // A wildcard may match nothing.
+  await world.build({ Dockerfile: 'FROM busybox\nADD d/o*/secret /\nRUN [ ! -e /secret ]' }, {}, { prepare });
 });
