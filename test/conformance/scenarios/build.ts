@@ -358,7 +358,7 @@ export const buildScenarios: readonly Scenario[] = [
     },
     steps: [
       'cd r && git init -q -b trunk && git add -A && git -c user.name=a -c user.email=a@b commit -qm x',
-      'net git daemon --export-all --base-path=$PWD --listen=127.0.0.1 --port=19418 --detach --pid-file=$PWD/pid && net git ls-remote git://127.0.0.1:19418/r trunk | cut -f2',
+      'net git daemon --export-all --base-path=$PWD --listen=127.0.0.1 --port=19418 --detach --pid-file=$PWD/pid; for i in $(seq 300); do net git ls-remote git://127.0.0.1:19418/r trunk 2>/dev/null && break; sleep 0.2; done | cut -f2',
       `curl -s --unix-socket "$SOCK" -X POST "http://x/build?t=$N:1&remote=git://127.0.0.1:19418/r%23trunk:d" | grep -o 'Successfully tagged'`,
       'docker run --rm $N:1',
       'kill $(cat pid)',
