@@ -34,7 +34,7 @@ test('the same inputs are the same image, on two data-roots and at two times', a
       const prepare = (context: string) => utimesSync(join(context, 'src/a'), mtime, mtime + index);
       const { image } = await world.build(files, { buildArgs }, { prepare });
       const chain = world.storage.layers.chain(image.chainId!);
-      assert.equal(image.config.created, '2023-11-14T22:13:20.000Z');
+      assert.equal(image.config.created, '2023-11-14T22:13:20Z');
       made.push({
         id: image.id,
         layers: chain.map(layer => layer.diffId),
