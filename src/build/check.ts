@@ -1,10 +1,10 @@
 import type { ImageStore } from '../images/store.ts';
 import type { Platform } from '../oci/image.ts';
 import { EngineError } from '../stdx/errors.ts';
-import { DockerfileError, type DockerfileSource } from './dockerfile/errors.ts';
+import type { DockerfileSource } from './dockerfile/errors.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
 import { planGraph } from './graph.ts';
-import { type LintResult, lintDockerfile } from './lint/lint.ts';
+import { type LintResult, lintDockerfile, lintFailure } from './lint/lint.ts';
 import { failedReport, type LintReport, lintReport, warningsText } from './lint/report.ts';
 import { parsePlatform } from './platform.ts';
 import type { BuildRequest } from './request.ts';
@@ -25,18 +25,35 @@ export function checkDockerfile(
   request: CheckRequest,
   context: CheckContext,
 ): { report: LintReport; text: string } {
-  let result: LintResult = { warnings: [], advice: [], fails: false };
+  let dockerfile: Dockerfile;
   try {
-    const dockerfile = parseDockerfile(source);
-    const options = { target: request.target, buildArgs: request.buildArgs, platform: request.platform };
-    const graph = planGraph(dockerfile, { ...options, ownPlatform: context.platform });
-    const stages = request.target === '' ? undefined : new Set(graph.stages.map(({ stage }) => stage.index));
-    result = lintPlanned(dockerfile, { target: graph.target, stages }, request, context);
-    return { report: lintReport(source, result), text: warningsText(source, result) };
+    dockerfile = parseDockerfile(source);
   } catch (error) {
-    if (!(error instanceof DockerfileError || error instanceof EngineError)) throw error;
-    return { report: failedReport(source, error), text: '' };
+    return { report: failedReport(source, asFault(error)), text: '' };
   }
+  const { target, buildArgs, platform } = request;
+  let planned: { target: number; stages?: ReadonlySet<number> } = { target: dockerfile.stages.length - 1 };
+  let fault: EngineError | undefined;
+  try {
+    const graph = planGraph(dockerfile, { target, buildArgs, platform, ownPlatform: context.platform });
+    const stages = target === '' ? undefined : new Set(graph.stages.map(({ stage }) => stage.index));
+    planned = { target: graph.target, stages };
+  } catch (error) {
+    fault = asFault(error);
+  }
+  try {
+    const result = lintPlanned(dockerfile, planned, request, context);
+    if (result.fails) fault ??= lintFailure(result);
+    return { report: lintReport(source, result, fault), text: warningsText(source, result) };
+  } catch (error) {
+    return { report: failedReport(source, asFault(error)), text: '' };
+  }
+}
+
+/** What is wrong with the Dockerfile is an answer, all else is an error. */
+function asFault(error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  throw error;
 }
 
 /** The linter's words on what is about to be built. @param stages all when undefined */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ImageRunConfig } from '../../oci/image.ts';
+import { checkDockerfile } from '../check.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { parseCheckOptions } from './check-options.ts';
 import { type LintOptions, lintDockerfile, lintFailure } from './lint.ts';
@@ -70,6 +71,10 @@ const rows: Record<string, Row[]> = {
     ['FROM busybox\nSHELL ["/bin/sh", "-c"]\nCMD a b'],
     ['FROM busybox\nCMD ["a"]'],
     [
+      'FROM busybox\nCMD',
+      '2 JSONArgsRecommended: JSON arguments recommended for CMD to prevent unintended behavior related to OS signals',
+    ],
+    [
       'FROM busybox\nWORKDIR app\nWORKDIR more',
       '2 WorkdirRelativePath: Relative workdir "app" can have unexpected results if the base image changes',
     ],
@@ -130,7 +135,11 @@ const rows: Record<string, Row[]> = {
   ],
   'what the Dockerfile says of it': [
     ['# check=skip=all\nFROM scratch as Base'],
-    ['# check=skip=FromAsCasing, StageNameCasing\nFROM scratch as Base'],
+    ['# check=skip=FromAsCasing,StageNameCasing\nFROM scratch as Base'],
+    [
+      '# check=skip=FromAsCasing, StageNameCasing\nFROM scratch as Base',
+      "2 StageNameCasing: Stage name 'Base' should be lowercase",
+    ],
     ['FROM scratch\n# check=skip=SecretsUsedInArgOrEnv // it is none\nENV token=a'],
     ['# check=skip=all\n# syntax=docker/dockerfile:1\nFROM scratch as Base'],
     ['# a is not this\n\nFROM scratch'],
@@ -179,7 +188,8 @@ const ignored: [ignore: string, copy: string, ...said: string[]][] = [
 ];
 for (const [ignore, copy, ...said] of ignored) {
   test(`${copy} with .dockerignore ${JSON.stringify(ignore)}`, () => {
-    const { warnings } = lint(`FROM scratch\n${copy}\nUSER 1`, { ignore });
+    const text = `# check=experimental=CopyIgnoredFile\nFROM scratch\n${copy}\nUSER 1`;
+    const { warnings } = lint(text, { ignore });
     assert.deepEqual(
       warnings.map(({ detail }) => detail),
       said,
@@ -268,6 +278,31 @@ test('options that cannot be read', () => {
   assert.throws(() => lint('# check=nonsense\nFROM scratch'), {
     message: 'failed to parse check options: invalid check option "nonsense"',
   });
+});
+
+test('a report has the warnings beside what keeps the Dockerfile from being built', () => {
+  const check = (text: string, target = '') => {
+    const context = { images: { find: () => undefined }, platform: own, ignore: '' };
+    const { report } = checkDockerfile(
+      { file: 'Dockerfile', text },
+      { buildArgs: {}, platform: '', target },
+      context,
+    );
+    return [report.warnings?.map(({ ruleName }) => ruleName) ?? [], report.buildError?.message];
+  };
+  assert.deepEqual(check('# check=error=true\nFROM scratch as a'), [
+    ['FromAsCasing'],
+    'lint violation found for rules: FromAsCasing',
+  ]);
+  assert.deepEqual(check('ARG b\nFROM $b'), [
+    ['InvalidDefaultArgInFrom'],
+    'base name ($b) should not be blank',
+  ]);
+  assert.deepEqual(check('FROM scratch as a\nENV token=1\nFROM scratch', '1'), [['FromAsCasing'], undefined]);
+  assert.deepEqual(check('# check=what\nFROM scratch'), [
+    [],
+    'failed to parse check options: invalid check option "what"',
+  ]);
 });
 
 test('every rule has its address, ours have none', () => {

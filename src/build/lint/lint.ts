@@ -49,9 +49,9 @@ export interface LintOptions {
  * @throws EngineError `invalid` for a `check` directive that cannot be read
  */
 export function lintDockerfile(dockerfile: Dockerfile, options: LintOptions): LintResult {
-  const check = readCheckOptions(
-    options.buildArgs['BUILDKIT_DOCKERFILE_CHECK'] ?? dockerfile.directives['check'] ?? '',
-  );
+  // What follows after white space is a remark.
+  const [directive = ''] = (dockerfile.directives['check'] ?? '').split(/\s/);
+  const check = readCheckOptions(options.buildArgs['BUILDKIT_DOCKERFILE_CHECK'] ?? directive);
   const comments = commentsBefore(dockerfile);
   const told = [...checkFile(dockerfile, comments), ...checkStages(dockerfile, options)]
     .map(finding => ({ finding, standing: standingOf(finding, optionsAt(finding, check, comments)) }))

@@ -31,7 +31,7 @@ export interface ReportedLocation {
 export function lintReport(
   source: DockerfileSource,
   result: LintResult,
-  error?: { message: string; lines?: LineRange },
+  error?: Error | DockerfileError,
 ): LintReport {
   return {
     warnings: result.warnings.length === 0 ? null : result.warnings.map(reported),
@@ -43,17 +43,18 @@ export function lintReport(
         data: Buffer.from(source.text).toString('base64'),
       },
     ],
-    ...(error === undefined
-      ? {}
-      : { buildError: { message: error.message, location: locationOf(error.lines) } }),
+    ...(error === undefined ? {} : { buildError: reportedError(error) }),
   };
 }
 
 /** The report on a Dockerfile that cannot be parsed. */
 export function failedReport(source: DockerfileSource, error: Error | DockerfileError): LintReport {
-  const nothing = { warnings: [], advice: [], fails: false };
-  if (!('bare' in error)) return lintReport(source, nothing, { message: error.message });
-  return lintReport(source, nothing, { message: error.bare, lines: error.lines });
+  return lintReport(source, { warnings: [], advice: [], fails: false }, error);
+}
+
+function reportedError(error: Error | DockerfileError): LintReport['buildError'] {
+  if ('bare' in error) return { message: error.bare, location: locationOf(error.lines) };
+  return { message: error.message, location: {} };
 }
 
 /** `result.statuscode` */

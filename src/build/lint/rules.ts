@@ -42,16 +42,14 @@ export const rules = {
     'Default value for global ARG results in an empty or invalid base image name',
   ),
   FromPlatformFlagConstDisallowed: warning('FROM --platform flag should not use a constant value'),
-  CopyIgnoredFile: warning('Attempting to Copy file that is excluded by .dockerignore'),
+  CopyIgnoredFile: experimental('Attempting to Copy file that is excluded by .dockerignore'),
   ExposeProtoCasing: warning('Protocol in EXPOSE instruction should be lowercase'),
   ExposeInvalidFormat: warning(
     'IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release',
   ),
-  InvalidDefinitionDescription: {
-    description:
-      'Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment.',
-    standing: 'experimental',
-  },
+  InvalidDefinitionDescription: experimental(
+    'Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment.',
+  ),
   PinnedBaseImage: advice('A base image without a version can be another one at the next build'),
   RunsAsRoot: advice('A container that needs no root should not run as root'),
   MergeRunInstructions: advice('RUN instructions in a row can share one layer'),
@@ -82,6 +80,10 @@ export function urlOf(name: RuleName): string {
 
 function warning(description: string): Rule {
   return { description, standing: 'warning' };
+}
+
+function experimental(description: string): Rule {
+  return { description, standing: 'experimental' };
 }
 
 function advice(description: string): Rule {

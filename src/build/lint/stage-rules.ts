@@ -1,4 +1,4 @@
-import type { Command, Instruction, InstructionOf } from '../dockerfile/instructions.ts';
+import type { Instruction, InstructionOf } from '../dockerfile/instructions.ts';
 import type { Stage } from '../dockerfile/parse.ts';
 import { splitRaw } from '../dockerfile/words.ts';
 import { cleanPath, type IgnoreRules } from '../patterns/ignore.ts';
@@ -74,7 +74,7 @@ function* checkInstruction(
       break;
     case 'CMD':
     case 'ENTRYPOINT':
-      if (isShellForm(instruction.command) && !known.hasShell) {
+      if (instruction.command.shell && !known.hasShell) {
         const name = writtenName(instruction);
         const reason = 'to prevent unintended behavior related to OS signals';
         yield found('JSONArgsRecommended', `JSON arguments recommended for ${name} ${reason}`);
@@ -113,11 +113,6 @@ function findingsAt({ lines }: Instruction): Found {
   return (rule, detail) => ({ rule, detail, lines, at: lines.first });
 }
 
-function isShellForm({ shell, args }: Command): boolean {
-  return shell && args.length > 0;
-}
-
-/** An empty CMD is the shell form too, but there is nothing a shell would keep signals from. */
 function* onlyLastCounts(instruction: Instruction, once: Map<string, Instruction>): Generator<Finding> {
   const { kind } = instruction;
   if (kind !== 'CMD' && kind !== 'ENTRYPOINT' && kind !== 'HEALTHCHECK') return;
@@ -167,8 +162,7 @@ function expandedWords(instruction: Instruction, { buildArgs }: StageContext): s
       return [instruction.path];
     case 'USER':
       return [instruction.user];
-    case 'EXPOSE':
-      return instruction.ports;
+    // BuildKit does not look at EXPOSE's.
     case 'VOLUME':
       return instruction.paths;
     case 'STOPSIGNAL':
