@@ -240,12 +240,19 @@ const schedule: CommandGroup = {
   },
 };
 
-const builder: CommandGroup = {
+const ofBuilds = {
+  build: ofImages.build,
+  du: entry('Disk usage of the build cache', () => import('./commands/builder/du.ts')),
+  prune: entry('Remove build cache', () => import('./commands/builder/prune.ts')),
+};
+
+const builder: CommandGroup = { short: 'Manage builds', commands: ofBuilds };
+
+/** What users of Docker's plugin type. */
+const buildx: CommandGroup = {
   short: 'Manage builds',
-  commands: {
-    build: ofImages.build,
-    prune: entry('Remove build cache', () => import('./commands/builder/prune.ts')),
-  },
+  hidden: true,
+  commands: { b: hidden(ofImages.build), ...ofBuilds },
 };
 
 /** All commands by name. */
@@ -253,6 +260,7 @@ export const commandTree: Record<string, CommandEntry | CommandGroup> = sorted({
   ...ofContainers,
   ...ofImages,
   builder,
+  buildx,
   completion: entry('Print a shell completion script', () => import('./commands/completion.ts')),
   container,
   context,

@@ -71,9 +71,16 @@ export async function pruneImages(
 export async function pruneBuildCache(
   client: Client,
   filters: Filters,
-  { all, keepBytes }: { all: boolean; keepBytes: number },
+  limits: { all: boolean; keepBytes: number; maxUsedBytes?: number; minFreeBytes?: number },
 ): Promise<Pruned> {
-  const query = { all, 'keep-storage': keepBytes || undefined, filters: encodeFilters(filters) };
+  const query = {
+    all: limits.all,
+    // The name that daemons of all versions know.
+    'keep-storage': limits.keepBytes || undefined,
+    'max-used-space': limits.maxUsedBytes || undefined,
+    'min-free-space': limits.minFreeBytes || undefined,
+    filters: encodeFilters(filters),
+  };
   const answer = await perform(client, imageOperations.pruneBuildCache, { query });
   return {
     heading: 'Deleted build cache objects:',

@@ -116,7 +116,11 @@ export const imageOperations = {
   search: get<ImageSearchItem[], 'term' | 'limit' | 'filters'>()('/images/search'),
   prune: post<ImagePruneResponse, never, 'filters'>()('/images/prune'),
   build: post<ProgressMessage, never, string>()('/build'),
-  pruneBuildCache: post<BuildPruneResponse, never, 'all' | 'keep-storage' | 'filters'>()('/build/prune'),
+  pruneBuildCache: post<
+    BuildPruneResponse,
+    never,
+    'all' | 'keep-storage' | 'max-used-space' | 'min-free-space' | 'filters'
+  >()('/build/prune'),
   /** Gantry's own: a base image from the distribution's packages. */
   bootstrap: post<ProgressMessage, never, 'image'>()('/gantry/images/bootstrap'),
 };

@@ -241,7 +241,9 @@ auth: {htpasswd: {realm: test, path: ${world.path('htpasswd')}}}
       "mkdir app; cd app; printf 'FROM busybox AS one\\nARG A=1\\nRUN echo $A > /a\\nFROM busybox\\nCOPY --from=one /a /a\\nCOPY . /app/\\nCMD cat /a\\n' > Dockerfile; echo no > skip; echo skip > .dockerignore",
     );
     assert.match(
-      await must('cd app; gantry build --build-arg A=7 -t app:1 -t app:2 --label l=m --iidfile ../iid .'),
+      await must(
+        'cd app; DOCKER_BUILDKIT=0 gantry build --build-arg A=7 -t app:1 -t app:2 --label l=m --iidfile ../iid .',
+      ),
       /Successfully tagged app:1\nSuccessfully tagged app:2$/,
     );
     assert.equal(await must('gantry run --rm app:2; gantry run --rm app:2 ls /app'), '7\nDockerfile');
@@ -249,9 +251,63 @@ auth: {htpasswd: {realm: test, path: ${world.path('htpasswd')}}}
       await must('cd app; gantry build -q .; cat ../iid'),
       /^sha256:[0-9a-f]{64}\nsha256:[0-9a-f]{64}$/,
     );
-    assert.match(await must("printf 'FROM busybox\\n' | gantry build -"), /Successfully built/);
-    assert.equal((await shell("printf 'FROM busybox\\nRUN exit 4\\n' | gantry build -")).code, 4);
+    const classic = 'DOCKER_BUILDKIT=0 gantry build -';
+    assert.match(await must(`printf 'FROM busybox\\n' | ${classic}`), /Successfully built/);
+    assert.equal((await shell(`printf 'FROM busybox\\nRUN exit 4\\n' | ${classic}`)).code, 4);
+    assert.match(await must('cd app; gantry build --explain .'), /RUN echo .*\n {4}(not )?cached: /);
     await must('gantry rmi app:1 app:2; gantry builder prune -af; gantry image prune -f');
+  });
+
+  test("build by BuildKit's API", async () => {
+    // The machine's environment is that of the classic builder.
+    const kit = (line: string): Promise<Outcome> => shell(`export DOCKER_BUILDKIT=1; ${line}`);
+    const done = (line: string): Promise<string> => must(`export DOCKER_BUILDKIT=1; ${line}`);
+    const at = (path: string): string => machine.world.path(`work/kit/${path}`);
+    await done('mkdir -p kit/more; cd kit; echo secret > value; echo m > more/m; ln -s more link');
+    const dockerfile = [
+      'FROM busybox AS one',
+      'RUN --mount=type=secret,id=s --mount=type=secret,id=e,env=E cat /run/secrets/s > /s; echo $E >> /s',
+      'FROM busybox',
+      'COPY --from=one /s /',
+      'COPY --from=extra m /',
+      'COPY link/m /linked',
+      'CMD cat /s',
+    ];
+    writeFileSync(at('Dockerfile'), dockerfile.join('\n'));
+    const flags = '--secret id=s,src=value --secret id=e,env=TOKEN --build-context extra=more';
+    const build = `cd kit; TOKEN=t gantry build ${flags}`;
+    const { code, stderr } = await kit(`${build} -t kit --iidfile ../iid --metadata-file ../md .`);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^#0 building with/);
+    assert.match(stderr, /naming to docker.io\/library\/kit/);
+    assert.match(stderr, /1 warning found[\s\S]* - JSONArgsRecommended: .*\(line 7\)/);
+    const id = await done('cat iid');
+    assert.equal(JSON.parse(await done('cat md'))['containerimage.config.digest'], id);
+    assert.equal(await done('gantry run --rm kit; gantry run --rm kit cat /m /linked'), 'secret\nt\nm\nm');
+    assert.match((await kit(`${build} .`)).stderr, /COPY --from=one \/s \/\n#\d+ CACHED/);
+    // Other ways out, and other ways in.
+    await done(`${build} -q -o ../tree . && TOKEN=t gantry build ${flags} -q -o type=oci,dest=../kit.tar .`);
+    assert.equal(
+      await done('cat tree/s; tar xOf kit.tar oci-layout'),
+      'secret\nt\n{"imageLayoutVersion":"1.0.0"}',
+    );
+    const stdin = String.raw`printf 'FROM busybox\nCOPY value /v\n' | gantry build -q -f - kit`;
+    assert.match(await done(stdin), /^sha256:/);
+    await done(String.raw`printf 'FROM busybox\nCOPY value /v\n' > kit/D`);
+    assert.match(await done('tar c -C kit value D | gantry build -q -f D -'), /^sha256:/);
+    const failed = await kit(String.raw`printf 'FROM busybox\nRUN echo why; exit 4\n' | gantry build -`);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /------\n > .*RUN echo why; exit 4:\n[\d.]+ why\n------\n/);
+    assert.match(failed.stderr, /\n {3}2 \| >>> RUN echo why; exit 4\n/);
+    assert.match(failed.stderr, /ERROR: failed to build: failed to solve: process .* exit code: 4\n$/);
+    const check = await kit('gantry build --check kit');
+    assert.equal(check.code, 1);
+    assert.match(check.stdout, /^Check complete, 1 warning has been found!\n\nWARNING: JSONArgsRecommended/);
+    assert.match(check.stdout, /\nADVICE: RunsAsRoot\n/);
+    const terminal = await onTerminal('DOCKER_BUILDKIT=1 gantry build -f kit/D kit');
+    assert.match(terminal.stdout, /\[\+\] Building .* FINISHED/);
+    assert.match(await done('gantry buildx du'), /^ID +RECLAIMABLE +SIZE +LAST ACCESSED\n[\s\S]*Total:/);
+    await done('gantry rmi kit; gantry builder prune -af; gantry image prune -f; rm -r kit tree');
   });
 
   test('networks, volumes, system', async () => {

@@ -12,6 +12,8 @@ export interface BuildContext {
   dockerfile: string;
   /** What the daemon fetches itself. */
   remote?: string;
+  /** There is nothing but this Dockerfile. */
+  lone?: string;
 }
 
 /**
@@ -148,7 +150,7 @@ async function fromStdin(input: AsyncIterable<Buffer>, file: string): Promise<Bu
     yield* fileEntry('Dockerfile', Buffer.from(text));
     yield encodeEnd();
   }
-  return { body: lone(), dockerfile: 'Dockerfile' };
+  return { body: lone(), dockerfile: 'Dockerfile', lone: text };
 }
 
 function isArchive(start: Buffer): boolean {

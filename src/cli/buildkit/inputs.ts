@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
@@ -38,8 +38,13 @@ export async function openInputs(options: InputOptions): Promise<BuildInputs> {
   addNamedContexts(inputs, options);
   const { place, file, workingDirectory, input } = options;
   if (place === '-') {
-    // A lone Dockerfile becomes a context with nothing else in it.
-    const { body, dockerfile } = await openContext(place, file, { workingDirectory, input });
+    const { body, dockerfile, lone } = await openContext(place, file, { workingDirectory, input });
+    if (lone !== undefined) {
+      const directory = writeDockerfile(inputs, lone);
+      mkdirSync(join(directory, 'context'));
+      inputs.directories.set('context', join(directory, 'context'));
+      return inputs;
+    }
     inputs.upload = body;
     Object.assign(inputs.attributes, { context: 'http://buildkit-session/context', filename: dockerfile });
     return inputs;
@@ -47,7 +52,7 @@ export async function openInputs(options: InputOptions): Promise<BuildInputs> {
   if (isRemote(place)) {
     inputs.attributes['context'] = place;
     if (file === '-') {
-      await dockerfileFromStdin(inputs, input);
+      writeDockerfile(inputs, await wholeText(input()));
       inputs.attributes['dockerfilekey'] = 'dockerfile';
     } else if (file !== '') inputs.attributes['filename'] = file;
     return inputs;
@@ -60,7 +65,7 @@ export async function openInputs(options: InputOptions): Promise<BuildInputs> {
     throw new EngineError('invalid', `unable to prepare context: path ${JSON.stringify(place)} not found`);
   inputs.directories.set('context', directory);
   inputs.sharedKey = sharedKeyOf(directory);
-  if (file === '-') await dockerfileFromStdin(inputs, input);
+  if (file === '-') writeDockerfile(inputs, await wholeText(input()));
   else {
     const path = file === '' ? join(directory, 'Dockerfile') : resolve(workingDirectory, file);
     inputs.directories.set('dockerfile', dirname(path));
@@ -69,12 +74,14 @@ export async function openInputs(options: InputOptions): Promise<BuildInputs> {
   return inputs;
 }
 
-async function dockerfileFromStdin(inputs: BuildInputs, input: () => AsyncIterable<Buffer>): Promise<void> {
+/** @returns the directory, which is gone with the inputs. */
+function writeDockerfile(inputs: BuildInputs, text: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-dockerfile-'));
   inputs.close = () => rmSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'Dockerfile'), await wholeText(input()));
+  writeFileSync(join(directory, 'Dockerfile'), text);
   inputs.directories.set('dockerfile', directory);
   inputs.attributes['filename'] = 'Dockerfile';
+  return directory;
 }
 
 function sharedKeyOf(directory: string): string {

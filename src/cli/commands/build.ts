@@ -122,7 +122,9 @@ async function usesBuildKit({ session, flags }: Call): Promise<boolean> {
   if (wanted !== undefined) return false;
   const client = await session.client();
   await client.version();
-  return client.pingHeaders['builder-version'] === '2';
+  const { 'builder-version': builder, server = '' } = client.pingHeaders;
+  // Our own daemon has both, whatever it recommends to Docker's client.
+  return builder === '2' || server.startsWith('Gantry/');
 }
 
 function refuse(flags: FlagValues): void {
