@@ -90,13 +90,12 @@ async function build(
   if (flags.string('iidfile') !== '') writeFileSync(flags.string('iidfile'), imageId);
 }
 
-/** `[2/5] RUN make`, and below it whether it came from the cache and why. */
+/** `step 5 (RUN make): built, step 4, on which it builds, was built anew` */
 function explanationText(explanations: readonly BuildExplanation[]): string {
   return [...explanations]
     .sort((a, b) => a.Step - b.Step)
-    .map(({ Step, Total, Stage, Instruction, Hit, Reason }) => {
-      const stage = /^\d*$/.test(Stage) ? '' : `${Stage} `;
-      return `[${stage}${Step}/${Total}] ${Instruction}\n    ${Hit ? 'cached' : 'not cached'}: ${Reason}\n`;
+    .map(({ Step, Instruction, Hit, Reason }) => {
+      return `step ${Step} (${Instruction}): ${Hit ? 'cached' : 'built'}, ${Reason}\n`;
     })
     .join('');
 }
