@@ -34,6 +34,20 @@ const graphs: [string[], Partial<GraphOptions>, string[]][] = [
   [['ARG V=1', 'ARG B=img:$V', 'FROM $B'], {}, ['0: img:1 linux/amd64']],
   [['ARG V=1', 'FROM img:${V:-2}'], { buildArgs: { V: '3' } }, ['0: img:3 linux/amd64']],
   [['ARG V', 'FROM img:${V:-2}'], { buildArgs: { V: null } }, ['0: img:2 linux/amd64']],
+  [['FROM $TARGETARCH'], { buildArgs: { TARGETARCH: 'mine' } }, ['0: mine linux/amd64']],
+  // Global arguments are seen by FROM alone, in their order.
+  [['ARG A=$B', 'ARG B=1', 'FROM x$A$B'], {}, ['0: x1 linux/amd64']],
+  // Named contexts come before stages and images.
+  [
+    ['FROM a AS x', 'RUN b', 'FROM Debian:latest', 'COPY --from=x c d', 'COPY --from=e f g'],
+    { contexts: { x: { type: 'image', reference: 'y' }, debian: { type: 'git', url: 'z' } } },
+    ['0 x: y linux/amd64', '1: context debian linux/amd64 needs 0'],
+  ],
+  [
+    ['FROM a AS x', 'COPY --from=y b c', 'FROM d AS y', 'FROM x'],
+    { contexts: { x: { type: 'directory', directory: '/d' }, scratch: { type: 'image', reference: 'e' } } },
+    ['0 x: context x linux/amd64', '2: #0 linux/amd64 needs 0'],
+  ],
   [
     ['FROM --platform=$BUILDPLATFORM a', 'FROM b', 'COPY --from=0 x y'],
     { platform: 'linux/arm64' },

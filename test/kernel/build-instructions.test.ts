@@ -166,6 +166,11 @@ const outputs: [what: string, dockerfile: string, expected: string][] = [
   ['heredoc', 'RUN <<EOF\nX=1\necho $X > /o\nEOF', '1\n'],
   ['heredoc with a command', 'RUN cat <<E1 > /o; cat <<E2 >> /o\na $A\nE1\nb\nE2', 'a env\nb\n'],
   ['heredoc with an interpreter', 'RUN <<EOF\n#!/bin/sh\necho $0 > /o\nEOF', '/dev/pipes/EOF\n'],
+  [
+    'heredocs of two commands in a row',
+    'RUN <<-"A B" cat > /o && <<C cat >> /o\n\ta $A\nA B\nb\nC',
+    'a $A\nb\n',
+  ],
   ['arguments', 'ARG V=1\nARG W\nRUN echo "$V$W" > /o', '1given\n'],
   ['no argument without ARG', 'RUN echo "<$W>" > /o', '<>\n'],
   ['predefined proxies', 'RUN echo $HTTP_PROXY > /o', 'http://proxy\n'],

@@ -33,7 +33,9 @@ export function parseHeredocWord(word: string): HeredocStart | undefined {
   const match = heredocPattern.exec(word);
   if (match === null) return undefined;
   const quoted = match[3]!;
+  // White space is part of the name where it is quoted.
+  if (splitRaw(quoted, '\\').length !== 1) return undefined;
   const name = quoted.replace(/(["'])(.*?)\1/g, '$2').replaceAll('\\', '');
-  if (name === '' || /[\s"']/.test(name)) return undefined;
+  if (name === '' || /["']/.test(name)) return undefined;
   return { name, descriptor: match[1]!, chomp: match[2] === '-', expand: name === quoted };
 }
