@@ -5,6 +5,7 @@ import type { CacheEndpoint } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Exporter } from './exporters.ts';
 import type { FrontendResult } from './frontend.ts';
+import type { ReferencedImages } from './referenced-images.ts';
 import { StatusLog } from './status-log.ts';
 import { Vertices } from './vertices.ts';
 
@@ -20,8 +21,9 @@ export class RunningBuild {
   readonly createdMs = Date.now();
   readonly log = new StatusLog();
   readonly vertices: Vertices;
+  readonly references: ReferencedImages;
   entitlements: string[] = [];
-  exporters: Exporter[] = [];
+  readonly exporters: readonly Exporter[];
   cacheTo: CacheEndpoint[] = [];
   /** What frontends made within it, by the id that the client knows it under. */
   readonly results = new Map<string, FrontendResult>();
@@ -35,7 +37,9 @@ export class RunningBuild {
   /** Not for the history: a client that only asks what we can do. */
   internal = false;
 
-  constructor(ref: string, sessionId: string) {
+  constructor(ref: string, sessionId: string, exporters: Exporter[], references: ReferencedImages) {
+    this.exporters = exporters;
+    this.references = references;
     this.ref = ref;
     this.sessionId = sessionId;
     this.vertices = new Vertices(ref, this.log);

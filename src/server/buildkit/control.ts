@@ -17,6 +17,7 @@ import type { Exporter } from './exporters.ts';
 import { type FrontendResult, runFrontend } from './frontend.ts';
 import { cacheEndpoint } from './frontend-options.ts';
 import { type MethodTable, streaming, unary } from './methods.ts';
+import { ReferencedImages } from './referenced-images.ts';
 import type { BuildSessions } from './sessions.ts';
 import { connectionIn } from './tunnel.ts';
 import { diskUsage, prune } from './usage.ts';
@@ -97,10 +98,11 @@ async function solve(
     throw new EngineError('notImplemented', 'building LLB is not supported');
   if (request.sourcePolicy.length > 0)
     throw new EngineError('notImplemented', 'source policies are not supported');
-  const build = new RunningBuild(request.ref, request.session);
+  const exporters = exportersOf(request);
+  const references = new ReferencedImages(services, exporters);
+  const build = new RunningBuild(request.ref, request.session, exporters, references);
   build.entitlements = request.entitlements;
   build.internal = request.internal;
-  build.exporters = exportersOf(request);
   build.cacheTo = (request.cache?.exports ?? []).map(one => cacheEndpoint(one.type, one.attributes));
   builds.begin(build);
   try {
@@ -111,6 +113,7 @@ async function solve(
     throw error;
   } finally {
     await build.settle();
+    await references.drop();
     builds.end(build);
   }
 }

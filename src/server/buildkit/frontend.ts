@@ -69,7 +69,10 @@ export async function runFrontend(
       ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
       contexts,
       tags: [],
-      exports: exportsTo(build.exporters, { session, vertices: build.vertices, signal }),
+      exports: [
+        ...exportsTo(build.exporters, { session, vertices: build.vertices, signal }),
+        ...build.references.exports(),
+      ],
       cacheTo: build.cacheTo,
       entitlements: build.entitlements,
       secrets: id => readSecret(session, id, signal),
@@ -82,6 +85,7 @@ export async function runFrontend(
     if (build.exporters.some(({ type }) => type === 'moby' || type === 'image')) vertices.expectImage();
     const { imageId, answer } = await services.engine.builder.build(buildRequest, vertices, signal);
     vertices.imageDone();
+    build.references.made(imageId);
     return { imageId, answer, metadata: new Map() };
   } catch (error) {
     build.vertices.imageDone(error);

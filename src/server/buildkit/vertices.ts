@@ -160,7 +160,7 @@ export class Vertices implements BuildOutput {
   }
 
   #plan(steps: readonly BuildStep[]): void {
-    const counted = steps.filter(isVertex);
+    const counted = steps.filter(step => isVertex(step, steps));
     const stages = Map.groupBy(counted, step => step.stage);
     const several = new Set(steps.map(step => step.stage).filter(stage => stage >= 0)).size > 1;
     for (const [stage, ofStage] of stages) {
@@ -265,9 +265,13 @@ function keyOf(step: BuildStep): string {
   return `${step.stage}.${step.index}`;
 }
 
-function isVertex(step: BuildStep): boolean {
+function isVertex(step: BuildStep, all: readonly BuildStep[]): boolean {
   if (step.stage < 0) return false;
-  return isFrom(step.text) ? !/^FROM\s+(--\S+\s+)*scratch\b/i.test(step.text) : isFileStep(step.text);
+  if (!isFrom(step.text)) return isFileStep(step.text);
+  // Nothing is to be done for one that goes on from nothing, or from another stage.
+  const base = /^FROM\s+(?:--\S+\s+)*(\S+)/i.exec(step.text)?.[1]?.toLowerCase();
+  if (base === 'scratch') return false;
+  return !all.some(({ stage, stageName }) => stage < step.stage && stageName?.toLowerCase() === base);
 }
 
 function isFileStep(text: string): boolean {
