@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { resultMessage } from '../../api/buildkit/gateway.ts';
 import type { GrpcError } from '../../api/grpc/status.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
@@ -25,6 +26,8 @@ export class RunningBuild {
   entitlements: string[] = [];
   readonly exporters: readonly Exporter[];
   cacheTo: CacheEndpoint[] = [];
+  /** Brings the context that comes by a request of its own. */
+  openUpload: ((signal: AbortSignal) => Promise<Readable>) | undefined;
   /** What frontends made within it, by the id that the client knows it under. */
   readonly results = new Map<string, FrontendResult>();
   /** What the client says is the result, when it drives the frontend itself. */

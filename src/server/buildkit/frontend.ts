@@ -15,6 +15,7 @@ import { toGrpcError } from './errors.ts';
 import { exportsTo } from './exporters.ts';
 import { type FrontendContext, planFrontend } from './frontend-options.ts';
 import { ignorePatterns } from './ignore-patterns.ts';
+import { uploadRemote } from './one-request.ts';
 import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
 import { imageOfDefinition } from './references.ts';
 import { readCredentials, readSecret } from './session-services.ts';
@@ -263,18 +264,22 @@ class FrontendFiles {
 
   /** A URL that leads back to the client is its standard input; the rest the daemon fetches itself. */
   async #remoteContext(remote: string): Promise<{ directory: string; url?: string }> {
-    const upload = /^https?:\/\/buildkit-session(\/.*)?$/.exec(remote);
+    const upload = /^https?:\/\/buildkit-session(\/.*)$/.exec(remote);
     if (upload === null && isRepositoryUrl(remote))
       return { directory: await this.emptyDirectory(), url: remote };
     const context = await this.#build.vertices.task('[internal] load remote build context', async () => {
-      const tar =
-        upload === null
-          ? (await openRemoteContext(remote, this.#signal)).tar
-          : this.#upload(upload[1] ?? '/');
+      const tar = await this.#openRemote(remote, upload?.[1]);
       return this.#services.contexts.unpack(tar, this.#signal);
     });
     this.#removers.push(context.remove);
     return context;
+  }
+
+  async #openRemote(remote: string, uploadPath: string | undefined): Promise<Readable> {
+    if (uploadPath !== undefined) return this.#upload(uploadPath);
+    if (remote === uploadRemote && this.#build.openUpload !== undefined)
+      return this.#build.openUpload(this.#signal);
+    return (await openRemoteContext(remote, this.#signal)).tar;
   }
 
   #upload(path: string): Readable {

@@ -17,19 +17,17 @@ export interface PlannedBuild {
 /** Parameters the builder has nothing for. `rm` and `forcerm` are about containers between steps, of which there are none. */
 const unsupported = ['outputs', 'session', 'buildid', 'securityopt', 'isolation'];
 
+const buildKitOnly: ReadonlySet<string> = new Set(['outputs', 'session']);
+
 const ulimits = list(object('Ulimit', { Name: string, Soft: int, Hard: int }));
 
 /** @throws EngineError `invalid`, `notImplemented` naming the parameter */
 export function buildRequestFromQuery(query: Query): PlannedBuild {
-  if (query.text('version') === '2') {
-    throw new EngineError(
-      'notImplemented',
-      'BuildKit is not available on this daemon: build with DOCKER_BUILDKIT=0',
-    );
-  }
+  const isBuildKit = query.text('version') === '2';
   for (const name of unsupported) {
     const value = query.text(name);
     if (value === '' || value === '[]' || value === 'null' || value === 'default') continue;
+    if (isBuildKit && buildKitOnly.has(name)) continue;
     // The client names every build, so that BuildKit could cancel it.
     if (name === 'buildid') continue;
     throw new EngineError('notImplemented', `build with ${name} is not supported yet`);
@@ -108,7 +106,7 @@ function buildArgs(query: Query): Record<string, string | null> {
   return values as Record<string, string | null>;
 }
 
-function readJson<T>(query: Query, name: string, shape: Shape<T>): T | undefined {
+export function readJson<T>(query: Query, name: string, shape: Shape<T>): T | undefined {
   const text = query.text(name);
   if (text === '' || text === 'null') return undefined;
   return decodeJson(text, shape, name);

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type BuildExplanation, explanationId } from '../../api/build.ts';
 import type { BuildOutput } from '../../build/events.ts';
 import type { BuildRequest } from '../../build/request.ts';
+import { buildkitOf } from '../buildkit/buildkit.ts';
 import type { Call, Route } from '../call.ts';
 import { buildRequestFromQuery } from '../convert/build-request.ts';
 import { orNull } from '../convert/host-config.ts';
@@ -15,8 +16,9 @@ export const buildRoutes: readonly Route[] = [
   { method: 'POST', path: '/build/prune', handler: prune },
 ];
 
-/** The classic builder: the context comes as a tar, the answer is the text of the build. */
+/** The classic builder, unless BuildKit is asked for: the context comes as a tar, the answer is the text of the build. */
 async function build(call: Call): Promise<void> {
+  if (call.query.text('version') === '2') return buildkitOf(call).build(call);
   const { contexts, classicOutput, engine } = call.services;
   const planned = buildRequestFromQuery(call.query);
   const stream = new ProgressStream(call);

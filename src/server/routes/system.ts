@@ -23,8 +23,8 @@ function ping(call: Call): void {
     'Content-Type': 'text/plain; charset=utf-8',
     'Cache-Control': 'no-cache, no-store, must-revalidate',
     Pragma: 'no-cache',
-    // 1: the classic builder.
-    'Builder-Version': '1',
+    // 2: BuildKit.
+    'Builder-Version': '2',
     Swarm: 'inactive',
     'Content-Length': request.method === 'HEAD' ? 0 : 2,
   });

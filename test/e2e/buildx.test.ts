@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { controlService } from '../../src/api/buildkit/control.ts';
+import { GrpcConnection } from '../../src/api/grpc/client.ts';
+import { buildxConfig } from '../support/buildx.ts';
+import type { Outcome } from '../support/run-program.ts';
+import { settled } from '../support/settled.ts';
+import { Machine } from './machine.ts';
+
+/** Generous: a build is one of many programs on a busy machine. */
+const timeoutMs = 180_000;
+
+/** The real buildx against the daemon: what it builds, what it says, and what it leaves. */
+describe('docker buildx', () => {
+  let machine: Machine;
+  let env: Record<string, string>;
+  let folder: string;
+
+  before(async () => {
+    machine = await Machine.start('buildx');
+    env = { DOCKER_BUILDKIT: '1', DOCKER_CONFIG: await buildxConfig(machine.world.path('buildx')) };
+    folder = machine.world.path('context');
+    mkdirSync(join(folder, 'src/deep'), { recursive: true });
+    writeFileSync(join(folder, 'src/a'), 'first\n');
+    writeFileSync(join(folder, 'src/deep/run.sh'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
+    writeFileSync(join(folder, 'src/left.out'), 'x');
+    writeFileSync(join(folder, '.dockerignore'), '**/*.out\n');
+    writeFileSync(
+      join(folder, 'Dockerfile'),
+      `FROM busybox AS tools
+RUN echo tool > /tool && echo said-out && echo said-err >&2
+
+FROM busybox
+ARG GREETING=hello
+ENV LEVEL=1
+COPY src /src
+COPY --from=tools /tool /tool
+RUN echo "$GREETING" > /greeting
+CMD ["cat", "/greeting"]
+`,
+    );
+  });
+
+  after(async () => machine?.stop());
+
+  function buildx(args: string[], options: { input?: string } = {}): Promise<Outcome> {
+    return machine.docker.run(['buildx', ...args], { cwd: folder, env, timeoutMs, ...options });
+  }
+
+  async function build(...args: string[]): Promise<Outcome> {
+    const outcome = await buildx(['build', '--progress', 'plain', ...args]);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    return outcome;
+  }
+
+  function dockerfile(text: string): string {
+    const path = join(folder, 'Other.Dockerfile');
+    writeFileSync(path, text);
+    return path;
+  }
+
+  test('an image, with steps, output and names as BuildKit has them', async () => {
+    const { stderr } = await build('-t', 'app:1', '-t', 'app:2', '--build-arg', 'GREETING=hi', '.');
+    assert.match(stderr, /\[tools 2\/2\] RUN echo tool > \/tool/);
+    assert.match(stderr, /\[stage-1 2\/4\] COPY src \/src/);
+    assert.doesNotMatch(stderr, /ENV LEVEL/);
+    assert.match(stderr, / said-out\n/);
+    assert.match(stderr, / said-err\n/);
+    assert.match(stderr, /naming to docker\.io\/library\/app:2 done/);
+    assert.equal(await machine.docker.must('run', '--rm', 'app:1'), 'hi');
+    assert.equal(
+      await machine.docker.must('run', '--rm', 'app:2', 'sh', '-c', 'cat /src/a; /src/deep/run.sh; ls /src'),
+      'first\nran\na\ndeep',
+    );
+  });
+
+  test('what has not changed comes from the cache and is not sent again', async () => {
+    writeFileSync(join(folder, 'src/large'), Buffer.alloc(3_000_000, 'l'));
+    const first = await build('-t', 'app:3', '.');
+    assert.match(first.stderr, /transferring context: 3\.\d+MB/);
+    const again = await build('-t', 'app:3', '.');
+    assert.match(again.stderr, /\[stage-1 2\/4\] COPY src \/src\n#\d+ CACHED/);
+    assert.doesNotMatch(again.stderr, /transferring context: [\d.]+[kM]B/);
+    writeFileSync(join(folder, 'src/a'), 'second, longer\n');
+    await build('-t', 'app:3', '.');
+    assert.equal(await machine.docker.must('run', '--rm', 'app:3', 'cat', '/src/a'), 'second, longer');
+  });
+
+  test('a failed step, with the place in the Dockerfile', async () => {
+    const path = dockerfile('FROM busybox\nRUN echo before && exit 7\n');
+    const { code, stderr } = await buildx(['build', '--progress', 'plain', '-f', path, '.']);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /Other\.Dockerfile:2\n-+\n\s+1 \|\s+FROM busybox\n\s+2 \| >>> RUN echo before && exit 7\n/,
+    );
+    assert.match(
+      stderr,
+      /failed to solve: process "\/bin\/sh -c echo before && exit 7" did not complete successfully: exit code: 7/,
+    );
+    const faulty = await buildx(['build', '-f', dockerfile('FROM busybox\nFOO x\n'), '.']);
+    assert.equal(faulty.code, 1);
+    assert.match(faulty.stderr, /unknown instruction: FOO/);
+  });
+
+  test('secrets reach the step and nothing else', async () => {
+    writeFileSync(machine.world.path('token'), 'opens-everything');
+    const path = dockerfile(
+      'FROM busybox\nRUN --mount=type=secret,id=token,required=true wc -c < /run/secrets/token > /size\n',
+    );
+    await build(
+      '-f',
+      path,
+      '--secret',
+      `id=token,src=${machine.world.path('token')}`,
+      '-t',
+      'secretive',
+      '.',
+    );
+    assert.equal(await machine.docker.must('run', '--rm', 'secretive', 'cat', '/size'), '16');
+    const without = await buildx(['build', '--no-cache', '-f', path, '.']);
+    assert.equal(without.code, 1, without.stderr);
+    assert.match(without.stderr, /token/);
+  });
+
+  test('a Dockerfile and a context from standard input', async () => {
+    const piped = await buildx(['build', '-t', 'piped', '-'], {
+      input: 'FROM busybox\nRUN echo piped > /p\n',
+    });
+    assert.equal(piped.code, 0, piped.stderr);
+    assert.equal(await machine.docker.must('run', '--rm', 'piped', 'cat', '/p'), 'piped');
+    const line = `tar -C ${folder} -c . | docker buildx build -t tarred -`;
+    const tarred = await machine.docker.shell(line, { env, timeoutMs });
+    assert.equal(tarred.code, 0, tarred.stderr);
+    assert.equal(await machine.docker.must('run', '--rm', 'tarred'), 'hello');
+  });
+
+  test('results beside the image store: a directory, archives, and no image left behind', async () => {
+    const images = await machine.docker.must('images', '-aq', '--no-trunc');
+    const path = dockerfile('FROM scratch\nCOPY --chmod=750 src/deep /deep\nCOPY src/a /a\n');
+    const target = machine.world.path('result');
+    await build('-f', path, '-o', target, '.');
+    assert.deepEqual(readdirSync(target).sort(), ['a', 'deep']);
+    assert.equal(statSync(join(target, 'deep/run.sh')).mode & 0o777, 0o750);
+    const archive = machine.world.path('result.tar');
+    await build('-f', path, '-o', `type=oci,dest=${archive},name=elsewhere:1`, '.');
+    assert.match(readFileSync(archive).toString('latin1'), /oci-layout/);
+    await build('-f', path, '-o', `type=tar,dest=${archive}`, '.');
+    assert.match(readFileSync(archive).toString('latin1'), /deep\/run\.sh/);
+    assert.equal(await machine.docker.must('images', '-aq', '--no-trunc'), images);
+    await build('-f', path, '-o', `type=docker,dest=${archive},name=loaded:1`, '.');
+    assert.match(await machine.docker.must('load', '-i', archive), /loaded:1/);
+  });
+
+  test('what came of a build, in files', async () => {
+    const [iid, metadata] = [machine.world.path('iid'), machine.world.path('metadata')];
+    await build('--iidfile', iid, '--metadata-file', metadata, '-t', 'filed', '.');
+    const id = await machine.docker.must('image', 'inspect', '--format', '{{.Id}}', 'filed');
+    assert.equal(readFileSync(iid, 'utf8'), id);
+    const told = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>;
+    assert.equal(told['containerimage.config.digest'], id);
+    assert.equal(told['image.name'], 'docker.io/library/filed:latest');
+    const quiet = await buildx(['build', '-q', '.']);
+    assert.equal(quiet.stdout.trim(), id);
+  });
+
+  test('bake: targets at once, one built on the other', async () => {
+    writeFileSync(
+      join(folder, 'docker-bake.hcl'),
+      `group "default" { targets = ["app", "side"] }
+target "base" { dockerfile-inline = "FROM busybox\\nRUN echo base > /base" }
+target "app" {
+  contexts = { base = "target:base" }
+  dockerfile-inline = "FROM base\\nRUN cp /base /app"
+  tags = ["baked:app"]
+}
+target "side" {
+  dockerfile-inline = "FROM busybox\\nCOPY src/a /a"
+  tags = ["baked:side"]
+}
+`,
+    );
+    const { code, stderr } = await buildx(['bake']);
+    assert.equal(code, 0, stderr);
+    assert.equal(await machine.docker.must('run', '--rm', 'baked:app', 'cat', '/app'), 'base');
+    assert.equal(await machine.docker.must('run', '--rm', 'baked:side', 'cat', '/a'), 'second, longer');
+  });
+
+  test('the linter, the builder, its cache', async () => {
+    const path = dockerfile('from busybox AS Upper\nRUN true\n');
+    const check = await buildx(['build', '--check', '-f', path, '.']);
+    assert.equal(check.code, 1);
+    assert.match(check.stdout, /WARNING: StageNameCasing/);
+    assert.match((await build('-f', path, '.')).stderr, /warnings? found/);
+    const list = await buildx(['ls']);
+    assert.match(list.stdout, /default\*?\s+docker\s/);
+    assert.match(list.stdout, /running.*linux\//);
+    const before = await buildx(['du', '--verbose']);
+    assert.match(before.stdout, /Description:\s+RUN true/);
+    const history = await buildx(['history', 'ls']);
+    assert.match(history.stdout, /Completed/);
+    assert.match(history.stdout, /Error/);
+    const pruned = await buildx(['prune', '-af']);
+    assert.equal(pruned.code, 0, pruned.stderr);
+    assert.match((await buildx(['du'])).stdout, /Total:\s+0B/);
+  });
+
+  test('what is not there is refused by name', async () => {
+    for (const [args, message] of [
+      [['--platform', 'linux/amd64,linux/arm64'], /several platforms/],
+      [['--sbom=true'], /[Aa]ttestations/],
+      [['--call', 'outline'], /frontend\.outline/],
+    ] as const) {
+      const { code, stderr } = await buildx(['build', ...args, '.']);
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, message);
+    }
+  });
+
+  test('a client that goes away ends its build', async () => {
+    const path = dockerfile('FROM busybox\nRUN echo begun && sleep 3600\n');
+    // Once the step has said something it is interrupted, as by Ctrl-C.
+    const line = `docker buildx build --progress plain -f ${path} . >out 2>&1 &
+until grep -q ' begun' out; do sleep 0.1; done
+kill -INT $!
+wait $! || true
+cat out`;
+    const { stdout } = await machine.docker.shell(line, { cwd: folder, env, timeoutMs });
+    assert.match(stdout, /context canceled|CANCELED/);
+    await settled(async () => {
+      const { stdout: processes } = await machine.world.run(['ps', '-eo', 'args']);
+      assert.doesNotMatch(processes, /sleep 3600/);
+    });
+  });
+
+  test('a client with nothing to say, or nonsense, harms nobody', async () => {
+    const socket = await upgraded(machine.daemon.socket, '/grpc');
+    const connection = await GrpcConnection.over(socket);
+    const solve = controlService.solve.path;
+    await assert.rejects(connection.unary(solve, Buffer.from('ff', 'hex')), /cut off/);
+    await assert.rejects(
+      connection.unary('/moby.buildkit.v1.Control/Nothing', Buffer.alloc(0)),
+      /unknown method/,
+    );
+    connection.close();
+    const noise = await upgraded(machine.daemon.socket, '/grpc');
+    noise.end(Buffer.alloc(100_000, 'no HTTP/2 at all '));
+    await new Promise(resolve => noise.once('close', resolve));
+    assert.match(await machine.docker.must('version', '--format', '{{.Server.Version}}'), /\d/);
+  });
+});
+
+function upgraded(path: string, url: string): Promise<Socket> {
+  const socket = connect(path);
+  socket.on('error', () => {});
+  socket.write(`POST ${url} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`);
+  return new Promise(resolve => {
+    socket.once('data', () => resolve(socket));
+  });
+}
