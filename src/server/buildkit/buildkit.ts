@@ -68,14 +68,18 @@ export class BuildKit {
     build.entitlements = entitlements;
     build.openUpload = signal => this.#uploads.take(ref, signal);
     this.#builds.begin(build);
+    const quiet = call.query.flag('q');
     const stream = new ProgressStream(call);
     stream.open();
     await stream.carry(async () => {
-      const told = tell(build, stream, call.signal);
+      // With `-q` the image's id is all that is wanted.
+      const told = quiet ? undefined : tell(build, stream, call.signal);
       try {
         const request = { frontend: 'dockerfile.v0', options, inputs: new Map() };
         const { imageId } = await runFrontend(request, build, this.#sessions, this.#services, call.signal);
-        if (imageId !== undefined) stream.send({ id: 'moby.image.id', aux: { ID: imageId } });
+        if (imageId === undefined) return;
+        if (quiet) stream.send({ stream: `${imageId}\n` });
+        else stream.send({ id: 'moby.image.id', aux: { ID: imageId } });
       } finally {
         await references.drop();
         this.#builds.end(build);
