@@ -247,7 +247,7 @@ cat out`;
     );
     connection.close();
     const noise = await upgraded(machine.daemon.socket, '/grpc');
-    noise.end(Buffer.alloc(100_000, 'no HTTP/2 at all '));
+    noise.resume().end(Buffer.alloc(100_000, 'no HTTP/2 at all '));
     await new Promise(resolve => noise.once('close', resolve));
     assert.match(await machine.docker.must('version', '--format', '{{.Server.Version}}'), /\d/);
   });
@@ -258,6 +258,11 @@ function upgraded(path: string, url: string): Promise<Socket> {
   socket.on('error', () => {});
   socket.write(`POST ${url} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`);
   return new Promise(resolve => {
-    socket.once('data', () => resolve(socket));
+    socket.once('data', (chunk: Buffer) => {
+      // HTTP/2 may begin in the same packet.
+      socket.pause();
+      socket.unshift(chunk.subarray(chunk.indexOf('\r\n\r\n') + 4));
+      resolve(socket);
+    });
   });
 }
