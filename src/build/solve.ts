@@ -403,7 +403,7 @@ export class Solve {
   async #layerOf(root: ConfinedRoot, planned: PlannedStage) {
     const context = this.#context;
     const { storage } = context.builder;
-    const step = await prepareDirectory(root, { storage, workspace: context.workspace });
+    const step = await prepareDirectory(root, storage);
     const result = await runFileStep(step, undefined, step.createdBy, {
       storage,
       cache: context.cache,

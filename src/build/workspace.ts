@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError } from '../stdx/errors.ts';
-import type { ConfinedRoot, DigestMemo } from '../storage/confined.ts';
+import type { ConfinedRoot } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** Ids of the builder's snapshots begin so: those found at start are leftovers, nothing adopts them. */
@@ -25,7 +25,6 @@ export interface View {
  * when it is first asked for and gone after close().
  */
 export class Workspace {
-  readonly memo: DigestMemo = new Map();
   readonly #storage: Storage;
   #contextDirectory: string;
   readonly #temporaryParent: string;

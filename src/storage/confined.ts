@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { decompress } from '../archive/compression.ts';
-import { type Digest, digestOf } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { IdMappings } from '../oci/id-mappings.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { goModeOf } from './go-mode.ts';
@@ -93,9 +93,6 @@ export interface HashedEntry {
   /** The rest of what counts, to be read by people: `755 0:0 -> target`. */
   attributes: string;
 }
-
-/** Remembers digests of file contents by device, inode, size and times, so that an unchanged file is read once. */
-export type DigestMemo = Map<string, Digest>;
 
 /**
  * A directory tree that others write to: a container's root, a layer, a build context. Everything happens in a
@@ -224,33 +221,19 @@ export class ConfinedRoot {
     if (sending.status === 'rejected') throw sending.reason;
   }
 
-  /** @param only as in ReadTarOptions. Sorted by path. @throws EngineError `notFound` */
-  async hashTree(
-    path: string,
-    options: { only?: readonly string[]; memo?: DigestMemo } = {},
-  ): Promise<HashedEntry[]> {
-    const { only, memo = new Map<string, Digest>() } = options;
-    const files = await this.#listed(path, { recursive: true, only });
-    const missing = files.filter(file => file.type === 'file' && !memo.has(file.identity));
-    const digests = await this.#worker.call(
-      'hashFiles',
-      missing.map(file => joinPath(path, file.path)),
+  /**
+   * Sorted by path. What was read once is not read again while its file stays as it is, by inode, size and times.
+   * @param only as in ReadTarOptions. @throws EngineError `notFound`
+   */
+  async hashTree(path: string, options: { only?: readonly string[] } = {}): Promise<HashedEntry[]> {
+    const { paths, types, digests, contents, attributes } = await absentAs(path, () =>
+      this.#worker.call('hashTree', { path, ...options }),
     );
-    digests.forEach((digest, index) => {
-      if (digest !== undefined) memo.set(missing[index]!.identity, digest);
+    return paths.map((name, index) => {
+      const content = contents[index] || undefined;
+      const [type, digest] = [types[index]!, digests[index]!];
+      return { path: name, type, digest, content, attributes: attributes[index]! };
     });
-    const firstNames = new Map<string, string>();
-    for (const { type, inode, path: name } of files)
-      if (type === 'file' && !firstNames.has(inode)) firstNames.set(inode, name);
-    return files
-      .map(file => ({
-        path: file.path,
-        type: file.type,
-        digest: digestOfEntry(file, memo.get(file.identity), firstNames.get(file.inode)),
-        content: memo.get(file.identity),
-        attributes: describeAttributes(file),
-      }))
-      .sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   /** The archive as chunks, and what it was when all of it is out. */
@@ -320,12 +303,7 @@ export class ConfinedRoot {
     path: string,
     options: { recursive: boolean; only?: readonly string[] },
   ): Promise<ListedFile[]> {
-    try {
-      return await this.#worker.call('list', { path, ...options });
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') throw notFound(path);
-      throw error;
-    }
+    return absentAs(path, () => this.#worker.call('list', { path, ...options }));
   }
 }
 
@@ -340,25 +318,13 @@ function planCopy(
   return { directory: posix.dirname(destination), name: baseName(destination) };
 }
 
-/** @param firstName of the files that are one with it, its own included. */
-function digestOfEntry(file: ListedFile, content: Digest | undefined, firstName: string | undefined): Digest {
-  const { type, permissions, uid, gid, link, rdev, xattrs } = file;
-  const device = type === 'char' || type === 'block' ? String(rdev) : '';
-  const same = firstName === undefined || firstName === file.path ? '' : firstName;
-  const attributes = [...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
-  return digestOf(
-    JSON.stringify([type, permissions, uid, gid, link, device, attributes, content ?? '', same]),
-  );
-}
-
-function describeAttributes({ permissions, uid, gid, link, xattrs }: ListedFile): string {
-  const target = link === '' ? '' : ` -> ${link}`;
-  const names = [...xattrs].map(([name, value]) => ` ${name}=${Buffer.from(value).toString('base64')}`);
-  return `${permissions.toString(8)} ${uid}:${gid}${target}${names.join('')}`;
-}
-
-function joinPath(directory: string, relative: string): string {
-  return relative === '' ? directory : `${directory === '/' ? '' : directory}/${relative}`;
+async function absentAs<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw notFound(path);
+    throw error;
+  }
 }
 
 function baseName(path: string): string {

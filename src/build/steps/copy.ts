@@ -185,7 +185,7 @@ async function preparePaths(
     wanted.map(async found => {
       const path = await root.resolve(found.path);
       const only = await includedEntries(root, { ...found, path }, written.exclude);
-      const hashed = await root.hashTree(path, { only, memo: context.workspace.memo });
+      const hashed = await root.hashTree(path, { only });
       const unpacks = kind === 'ADD' && instruction.unpack !== false && !found.isDirectory;
       // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
       const file = join(context.workspace.contextDirectory, path);

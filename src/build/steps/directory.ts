@@ -1,15 +1,11 @@
 import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { FileStep } from '../file-step.ts';
-import type { Workspace } from '../workspace.ts';
 import { digestOfEntries } from './sources.ts';
 
 /** A context as a layer, for what wants a file system: FROM, and mounts of RUN. All of it is root's. */
-export async function prepareDirectory(
-  from: ConfinedRoot,
-  { storage, workspace }: { storage: Storage; workspace: Workspace },
-): Promise<FileStep> {
-  const entries = await from.hashTree('/', { memo: workspace.memo });
+export async function prepareDirectory(from: ConfinedRoot, storage: Storage): Promise<FileStep> {
+  const entries = await from.hashTree('/');
   return {
     parts: { step: 'directory', content: digestOfEntries(entries) },
     timesOfContext: true,

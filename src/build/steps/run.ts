@@ -205,7 +205,7 @@ async function prepareMounts(
 async function contextEntries(source: string, { workspace }: RunContext): Promise<HashedEntry[]> {
   const root = await workspace.context();
   if ((await root.stat(source, { follow: true })) === undefined) throw missingSource(source);
-  return root.hashTree(await root.resolve(source), { memo: workspace.memo });
+  return root.hashTree(await root.resolve(source));
 }
 
 function missingSource(source: string): EngineError {

@@ -12,7 +12,7 @@ import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import type { Confinement } from './confinement.ts';
 import { archiveError } from './errors.ts';
-import { hashFiles } from './hash-files.ts';
+import { type DigestMemo, type HashedTree, hashTree } from './hash-tree.ts';
 import { ImpliedDirectories } from './implied-directories.ts';
 import {
   type ListedFile,
@@ -57,7 +57,8 @@ export interface Operations {
   readFile: { argument: { path: string; limitBytes: number }; result: Uint8Array | undefined };
   resolve: { argument: string; result: string };
   makeDirectory: { argument: { path: string; owner?: Owner; permissions?: number }; result: void };
-  hashFiles: { argument: readonly string[]; result: (Digest | undefined)[] };
+  /** Remembers contents while the root is the same. */
+  hashTree: { argument: { path: string; only?: readonly string[] }; result: HashedTree };
   compareUpper: { argument: { upper: string; lower: readonly string[] }; result: UpperChange[] };
   sizeOfTree: { argument: { root: string }; result: number };
   removeTree: { argument: string; result: void };
@@ -97,9 +98,18 @@ type OperationTable = {
   ) => Operations[Name]['result'] | Promise<Operations[Name]['result']>;
 };
 
+/** Of the root that is entered now. */
+const memo: DigestMemo = new Map();
+
 export const operations: OperationTable = {
-  enter: ({ root, mappings }, { confinement }) => confinement.enter(root, mappings),
-  leave: (_, { confinement }) => confinement.leave(),
+  enter: ({ root, mappings }, { confinement }) => {
+    memo.clear();
+    confinement.enter(root, mappings);
+  },
+  leave: (_, { confinement }) => {
+    memo.clear();
+    confinement.leave();
+  },
   sync: path => {
     const fd = openSync(path, 'r');
     try {
@@ -127,7 +137,7 @@ export const operations: OperationTable = {
   },
   resolve: path => resolvePath(path),
   makeDirectory: ({ path, owner, permissions }) => makeDirectory(path, owner, permissions),
-  hashFiles: paths => hashFiles(paths),
+  hashTree: ({ path, only }) => hashTree(path, only, memo),
   compareUpper: ({ upper, lower }, { confinement }) => compareUpper(upper, lower, confinement),
   sizeOfTree: ({ root }, { confinement }) => inside(confinement, root, () => sizeOfTree('/')),
   removeTree: removeRecursively,
