@@ -13,7 +13,9 @@ import { watchFailedStep } from '../failed-step.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import { pushReference } from '../push-image.ts';
 import type { Session } from '../session.ts';
+import { plainReason } from '../streams.ts';
 import { printCheck } from './check.ts';
+import { buildFailure, FlagFault } from './faults.ts';
 import { planAttributes, planEntitlements, refuseAttestations } from './frontend-attributes.ts';
 import { openInputs, readAgents, readCaches, readSecrets } from './inputs.ts';
 import { type BuildOutput, planOutputs } from './outputs.ts';
@@ -26,6 +28,14 @@ import { TerminalDisplay } from './terminal-display.ts';
 
 /** A build by BuildKit's API, as buildx asks for one. @returns the exit status */
 export async function buildWithBuildKit(call: Call): Promise<number> {
+  try {
+    return await build(call);
+  } catch (error) {
+    throw buildFailure(error);
+  }
+}
+
+async function build(call: Call): Promise<number> {
   const { session, flags, args } = call;
   const { workingDirectory } = session.surroundings;
   const mode = progressMode(call);
@@ -83,9 +93,9 @@ export async function buildWithBuildKit(call: Call): Promise<number> {
     await pushImages(outputs, session, shown);
     const imageId = answer.get('containerimage.config.digest') ?? answer.get('containerimage.digest') ?? '';
     if (mode === 'quiet') session.out.line(imageId);
-    if (iidfile !== '') writeFileSync(resolve(workingDirectory, iidfile), imageId);
+    if (iidfile !== '') write('writing image ID file', iidfile, imageId, session);
     const metadata = flags.string('metadata-file');
-    if (metadata !== '') writeFileSync(resolve(workingDirectory, metadata), metadataText(answer));
+    if (metadata !== '') write('writing metadata file', metadata, metadataText(answer), session);
     return 0;
   } finally {
     inputs.close();
@@ -100,12 +110,12 @@ function progressMode({ session, flags }: Call): Mode {
     ? flags.string('progress')
     : session.env['BUILDKIT_PROGRESS'] || flags.string('progress');
   if (flags.on('quiet') && asked !== 'auto' && asked !== 'quiet')
-    throw new EngineError('invalid', `progress=${asked} and quiet cannot be used together`);
+    throw new FlagFault(`progress=${asked} and quiet cannot be used together`);
   if (flags.on('quiet')) return 'quiet';
   // A display that draws itself anew would draw over the shell.
   if (asked === 'auto') return session.err.isTerminal && !flags.changed('on-error') ? 'tty' : 'plain';
   if (asked === 'tty' && !session.err.isTerminal)
-    throw new EngineError('invalid', 'failed to get console: provided file is not a console');
+    throw new FlagFault('failed to get console: provided file is not a console');
   return asked as Mode;
 }
 
@@ -211,6 +221,14 @@ async function pushImages(outputs: readonly BuildOutput[], session: Session, sho
     for (const name of exporter.attributes['name']!.split(',')) {
       await pushReference(session, name, new ProgressDisplay(session.err, { quiet: !shown }));
     }
+  }
+}
+
+function write(what: string, path: string, text: string, { surroundings }: Session): void {
+  try {
+    writeFileSync(resolve(surroundings.workingDirectory, path), text);
+  } catch (error) {
+    throw new FlagFault(`${what}: open ${path}: ${plainReason(error)}`);
   }
 }
 

@@ -192,8 +192,8 @@ describe('outputs', () => {
     ],
     [['-', 'type=oci'], {}, 'multiple outputs configured to write to stdout'],
     [[], { push: true }, 'tag is needed when pushing to registry'],
-    [[], { annotations: ['x'] }, 'invalid annotation "x", expected key=value'],
-    [[], { annotations: ['what:x=y'] }, 'unknown annotation type "what"'],
+    [[], { annotations: ['x'] }, 'parse annotations: invalid annotation "x", expected key=value'],
+    [[], { annotations: ['what:x=y'] }, 'parse annotations: unknown annotation type "what"'],
   ];
   for (const [outputs, flags, message] of refused) {
     test(message, () => assert.throws(() => plan(outputs, flags), { message }));
@@ -217,9 +217,9 @@ test('secrets, agents, caches', () => {
     ['FROM x', 't', 'b', 't', undefined],
   );
   const faults: [string, string][] = [
-    ['src=x', 'secret missing id'],
+    ['src=x', 'secret missing ID'],
     ['id=x,size=3', "unexpected key 'size' in 'id=x,size=3'"],
-    ['id=none', 'stat none: no such file or directory'],
+    ['id=none', 'failed to stat none: stat none: no such file or directory'],
   ];
   for (const [text, message] of faults) assert.throws(() => readSecrets([text], {}, root), { message });
   assert.throws(() => readAgents(['default'], {}), /make sure SSH_AUTH_SOCK is set/);

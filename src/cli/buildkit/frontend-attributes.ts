@@ -1,4 +1,4 @@
-import { EngineError } from '../../stdx/errors.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { variablesBeside } from '../config/proxies.ts';
 import { argument } from '../container-options/argument.ts';
@@ -6,11 +6,12 @@ import { parseUlimit } from '../container-options/resources.ts';
 import type { FlagValues } from '../flags.ts';
 import { checkReference } from '../references.ts';
 import { readAttributes, splitFields } from './attributes.ts';
+import { FlagFault } from './faults.ts';
 
 /** What the flags say to the Dockerfile frontend. @throws EngineError `invalid` in buildx's words */
 export async function planAttributes({ session, flags }: Call): Promise<Record<string, string>> {
   const { env } = session;
-  for (const tag of flags.list('tag')) argument('-t, --tag', tag, () => checkReference(tag));
+  for (const tag of flags.list('tag')) checkTag(tag);
   const buildArgs = [...flags.list('build-arg')];
   if (env['SOURCE_DATE_EPOCH'] && !buildArgs.some(text => /^SOURCE_DATE_EPOCH(=|$)/.test(text)))
     buildArgs.push('SOURCE_DATE_EPOCH');
@@ -46,7 +47,7 @@ export async function planAttributes({ session, flags }: Call): Promise<Record<s
 export function planEntitlements(flags: FlagValues): string[] {
   const allowed = flags.list('allow').flatMap(text => text.split(','));
   const unknown = allowed.find(name => name !== 'network.host' && name !== 'security.insecure');
-  if (unknown !== undefined) throw new EngineError('notImplemented', `--allow ${unknown} is not supported`);
+  if (unknown !== undefined) throw new EngineError('invalid', `unknown entitlement ${unknown}`);
   return [...new Set([...allowed, ...(flags.string('network') === 'host' ? ['network.host'] : [])])];
 }
 
@@ -64,6 +65,16 @@ export function refuseAttestations(flags: FlagValues): void {
   }
 }
 
+function checkTag(tag: string): void {
+  try {
+    checkReference(tag);
+  } catch (error) {
+    const lower = /must be lowercase/.test(messageOf(error));
+    const reason = lower ? 'repository name must be lowercase' : 'invalid reference format';
+    throw new EngineError('invalid', `invalid tag ${JSON.stringify(tag)}: ${reason}`, { cause: error });
+  }
+}
+
 /** A name alone takes its value from the environment, if it has one there. */
 function prefixed(
   prefix: string,
@@ -74,8 +85,7 @@ function prefixed(
   for (const text of texts) {
     const equals = text.indexOf('=');
     const name = equals < 0 ? text : text.slice(0, equals);
-    if (name === '')
-      throw new EngineError('invalid', `invalid key-value pair ${JSON.stringify(text)}: empty key`);
+    if (name === '') throw new FlagFault(`invalid key-value pair ${JSON.stringify(text)}: empty key`);
     const value = equals < 0 ? (env === undefined ? '' : env[name]) : text.slice(equals + 1);
     if (value !== undefined) attributes[prefix + name] = value;
   }

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { openContext, wholeText } from '../build-context/context.ts';
 import { readAttributes, splitFields } from './attributes.ts';
+import { FlagFault } from './faults.ts';
 
 /** Where a build's files come from. */
 export interface BuildInputs {
@@ -92,7 +93,7 @@ function addNamedContexts(inputs: BuildInputs, { contexts, workingDirectory }: I
   for (const text of contexts) {
     const equals = text.indexOf('=');
     const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
-    if (equals <= 0) throw new EngineError('invalid', `invalid context value: ${text}, expected key=value`);
+    if (equals <= 0) throw new FlagFault(`invalid context value: ${text}, expected key=value`);
     const key = name.toLowerCase();
     if (/^(docker-image|target):/.test(value) || isRemote(value)) {
       inputs.attributes[`context:${key}`] = value;
@@ -102,7 +103,10 @@ function addNamedContexts(inputs: BuildInputs, { contexts, workingDirectory }: I
       throw new EngineError('notImplemented', `build context ${name}: OCI layouts are not supported`);
     const directory = resolve(workingDirectory, value);
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
-      throw new EngineError('invalid', `failed to get build context ${name}: ${value} is no directory`);
+      throw new EngineError(
+        'invalid',
+        `failed to get build context ${name}: stat ${value}: no such file or directory`,
+      );
     inputs.directories.set(key, directory);
     inputs.attributes[`context:${key}`] = `local:${key}`;
   }
@@ -130,7 +134,7 @@ export function readSecrets(
     if (other !== undefined) throw new EngineError('invalid', `unexpected key '${other}' in '${text}'`);
     if (type !== undefined && type !== 'file' && type !== 'env')
       throw new EngineError('invalid', `unsupported secret type ${JSON.stringify(type)}`);
-    if (id === '') throw new EngineError('invalid', 'secret missing id');
+    if (id === '') throw new EngineError('invalid', 'secret missing ID');
     const name = variable ?? (type === 'env' ? (src ?? id) : undefined);
     // Alone, an id names a variable where there is one, else a file.
     const fallback = src === undefined && type === undefined && env[id] !== undefined ? id : undefined;
@@ -141,7 +145,11 @@ export function readSecrets(
     }
     const path = resolve(workingDirectory, src ?? id);
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) throw new EngineError('invalid', `stat ${src ?? id}: no such file or directory`);
+    if (stat === undefined)
+      throw new EngineError(
+        'invalid',
+        `failed to stat ${src ?? id}: stat ${src ?? id}: no such file or directory`,
+      );
     if (stat.size > secretLimitBytes) {
       throw new EngineError('invalid', `secret ${id} too big. max size ${secretLimitBytes / 1024}KB`);
     }
@@ -169,7 +177,7 @@ export function readAgents(
     const path = rest.join('=') || env['SSH_AUTH_SOCK'];
     if (path === undefined || path === '') {
       const message = 'invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set';
-      throw new EngineError('invalid', message);
+      throw new EngineError('invalid', `failed to convert agent config {${id} [] false}: ${message}`);
     }
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined)

@@ -1,5 +1,6 @@
 import { EngineError } from '../../stdx/errors.ts';
 import { readAttributes, splitFields } from './attributes.ts';
+import { FlagFault } from './faults.ts';
 
 /** One `--output`: what the daemon makes, and where this client puts it. */
 export interface BuildOutput {
@@ -66,7 +67,7 @@ function planOutput(text: string, { stdoutIsTerminal }: { stdoutIsTerminal: bool
   const { type = '', dest = '', ...attributes } = readAttributes(fields);
   switch (type) {
     case '':
-      throw new EngineError('invalid', 'type is required for output');
+      throw new FlagFault('type is required for output');
     case 'local':
       return toDirectory(attributes, dest);
     case 'registry':
@@ -120,7 +121,10 @@ function readAnnotations(texts: readonly string[]): Record<string, string> {
   for (const text of texts.filter(one => one !== '')) {
     const equals = text.indexOf('=');
     if (equals < 0) {
-      throw new EngineError('invalid', `invalid annotation ${JSON.stringify(text)}, expected key=value`);
+      throw new EngineError(
+        'invalid',
+        `parse annotations: invalid annotation ${JSON.stringify(text)}, expected key=value`,
+      );
     }
     const [written, value] = [text.slice(0, equals), text.slice(equals + 1)];
     const colon = written.indexOf(':');
@@ -129,11 +133,17 @@ function readAnnotations(texts: readonly string[]): Record<string, string> {
       const match = /^([a-z-]+)?(\[[A-Za-z0-9_/-]+\])?$/.exec(of);
       if (match === null) {
         const wanted = 'expected type and optional platform in square brackets';
-        throw new EngineError('invalid', `invalid annotation type ${JSON.stringify(of)}, ${wanted}`);
+        throw new EngineError(
+          'invalid',
+          `parse annotations: invalid annotation type ${JSON.stringify(of)}, ${wanted}`,
+        );
       }
       const [, type = '', platform = ''] = match;
       if (type !== '' && !annotationTypes.includes(type))
-        throw new EngineError('invalid', `unknown annotation type ${JSON.stringify(type)}`);
+        throw new EngineError(
+          'invalid',
+          `parse annotations: unknown annotation type ${JSON.stringify(type)}`,
+        );
       attributes[`annotation${type === '' ? '' : `-${type}`}${platform}.${key}`] = value;
     }
   }

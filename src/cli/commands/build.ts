@@ -132,5 +132,5 @@ function refuse(flags: FlagValues): void {
   if (flags.changed('isolation')) throw new EngineError('notImplemented', '--isolation is not supported');
   const progress = flags.string('progress');
   if (!['auto', 'none', 'plain', 'quiet', 'rawjson', 'tty'].includes(progress))
-    throw new EngineError('invalid', `invalid progress mode ${progress}`);
+    throw new EngineError('invalid', `ERROR: invalid progress mode ${progress}`);
 }
