@@ -116,6 +116,12 @@ gzip -kn plain.tar; mv plain.tar.gz packed.tar.gz; bzip2 -k plain.tar; mv plain.
 xz -k plain.tar; mv plain.tar.xz packed.tar.xz; zstd -q plain.tar -o packed.tar.zst
 cp packed.tar.gz misnamed.txt; echo 'no archive' > notanarchive.tar; echo text | gzip -n > text.gz; rm -r t`,
   },
+  'add-archives-owned': {
+    prepare: `
+mkdir -p t/sub; echo inner > t/inner; echo tool > t/sub/tool; chmod 750 t/sub/tool; chown 1000:50 t/sub
+find t -exec touch -h -d @1600000000 {} +; tar --sort=name --numeric-owner -C t -cf plain.tar .
+bzip2 -c plain.tar > bzip2; xz -c plain.tar > xz; echo 'no archive' > notanarchive.tar; rm -r t`,
+  },
   'add-url': {},
   'file-capabilities': {
     prepare: `

@@ -1,21 +1,17 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Duplex, Readable } from 'node:stream';
+import { createDecompressor, detectCompression } from '../../archive/compression.ts';
 
 const blockBytes = 512;
 const chunkBytes = 256 * 1024;
 
-/**
- * Whether ADD unpacks a local file: a tar, plain or compressed. Like Docker, the content decides, not the name, but
- * for bzip2 and xz, which Node cannot look into.
- */
+/** Whether ADD unpacks a local file: a tar, plain or compressed. Like Docker, the content decides, not the name. */
 export async function isArchive(file: string): Promise<boolean> {
   const head = await readHead(file);
-  if (isTarHeader(head)) return true;
-  const decompress = decompressorFor(head);
-  if (decompress === undefined) return isNamedTar(file, head);
-  return isTarHeader(await firstBlock(createReadStream(file), decompress));
+  const compression = detectCompression(head);
+  if (compression === 'none') return isTarHeader(head);
+  return isTarHeader(await firstBlock(createReadStream(file), createDecompressor(compression)));
 }
 
 /** Its bytes as they are. */
@@ -33,20 +29,8 @@ async function readHead(file: string): Promise<Buffer> {
   }
 }
 
-function decompressorFor(head: Buffer) {
-  if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip();
-  if (head.length >= 4 && head.readUInt32LE() === 0xfd2fb528) return createZstdDecompress();
-  return undefined;
-}
-
-function isNamedTar(file: string, head: Buffer): boolean {
-  const bzip2 = head.subarray(0, 3).toString('latin1') === 'BZh';
-  const xz = head.subarray(0, 6).toString('latin1') === '\xfd7zXZ\0';
-  return (bzip2 && /\.(tar\.bz2|tbz2?)$/.test(file)) || (xz && /\.(tar\.xz|txz)$/.test(file));
-}
-
 /** The first block of what is inside; shorter when it is not compressed after all. */
-async function firstBlock(source: Readable, decompress: NodeJS.ReadWriteStream): Promise<Buffer> {
+async function firstBlock(source: Readable, decompress: Duplex): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -61,6 +45,7 @@ async function firstBlock(source: Readable, decompress: NodeJS.ReadWriteStream):
     return Buffer.alloc(0);
   } finally {
     source.destroy();
+    decompress.destroy();
   }
   return Buffer.concat(chunks).subarray(0, blockBytes);
 }

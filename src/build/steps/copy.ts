@@ -347,11 +347,8 @@ async function unpackOne(
 ): Promise<void> {
   const destination = posix.resolve('/', plan.workingDirectory, plan.destination);
   await target.makeDirectory(destination, { owner: plan.owner });
-  if (typeof plan.mode === 'function')
-    throw new EngineError('notImplemented', 'ADD --chmod with a symbolic mode is not supported for archives');
   await target.unpackTar(destination, openArchive(file), {
     owner: chown,
-    permissions: plan.mode,
     signal,
   });
 }
