@@ -1,4 +1,4 @@
-import { median, type Row, withRatio } from './measure.ts';
+import { median, type Row, table, withRatio } from './measure.ts';
 import type { Side } from './side.ts';
 
 /** A section measures both sides, turn about, so that a busy moment of the machine hits both. */
@@ -195,14 +195,14 @@ export const sections: Record<string, Section> = {
       what: 'first push 1 GB, one file',
       before: `rm -rf ../registry/docker; docker rmi -f $REG/large:1; ${largeImage}`,
       line: 'docker push -q $REG/large:1',
-      rounds: 2,
+      rounds: 1,
     },
     {
       section: 'large',
       what: 'pull 1 GB, one file',
       before: `${largeImage}; docker push -q $REG/large:1; docker rmi $REG/large:1`,
       line: 'docker pull -q $REG/large:1',
-      rounds: 2,
+      rounds: 1,
     },
     {
       section: 'large',
@@ -210,7 +210,7 @@ export const sections: Record<string, Section> = {
       before: largeImage,
       line: 'docker save -o large-saved.tar $REG/large:1',
       after: 'rm -f large-saved.tar',
-      rounds: 2,
+      rounds: 1,
     },
     {
       section: 'large',
@@ -218,7 +218,7 @@ export const sections: Record<string, Section> = {
       before: `${largeImage}; docker save -o large-saved.tar $REG/large:1; docker rmi $REG/large:1`,
       line: 'docker load -q -i large-saved.tar',
       after: 'rm -f large-saved.tar',
-      rounds: 2,
+      rounds: 1,
     },
   ]),
 
@@ -268,7 +268,11 @@ export const sections: Record<string, Section> = {
 function compareAll(comparisons: readonly Comparison[]): Section {
   return async (sides, rounds) => {
     const rows: Row[] = [];
-    for (const one of comparisons) rows.push(await compare(one, sides, one.rounds ?? rounds));
+    for (const one of comparisons) {
+      const result = await compare(one, sides, one.rounds ?? rounds);
+      process.stderr.write(`${table([result])}\n`);
+      rows.push(result);
+    }
     return rows;
   };
 }
