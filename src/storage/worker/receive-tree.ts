@@ -113,7 +113,7 @@ class TreeReceiver {
   entry(entry: TreeEntry): number | undefined {
     if (this.#all) throw invalidEntry('a file after the end of the list');
     const index = this.received.entries++;
-    const siblings = this.#directories.get(parentOf(entry.path));
+    const siblings = this.#namesBeside(entry.path);
     const name = nameOf(entry.path);
     if (siblings === undefined || name === '' || name === '.' || name === '..' || name.includes('\0')) {
       throw invalidEntry(`invalid path ${JSON.stringify(entry.path.slice(0, 300))}`);
@@ -201,8 +201,7 @@ class TreeReceiver {
   }
 
   #hardlink(entry: TreeEntry, path: string, present: BigIntStats | undefined): void {
-    const parent = this.#directories.get(parentOf(entry.link));
-    if (entry.link === entry.path || parent?.has(nameOf(entry.link)) !== true)
+    if (entry.link === entry.path || this.#namesBeside(entry.link)?.has(nameOf(entry.link)) !== true)
       throw invalidEntry(`${JSON.stringify(entry.path)} is a link to what did not come before it`);
     const target = `/${entry.link}`;
     const stat = lstatSync(target, { bigint: true });
@@ -224,6 +223,11 @@ class TreeReceiver {
     }
     this.#pending.set(index, { entry, fd: -1, offset: 0 });
     return index;
+  }
+
+  #namesBeside(path: string): Set<string> | undefined {
+    const parent = parentOf(path);
+    return parent === undefined ? undefined : this.#directories.get(parent);
   }
 
   #close(file: { fd: number }): void {
@@ -256,8 +260,10 @@ function buffersOf(xattrs: ReadonlyMap<string, Uint8Array>): Map<string, Buffer>
   return new Map(Array.from(xattrs, ([name, value]) => [name, Buffer.from(value)]));
 }
 
-function parentOf(path: string): string {
+/** undefined for an absolute path: its parent is in no list. */
+function parentOf(path: string): string | undefined {
   const slash = path.lastIndexOf('/');
+  if (slash === 0) return undefined;
   return slash === -1 ? '' : path.slice(0, slash);
 }
 
