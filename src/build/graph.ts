@@ -216,24 +216,34 @@ function findTarget(dockerfile: Dockerfile, target: string): number {
   throw new EngineError('invalid', `failed to reach build target ${target} in Dockerfile`);
 }
 
-/** The stages a target needs. @throws DockerfileError when they need each other. */
+/** The stages a target needs. @throws DockerfileError when one of them needs a later one, or itself. */
 function reach(dockerfile: Dockerfile, planned: readonly PlannedStage[], target: number): Set<number> {
   const done = new Set<number>();
-  const open = new Set<number>();
   const visit = (index: number): void => {
     if (done.has(index)) return;
-    const { stage, needs } = planned[index]!;
-    if (open.has(index)) {
-      const message = `circular dependency detected on stage: ${stage.name ?? index}`;
-      throw located(new EngineError('invalid', message), dockerfile.source, stage.from.lines, 'invalid');
-    }
-    open.add(index);
-    for (const need of needs) visit(need);
-    open.delete(index);
     done.add(index);
+    for (const need of planned[index]!.needs) {
+      if (need >= index) throw lateStage(dockerfile, planned[index]!.stage, need);
+      visit(need);
+    }
   };
   visit(target);
   return done;
+}
+
+function lateStage(dockerfile: Dockerfile, stage: Stage, need: number): Error {
+  const wanted = dockerfile.stages[need]!.name ?? String(need);
+  const own = stage.name ?? String(stage.index);
+  const message =
+    need === stage.index
+      ? `circular dependency detected on stage: ${own}`
+      : `cannot copy from stage "${wanted}", it needs to be defined before current stage "${own}"`;
+  const names = [wanted, String(need)];
+  const place = stage.instructions.find(instruction =>
+    fromsOf(instruction).some(from => names.includes(from.toLowerCase())),
+  );
+  const lines = (place ?? stage.from).lines;
+  return located(new EngineError('invalid', message), dockerfile.source, lines, 'invalid');
 }
 
 function expand(dockerfile: Dockerfile, at: Instruction, word: string, values: Map<string, string>): string {

@@ -1,3 +1,5 @@
+import { failures } from './failures.ts';
+
 /** One build. Its folder in cases/ is the context, and what its answer was from the reference is in golden/. */
 export interface DockerfileCase {
   /** The folder in cases/; the case's own name when not given. */
@@ -8,15 +10,23 @@ export interface DockerfileCase {
   args?: string[];
   /** The context below the folder, or a URL; the folder itself when not given. */
   context?: string;
+  /** Variables of the client's environment. */
+  env?: Record<string, string>;
+  /** Standard input of the client. */
+  input?: string;
   /** What the result's files are compared with; busybox when not given. */
   base?: 'busybox' | 'scratch';
-  fails?: true;
-  /** Lines that are not compared, because Gantry means to be different: docs/building-differences.md says why. */
+  /** It must fail; `words` is what Gantry says where its words are others, `elsewhere`: not at BuildKit's place. */
+  fails?: { words?: string; elsewhere?: true };
+  /** What is not compared, because Gantry means to be different: docs/building-differences.md says why. */
   differs?: RegExp;
   timeoutMs?: number;
 }
 
-export const cases: Record<string, DockerfileCase> = {
+/** BuildKit keeps them unless its exporter has rewrite-timestamp. */
+const timesOfFiles = /(?<=^f .*) @\S+$/gm;
+
+const builds: Record<string, DockerfileCase> = {
   'copy-forms': {},
   'copy-from': {},
   'copy-owners': {},
@@ -61,6 +71,17 @@ chown 1000:1000 private/sub`,
   'run-mount-bind-rw': {},
   'run-mount-cache': {},
   'run-mount-tmpfs': {},
+  'run-mount-secret': {
+    args: ['--secret', 'id=token,src=token.txt', '--secret', 'id=variable,env=SECRET_VARIABLE'],
+    env: { SECRET_VARIABLE: 'of the environment' },
+  },
+  'named-contexts': {
+    context: 'app',
+    args: [
+      ...['--build-context', 'extra=extra', '--build-context', 'alias=docker-image://busybox'],
+      ...['--build-context', 'replaced=docker-image://busybox:latest'],
+    ],
+  },
   'run-network': {},
   'args-scope': {
     args: [
@@ -130,7 +151,30 @@ echo x > attributed; python3 -c "import os; os.setxattr('attributed', 'user.note
   },
   devices: {},
   whiteouts: {},
-  epoch: { args: ['--build-arg', 'SOURCE_DATE_EPOCH=1700000999'] },
+  'copy-replaces': {},
+  'run-user-files': {},
+  'labels-many': {},
+  'long-lines': {},
+  'parse-details': {},
+  'epoch-files': {
+    differs: timesOfFiles,
+    args: ['--build-arg', 'SOURCE_DATE_EPOCH=1700000999'],
+    prepare: `
+mkdir t; echo old > t/old; touch -d @1300000000 t/old; tar --sort=name --numeric-owner -C t -cf old.tar old; rm -r t`,
+  },
+  'add-git': {},
+  'git-context': { folder: 'stdin-dockerfile', context: 'git://10.77.0.2/repository.git#v1' },
+  'git-context-below': { folder: 'stdin-dockerfile', context: 'git://10.77.0.2/repository.git#main:sub' },
+  'stdin-dockerfile': { args: ['-f', '-'], input: 'FROM busybox\nCOPY a.txt /from-stdin/\n' },
+  'example-go-service': { base: 'scratch', args: ['--target', 'release', '--build-arg', 'VERSION=1.2.3'] },
+  'example-node-app': {},
+  'example-python-venv': {},
+  'example-distroless': { base: 'scratch' },
+  'example-nginx-template': {},
+  'example-database': { args: ['--build-arg', 'SEED=large'] },
+  'example-monorepo': {},
+  'example-matrix': { args: ['--build-arg', 'VARIANT=full'] },
+  epoch: { args: ['--build-arg', 'SOURCE_DATE_EPOCH=1700000999'], differs: timesOfFiles },
   'build-flags': {
     args: [
       ...[
@@ -145,6 +189,8 @@ echo x > attributed; python3 -c "import os; os.setxattr('attributed', 'user.note
       ],
       ...['--shm-size', '32m', '--ulimit', 'nofile=1000:2000'],
     ],
-    differs: /^# "LABEL b=flag/,
+    differs: /^# "LABEL b=flag.*\n/m,
   },
 };
+
+export const cases: Record<string, DockerfileCase> = { ...builds, ...failures() };

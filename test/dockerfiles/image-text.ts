@@ -19,11 +19,14 @@ import { readTar } from '../../src/archive/tar-reader.ts';
  * A file's time follows only where somebody put an old one there: what a build itself makes is of its day. Those of
  * directories are left out: anything made in one changes it.
  */
-export async function imageText(saved: AsyncIterable<Uint8Array>, base: FileTree): Promise<string> {
+export async function imageText(
+  saved: AsyncIterable<Uint8Array>,
+  { base, busybox }: { base: 'busybox' | 'scratch'; busybox: FileTree },
+): Promise<string> {
   const archive = await readArchive(saved);
   const tree = await treeOf(archive);
   return [
-    ...treeLines(tree, base),
+    ...treeLines(tree, base === 'scratch' ? new Map() : busybox, contentsOf(busybox)),
     '',
     ...configLines(archive.config),
     '',
@@ -109,8 +112,7 @@ function removeTree(tree: FileTree, path: string): void {
   for (const other of tree.keys()) if (other.startsWith(withSlash(path))) tree.delete(other);
 }
 
-function treeLines(tree: FileTree, base: FileTree): string[] {
-  const known = contentsOf(base);
+function treeLines(tree: FileTree, base: FileTree, known: Map<string, string>): string[] {
   const firstPaths = new Map<Inode, string>();
   const lines: string[] = [];
   for (const path of sorted(tree.keys())) {
@@ -165,9 +167,9 @@ function contentWord(content: Buffer, known: Map<string, string>): string {
   const isText = content.length <= 240 && !/[^\n\t\x20-\x7e\xa0-\ufffc]/.test(text);
   if (isText) return JSON.stringify(text);
   const digest = sha256(content);
-  // The base is made of the machine's own programs: their digests are not the same everywhere.
+  // busybox is made of the machine's own programs: their digests are not the same everywhere.
   const original = known.get(digest);
-  return original === undefined ? `sha256:${digest}` : `as ${original} in the base`;
+  return original === undefined ? `sha256:${digest}` : `as ${original} of busybox`;
 }
 
 function contentsOf(base: FileTree): Map<string, string> {

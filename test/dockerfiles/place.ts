@@ -24,7 +24,7 @@ const casesDirectory = join(import.meta.dirname, 'cases');
 /** Where cases are built by one side: private copies of their folders, the base image, a server for what ADD fetches. */
 export class Place {
   readonly #side: BuildingSide;
-  readonly #bases: Map<string, FileTree>;
+  readonly #busybox: FileTree;
 
   static async open(side: BuildingSide): Promise<Place> {
     const archive = side.world.path('work', 'busybox.tar');
@@ -33,32 +33,28 @@ export class Place {
     if (loaded.code !== 0) throw new Error(`loading busybox: ${loaded.stderr}`);
     await serve(side.world);
     const busybox = await fileTree(await save(side.socket, 'busybox:latest'));
-    return new Place(
-      side,
-      new Map([
-        ['busybox', busybox],
-        ['scratch', new Map()],
-      ]),
-    );
+    return new Place(side, busybox);
   }
 
-  private constructor(side: BuildingSide, bases: Map<string, FileTree>) {
+  private constructor(side: BuildingSide, busybox: FileTree) {
     this.#side = side;
-    this.#bases = bases;
+    this.#busybox = busybox;
   }
 
   /** Builds a case; the answer is what is compared: the image as text, or why there is none. */
   async build(name: string, chosen: DockerfileCase): Promise<string> {
-    const directory = this.#side.world.path('work', name);
+    const directory = this.#side.world.path('work', name.replace(/\W+/g, '-'));
     cpSync(join(casesDirectory, chosen.folder ?? name), directory, {
       recursive: true,
       verbatimSymlinks: true,
     });
     await settle(directory, chosen.prepare);
-    const tag = `dockerfiles/${name}`;
+    const tag = `dockerfiles/${name.replace(/\W+/g, '-')}`;
     const args = [...(chosen.args ?? []), '-t', tag, chosen.context ?? '.'];
     const built = await this.#side.run([...this.#side.client, 'build', '--progress=plain', ...args], {
       cwd: directory,
+      input: chosen.input,
+      env: chosen.env,
       timeoutMs: chosen.timeoutMs ?? 180_000,
     });
     if (built.timedOut) throw new Error(`building ${name} takes too long:\n${built.stdout}${built.stderr}`);
@@ -67,10 +63,8 @@ export class Place {
       throw new Error(`building ${name} failed:\n${built.stdout}${built.stderr}`);
     }
     if (chosen.fails) throw new Error(`building ${name} did not fail`);
-    return imageText(
-      await save(this.#side.socket, `${tag}:latest`),
-      this.#bases.get(chosen.base ?? 'busybox')!,
-    );
+    const saved = await save(this.#side.socket, `${tag}:latest`);
+    return imageText(saved, { base: chosen.base ?? 'busybox', busybox: this.#busybox });
   }
 }
 

@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { cases } from './cases.ts';
 import { goldenPath } from './golden.ts';
 import { Place } from './place.ts';
@@ -30,7 +31,7 @@ async function work(place: Place, queue: Iterator<(typeof chosen)[number]>): Pro
     const [name, chosenCase] = next.value;
     try {
       const answer = await place.build(name, chosenCase);
-      writeFileSync(show === undefined ? goldenPath(name) : `${show}/${name}.txt`, answer);
+      writeFileSync(show === undefined ? goldenPath(name) : `${show}/${basename(goldenPath(name))}`, answer);
       console.log(`${name}: ${answer.split('\n').length} lines`);
     } catch (error) {
       console.error(`${name}: ${(error as Error).message}`);

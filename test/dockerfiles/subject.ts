@@ -10,7 +10,7 @@ export async function startSubject(): Promise<BuildingSide> {
   const world = await World.start('dockerfiles');
   try {
     const daemon = await Daemon.start(world, 'gantryd');
-    const { env } = new DockerClient(daemon);
+    const { env } = new DockerClient(daemon, { DOCKER_BUILDKIT: '1' });
     return {
       world,
       socket: daemon.socket,

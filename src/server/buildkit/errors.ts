@@ -45,7 +45,8 @@ export function bareMessageOf(error: unknown): string {
   if (isRunFailed(error)) {
     return `process ${JSON.stringify(error.args.join(' '))} did not complete successfully: exit code: ${error.exitCode}`;
   }
-  return isPlaced(error) ? error.bare : messageOf(error);
+  const message = isPlaced(error) ? error.bare : messageOf(error);
+  return message.replace(/^dockerfile parse error line /, 'dockerfile parse error on line ');
 }
 
 function isPlaced(error: unknown): error is DockerfileError {

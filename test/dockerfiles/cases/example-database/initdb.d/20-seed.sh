@@ -1,0 +1,1 @@
+echo "seed $2" > "$PGDATA/seed"

@@ -1,0 +1,2 @@
+FROM busybox
+ADD http://10.77.0.2:8000/ /x/

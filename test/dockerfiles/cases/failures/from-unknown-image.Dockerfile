@@ -1,0 +1,2 @@
+FROM no-such-base AS b
+FROM b AS a

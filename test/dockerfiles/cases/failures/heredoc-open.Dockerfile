@@ -1,0 +1,3 @@
+FROM busybox
+COPY <<x /x
+never ends

@@ -1,0 +1,2 @@
+FROM busybox
+RUN --mount=type=bind,source=missing,target=/x true

@@ -1,0 +1,4 @@
+FROM busybox AS parent
+ONBUILD COPY nothing-here /
+FROM parent
+RUN true

@@ -1,0 +1,5 @@
+FROM busybox
+RUN <<x
+echo heredoc
+exit 4
+x

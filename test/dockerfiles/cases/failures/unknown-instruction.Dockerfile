@@ -1,0 +1,3 @@
+FROM busybox
+FORM x
+RUN true

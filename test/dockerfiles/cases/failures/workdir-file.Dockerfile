@@ -1,0 +1,3 @@
+FROM busybox
+WORKDIR /etc/passwd
+RUN true
