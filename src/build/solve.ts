@@ -11,7 +11,7 @@ import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
 import { parseSingleInstruction, type Stage } from './dockerfile/parse.ts';
 import { refuseTrigger } from './dockerfile/parse-instruction.ts';
 import type { BuildOutput, BuildStep, StepResult } from './events.ts';
-import { describeReason, type Reason } from './explain/reason.ts';
+import { describeReason, type Reason, type StepOrigin } from './explain/reason.ts';
 import type { StepPlace, StepRecords } from './explain/step-records.ts';
 import { type ExplainedInputs, type FileStep, runFileStep, type StepEvent } from './file-step.ts';
 import type { GitCheckouts } from './git/checkouts.ts';
@@ -83,8 +83,8 @@ export class Solve {
   readonly #stages = new Map<number, Promise<BuildState>>();
   /** Which stages need which, by index; triggers of base images add to it. */
   readonly #needs: Map<number, Set<number>>;
-  /** Steps that were built anew, by the layer they made; with the number of the step where that began. */
-  readonly #renewed = new Map<Digest, number>();
+  /** Where it began that a layer was made anew, by the layer. */
+  readonly #renewed = new Map<Digest, StepOrigin>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #failure: unknown;
@@ -259,7 +259,7 @@ export class Solve {
     if (fileStep === undefined) return { state: configured, result: {} };
     context.usedMounts(fileStep.cacheMounts ?? []);
     let runId: string | undefined;
-    let renewedBy: number | undefined;
+    let renewedBy: StepOrigin | undefined;
     const result = await runFileStep(fileStep, chainIdOfState(state), instruction.text, {
       storage,
       cache: context.cache,
@@ -287,24 +287,24 @@ export class Solve {
     return { state: after, result: { key: result.key, runId }, hit: result.hit };
   }
 
-  /** @returns for a miss, the number of the step where the files began to be others. */
+  /** @returns for a miss, the step where the files began to be others. */
   #explain(
     step: BuildStep,
     planned: PlannedStage,
     inputs: ExplainedInputs,
     hit: boolean,
     from: string | undefined,
-  ): number | undefined {
+  ): StepOrigin | undefined {
     const { records } = this.#context;
     const recorded = { ...inputs, place: this.#placeOf(step) };
     let reason: Reason;
     if (hit) reason = { kind: 'unchanged', ...(from === undefined ? {} : { from }) };
     else if (this.#ignoresCache(planned)) reason = { kind: 'noCache' };
     else reason = records.explainMiss(recorded);
-    let begun = step.number;
+    let begun: StepOrigin = { number: step.number, text: step.text };
     if (reason.kind === 'parent') {
       const origin = inputs.parent === null ? undefined : this.#renewed.get(inputs.parent as Digest);
-      if (origin !== undefined) reason = { kind: 'parent', step: origin };
+      if (origin !== undefined) reason = { kind: 'parent', origin };
       begun = origin ?? begun;
     }
     records.remember(recorded);
@@ -328,7 +328,8 @@ export class Solve {
     let reason: Reason = { kind: 'unchanged' };
     if (before === undefined) reason = { kind: 'first' };
     else if (before !== image.id) reason = { kind: 'base', before, after: image.id };
-    if (reason.kind === 'base' && image.chainId !== undefined) this.#renewed.set(image.chainId, step.number);
+    if (reason.kind === 'base' && image.chainId !== undefined)
+      this.#renewed.set(image.chainId, { number: step.number, text: step.text });
     records.remember(recorded);
     this.#tellReason(step, reason.kind === 'unchanged', reason);
   }

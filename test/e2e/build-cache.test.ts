@@ -71,10 +71,16 @@ wait $build; exec 3>&-; rm keys; cat said`);
       .map(line => JSON.parse(line))
       .filter(message => message.id === 'gantry.explain')
       .map(({ aux }) => `${aux.Step}/${aux.Total} ${aux.Hit} ${aux.Reason}`);
+    writeFileSync(machine.world.path('work/app/a'), 'C');
+    const told = await machine.must(
+      `DOCKER_BUILDKIT=1 ${repository}/gantry build --explain -t again app 2>&1`,
+    );
+    assert.match(told, /not cached: a changed/);
+    assert.match(told, /not cached: COPY a \/a, on which it builds, was built anew/);
     assert.deepEqual(reasons, [
       '1/3 true nothing it depends on has changed',
       '2/3 false a changed',
-      '3/3 false step 2, on which it builds, was built anew',
+      '3/3 false COPY a /a, on which it builds, was built anew',
     ]);
   });
 });

@@ -27,6 +27,8 @@ let world: BuilderWorld;
 before(async () => {
   world = await BuilderWorld.open();
   await world.makeBase();
+  // FROM of it is nothing new to any test.
+  await world.build({ Dockerfile: 'FROM busybox\nENV A=b' });
 });
 after(() => world?.close());
 
@@ -240,7 +242,7 @@ test('what is below a step explains it: the step where it began, the base, what 
   ]);
   assert.deepEqual(reasonsOf(await world.build(child(two), request)), [
     `the instruction changed; it was RUN ${one} > /a`,
-    'step 2, on which it builds, was built anew',
+    `RUN ${two} > /a, on which it builds, was built anew`,
   ]);
   assert.deepEqual(reasonsOf(await world.build(child(two), request)), []);
   await world.build({ Dockerfile: 'FROM busybox\nENV A=b' }, { tags: ['moving'] });

@@ -74,14 +74,14 @@ test('the one reason why a key is another', () => {
 test('sentences of the other reasons', () => {
   assert.deepEqual(
     [
-      describeReason({ kind: 'parent', step: 3 }),
+      describeReason({ kind: 'parent', origin: { number: 3, text: 'RUN make' } }),
       describeReason({ kind: 'base', before: `sha256:${'a'.repeat(64)}`, after: `sha256:${'b'.repeat(64)}` }),
       describeReason({ kind: 'instruction', before: 'RUN make' }),
       describeReason({ kind: 'unchanged', from: 'registry/cache' }),
       describeReason({ kind: 'argument', name: 'KEY', before: 'x'.repeat(99), after: 'y'.repeat(99) }),
     ],
     [
-      'step 3, on which it builds, was built anew',
+      'RUN make, on which it builds, was built anew',
       'the base image changed from aaaaaaaaaaaa to bbbbbbbbbbbb',
       'the instruction changed; it was RUN make',
       'imported from registry/cache',

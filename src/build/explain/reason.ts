@@ -21,8 +21,15 @@ export type Reason =
   | { kind: 'argument' | 'environment'; name: string; before?: string; after?: string }
   /** Something else that is in the key, by the name people know it by: `USER`, `network`, `--chmod`. */
   | { kind: 'option'; name: string; before: string; after: string }
-  /** The files below are others. `step` is the number of the step where it began, when that is in this build. */
-  | { kind: 'parent'; step?: number };
+  /** The files below are others. `origin` is the step where that began, when it is in this build. */
+  | { kind: 'parent'; origin?: StepOrigin };
+
+export interface StepOrigin {
+  /** Position among all steps, from 1. */
+  number: number;
+  /** The instruction as written. */
+  text: string;
+}
 
 export type FileChange = 'added' | 'removed' | 'content' | 'attributes';
 
@@ -161,9 +168,9 @@ export function describeReason(reason: Reason): string {
     case 'option':
       return `${reason.name} changed${fromTo(reason.before, reason.after)}`;
     case 'parent':
-      return reason.step === undefined
+      return reason.origin === undefined
         ? 'the files below it are others'
-        : `step ${reason.step}, on which it builds, was built anew`;
+        : `${shortened(reason.origin.text)}, on which it builds, was built anew`;
   }
 }
 
@@ -191,6 +198,12 @@ function describeVariable(
 function fromTo(before: string, after: string): string {
   if (before.length + after.length > 100) return '';
   return ` from ${before === '' ? 'nothing' : before} to ${after === '' ? 'nothing' : after}`;
+}
+
+/** Scripts are long; their beginning says which one it is. */
+function shortened(text: string): string {
+  const [line = ''] = text.split('\n');
+  return line.length > 60 || line !== text ? `${line.slice(0, 60)}...` : line;
 }
 
 function shortId(digest: string): string {

@@ -82,6 +82,7 @@ async function build(call: Call): Promise<number> {
       const answer = await told(() => ask(client, question.id, options), session, { shown: false });
       return printCheck(answer, question.format, session);
     }
+    if (flags.on('explain')) options.attributes['gantry.explain'] = '1';
     const watch = await watchFailedStep(call);
     if (watch !== undefined) options.attributes['gantry.hold-failed'] = watch.token;
     const display = openDisplay(mode, session);
@@ -112,8 +113,9 @@ function progressMode({ session, flags }: Call): Mode {
   if (flags.on('quiet') && asked !== 'auto' && asked !== 'quiet')
     throw new FlagFault(`progress=${asked} and quiet cannot be used together`);
   if (flags.on('quiet')) return 'quiet';
-  // A display that draws itself anew would draw over the shell.
-  if (asked === 'auto') return session.err.isTerminal && !flags.changed('on-error') ? 'tty' : 'plain';
+  // A display that draws itself anew would draw over the shell, and take back the explanations.
+  const lasting = flags.changed('on-error') || flags.on('explain');
+  if (asked === 'auto') return session.err.isTerminal && !lasting ? 'tty' : 'plain';
   if (asked === 'tty' && !session.err.isTerminal)
     throw new FlagFault('failed to get console: provided file is not a console');
   return asked as Mode;

@@ -103,7 +103,6 @@ const onlyClassic = [
   'cpu-shares',
   'cpuset-cpus',
   'cpuset-mems',
-  'explain',
   'memory',
   'memory-swap',
   'security-opt',

@@ -26,6 +26,8 @@ export interface FrontendPlan {
   context: FrontendContext;
   /** `frontend.lint` and the like, instead of a build; '' for a build. */
   subrequest: string;
+  /** Gantry's own: every step says why it was or was not found in the cache. */
+  explain: boolean;
 }
 
 /** Options that change nothing of the result here. */
@@ -53,6 +55,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
   }
   return {
     subrequest: text('requestid'),
+    explain: text('gantry.explain') === '1',
     context: {
       remote: text('context'),
       contextKey: text('contextkey') || 'context',
@@ -104,6 +107,7 @@ const known = new Set([
   'dockerfilekey',
   'filename',
   'force-network-mode',
+  'gantry.explain',
   'gantry.hold-failed',
   'image-resolve-mode',
   'multi-platform',

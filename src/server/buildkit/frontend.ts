@@ -52,6 +52,7 @@ export async function runFrontend(
   const session = await sessions.get(build.sessionId, signal);
   refuseOtherFrontends(request);
   const plan = planFrontend(request.options);
+  build.vertices.explains = plan.explain;
   const files = new FrontendFiles(plan.context, build, session, sessions, services, signal);
   const agents = new SshAgents(session, services.engine.storage.paths.buildContexts, signal);
   let dockerfileText: string | undefined;

@@ -32,6 +32,8 @@ export class Vertices implements BuildOutput {
   #tasks = 0;
   #triggers = 0;
   #warnings = 0;
+  /** Steps say why they were or were not found in the cache: a line of their output. */
+  explains = false;
   cached = 0;
   completed = 0;
   total = 0;
@@ -200,6 +202,11 @@ export class Vertices implements BuildOutput {
         this.#busy.add(key);
         this.#log.output(digest, event.stream === 'stdout' ? 1 : 2, event.chunk, timestampOf(Date.now()));
         return;
+      case 'stepExplained': {
+        const line = `${event.hit ? 'cached' : 'not cached'}: ${event.sentence}\n`;
+        if (this.explains) this.#log.output(digest, 2, Buffer.from(line), timestampOf(Date.now()));
+        return;
+      }
       case 'progress':
         this.#busy.add(key);
         this.#transfer(digest, event.progress);
