@@ -1,6 +1,7 @@
 import {
   type BigIntStats,
   closeSync,
+  constants,
   lstatSync,
   openSync,
   readdirSync,
@@ -24,9 +25,10 @@ export async function sendFiles(root: string, request: FileRequest, call: GrpcCa
   const walking = announce(root, request, call, files);
   // A failed walk ends the call below.
   walking.catch(() => {});
+  const buffer = Buffer.allocUnsafe(chunkBytes);
   for await (const message of call.messages) {
     const { type, id, data } = packetMessage.decode(message);
-    if (type === packetType.request) await sendFile(`${root}/${files.get(id) ?? ''}`, id, call);
+    if (type === packetType.request) await sendFile(`${root}/${files.get(id) ?? ''}`, id, buffer, call);
     else if (type === packetType.error) throw new Error(`error from receiver: ${data}`);
     else if (type === packetType.fin) {
       await walking;
@@ -62,9 +64,9 @@ async function announce(
   }
 }
 
-async function sendFile(path: string, id: number, call: GrpcCall): Promise<void> {
-  const buffer = Buffer.allocUnsafe(chunkBytes);
-  const file = openSync(path, 'r');
+async function sendFile(path: string, id: number, buffer: Buffer, call: GrpcCall): Promise<void> {
+  // What a symbolic link leads to was not offered.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     for (;;) {
       const length = readSync(file, buffer);
