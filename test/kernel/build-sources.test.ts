@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { NamedContext } from '../../src/build/request.ts';
@@ -141,6 +141,28 @@ test('hostile repositories (CVE-2022-39253): links, submodules, hooks and filter
     ['644 0:0 file .gitmodules', '755 0:0 directory s'],
   );
   assert.equal(existsSync(hit), false, 'no program of a repository was started');
+});
+
+test('--parents keeps directories as they are, from where the path says', async () => {
+  const files = { 'a/b/f': '1', 'a/b/g': '2', 'a/c2/b/f': '3', 'd/e': '4' };
+  const prepare = (context: string): void => chmodSync(join(context, 'a/b'), 0o750);
+  const copy = async (line: string): Promise<string[]> => {
+    const built = await world.build(
+      { ...files, Dockerfile: `FROM scratch\nCOPY --parents ${line}` },
+      {},
+      { prepare },
+    );
+    return (await world.list(built.imageId, '/')).map(entry => entry.replace(/^(\d+) (\S+) \S+/, '$1 $2'));
+  };
+  const cases: [line: string, expected: string[]][] = [
+    ['a/b/f d/e /', ['755 0:0 a', '750 0:0 a/b', '644 0:0 a/b/f', '755 0:0 d', '644 0:0 d/e']],
+    ['./a/./b/f /x/', ['755 0:0 x', '750 0:0 x/b', '644 0:0 x/b/f']],
+    ['a/b /', ['755 0:0 a', '750 0:0 a/b', '644 0:0 a/b/f', '644 0:0 a/b/g']],
+    ['a/c*/./**/f /', ['755 0:0 b', '644 0:0 b/f']],
+    ['--chown=5:6 --chmod=u=rwX,go= a/./b/f /', ['700 5:6 b', '600 5:6 b/f']],
+    ['none* /x/', ['755 0:0 x']],
+  ];
+  for (const [line, expected] of cases) assert.deepEqual(await copy(line), expected, line);
 });
 
 test('named contexts stand for stages and images', async () => {

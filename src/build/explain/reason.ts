@@ -124,6 +124,8 @@ const optionNames: Readonly<Record<string, string>> = {
   owner: '--chown',
   chownWanted: '--chown',
   chmod: '--chmod',
+  parents: '--parents',
+  security: '--security',
   epoch: 'SOURCE_DATE_EPOCH',
   sources: 'sources',
 };

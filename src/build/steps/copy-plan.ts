@@ -56,10 +56,11 @@ export function namesDirectory(written: string): boolean {
 }
 
 /**
- * A source as written, made absolute in its root. `/./` marks where --parents begins to keep the path.
+ * A source as written, made absolute in its root. `/./` marks where --parents begins to keep the path: so many
+ * elements are dropped.
  * @throws EngineError `forbidden` when it climbs out
  */
-export function readSourcePath(kind: string, written: string): { path: string; keptFrom: number } {
+export function readSourcePath(kind: string, written: string): { path: string; dropped: number } {
   const relative = cleanPath(written.replace(/^\/+/, '') || '.');
   if (relative === '..' || relative.startsWith('../'))
     throw new EngineError(
@@ -67,6 +68,7 @@ export function readSourcePath(kind: string, written: string): { path: string; k
       `${kind} failed: forbidden path outside the build context: ${written} ()`,
     );
   const pivot = written.indexOf('/./');
-  const keptFrom = pivot < 0 ? 1 : cleanPath(`/${written.slice(0, pivot)}`).replace(/\/$/, '').length + 1;
-  return { path: relative === '.' ? '/' : `/${relative}`, keptFrom };
+  const before = pivot < 0 ? '' : cleanPath(`/${written.slice(0, pivot)}`);
+  const dropped = before.split('/').filter(element => element !== '').length;
+  return { path: relative === '.' ? '/' : `/${relative}`, dropped };
 }

@@ -17,8 +17,8 @@ import { type CopyMove, namesDirectory, planMoves } from './copy-plan.ts';
 import { download, isRemote } from './download.ts';
 import { type ModeChange, parseMode } from './mode.ts';
 import { type Owner, resolveOwner } from './owner.ts';
-import type { OpenedSource, PreparedSource } from './prepared-source.ts';
-import { digestOfEntries, findSources, includedEntries, isExcluded } from './sources.ts';
+import type { DirectoryAbove, OpenedSource, PreparedSource } from './prepared-source.ts';
+import { digestOfEntries, directoriesAbove, findSources, includedEntries, isExcluded } from './sources.ts';
 
 export interface CopyContext {
   storage: Storage;
@@ -38,6 +38,7 @@ export interface CopyOrigin {
 
 interface CopyPlan {
   kind: 'COPY' | 'ADD';
+  parents: boolean;
   sources: PreparedSource[];
   destination: string;
   workingDirectory: string;
@@ -56,6 +57,7 @@ export async function prepareCopy(
   const owner = await ownerOf(state, written.chown, context);
   const plan: CopyPlan = {
     kind: instruction.kind,
+    parents: instruction.parents,
     sources,
     destination: written.destination,
     workingDirectory: state.config.WorkingDir ?? '/',
@@ -66,9 +68,11 @@ export async function prepareCopy(
     parts: {
       step: 'copy',
       kind: plan.kind,
+      ...(plan.parents ? { parents: 'yes' } : {}),
       sources: sources.map(source =>
         JSON.stringify([
           source.found.kept ?? null,
+          ...(source.above === undefined ? [] : [source.above]),
           source.found.isDirectory ? null : basename(source.found.path),
           source.hash,
           source.archive !== undefined,
@@ -119,6 +123,7 @@ function expandCopy(state: BuildState, instruction: CopyInstruction, escapeToken
 
 function describe(instruction: CopyInstruction, written: ExpandedCopy): string {
   const flags = [
+    ...(instruction.parents ? ['--parents'] : []),
     ...(written.chown === undefined ? [] : [`--chown=${written.chown}`]),
     ...(written.chmod === undefined ? [] : [`--chmod=${written.chmod}`]),
   ];
@@ -194,6 +199,7 @@ async function preparePaths(
         open: async () => ({ root, path, only }),
         found,
         hash: digestOfEntries(hashed),
+        above: await directoriesAbove(root, found),
         entries: hashed,
         archive,
       };
@@ -267,6 +273,9 @@ async function applyCopy(
       plan.workingDirectory,
       await isDirectoryIn(target, written),
     ).map(move => (move.destination === written ? { ...move, destination } : move));
+    // What --parents copies into is there even when it finds nothing.
+    if (plan.parents)
+      await target.makeDirectory(destination, { owner: plan.owner, permissions: modeOnTheWay(plan) });
     for (const [index, move] of moves.entries()) {
       const source = plan.sources[index]!;
       if (source.archive === undefined) await copyOne(target, move, source, plan, signal);
@@ -297,8 +306,8 @@ async function copyOne(
     signal,
   };
   const destinationDirectory = move.isDirectory ? move.destination : dirname(move.destination);
-  // --chmod is for the directories made on the way, too.
-  const onTheWay = typeof plan.mode === 'function' ? plan.mode(0o755, true) : plan.mode;
+  const onTheWay = modeOnTheWay(plan);
+  for (const directory of source.above ?? []) await makeAbove(target, directory, plan);
   await target.makeDirectory(destinationDirectory, { owner: plan.owner, permissions: onTheWay });
   if (typeof plan.mode !== 'function') {
     const permissions = plan.mode ?? source.permissions;
@@ -307,6 +316,21 @@ async function copyOne(
   }
   for (const group of await groupByMode(source, opened, plan.mode))
     await target.copyTree({ ...common, only: group.only, permissions: group.permissions });
+}
+
+/** --chmod is for the directories made on the way, too. */
+function modeOnTheWay({ mode }: CopyPlan): number | undefined {
+  return typeof mode === 'function' ? mode(0o755, true) : mode;
+}
+
+/** A directory that --parents keeps is as it is in the source, unless it is there already. */
+async function makeAbove(target: ConfinedRoot, above: DirectoryAbove, plan: CopyPlan): Promise<void> {
+  const { permissions, uid, gid } = above;
+  const { mode, owner = { uid, gid } } = plan;
+  const path = posix.resolve('/', plan.workingDirectory, plan.destination, above.path);
+  if ((await target.stat(path, { follow: true })) !== undefined) return;
+  const changed = typeof mode === 'function' ? mode(permissions, true) : (mode ?? permissions);
+  await target.makeDirectory(path, { owner, permissions: changed });
 }
 
 /** A symbolic mode gives every entry its own permissions: entries with the same are copied together, directories first. */

@@ -7,11 +7,21 @@ export interface PreparedSource {
   /** Where it is. What has to be fetched is not before the copy is made. */
   open(signal: AbortSignal): Promise<OpenedSource>;
   hash: string;
+  /** With --parents: the directories above it that are kept, outermost first. */
+  above?: readonly DirectoryAbove[];
   entries: readonly HashedEntry[];
   /** On the host, where the file may be an archive to unpack. */
   archive?: string;
   /** For files that the Dockerfile or a server brought: their permissions. */
   permissions?: number;
+}
+
+export interface DirectoryAbove {
+  /** Below the destination. */
+  path: string;
+  permissions: number;
+  uid: number;
+  gid: number;
 }
 
 export interface OpenedSource {

@@ -5,6 +5,7 @@ import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
 import { Glob, hasWildcard } from '../patterns/glob.ts';
 import { IgnoreRules } from '../patterns/ignore.ts';
 import { type FoundSource, readSourcePath } from './copy-plan.ts';
+import type { DirectoryAbove } from './prepared-source.ts';
 
 export interface SourceOptions {
   /** COPY or ADD, for messages. */
@@ -20,16 +21,43 @@ export async function findSources(
   written: string,
   options: SourceOptions,
 ): Promise<FoundSource[]> {
-  const { path, keptFrom } = readSourcePath(options.kind, written);
+  const { path, dropped } = readSourcePath(options.kind, written);
   const paths = hasWildcard(path) ? await expandWildcards(root, path, options.parents) : [path];
   return Promise.all(
     paths.map(async found => {
       const stat = await root.stat(found, { follow: true });
       if (stat === undefined) throw missing(written, options);
-      const kept = options.parents ? { kept: found.slice(keptFrom) } : {};
+      const kept = options.parents
+        ? {
+            kept: found
+              .split('/')
+              .slice(dropped + 1)
+              .join('/'),
+          }
+        : {};
       return { path: found, isDirectory: stat.type === 'directory', ...kept };
     }),
   );
+}
+
+/** The directories that --parents keeps: those above a source, and itself when it is one. Outermost first. */
+export async function directoriesAbove(
+  root: ConfinedRoot,
+  { path, kept, isDirectory }: FoundSource,
+): Promise<DirectoryAbove[] | undefined> {
+  if (kept === undefined) return undefined;
+  const elements = kept.split('/').filter(element => element !== '');
+  const base = path.slice(0, path.length - kept.length);
+  const count = isDirectory ? elements.length : elements.length - 1;
+  const above: DirectoryAbove[] = [];
+  for (let depth = 1; depth <= count; depth++) {
+    const name = elements.slice(0, depth).join('/');
+    const stat = await root.stat(base + name, { follow: true });
+    if (stat === undefined) continue;
+    const { permissions, uid, gid } = stat;
+    above.push({ path: name, permissions, uid, gid });
+  }
+  return above;
 }
 
 /** What of a directory is copied: undefined for all of it, else the entries --exclude leaves. */
