@@ -194,6 +194,11 @@ class Push {
     }
     const bar = progressBar(this.#progress, id, 'Pushing', layer.sizeBytes);
     const present = layer.blob !== undefined && (kept !== undefined || isPacked(layer.blob));
+    const known = present ? undefined : await this.#packedThere(layer, signal);
+    if (known !== undefined) {
+      this.#progress({ id, status: 'Layer already exists' });
+      return known;
+    }
     const { blob, sent } = present
       ? { blob: layer.blob!, sent: false }
       : await this.#pack(layer, bar, signal);
@@ -204,6 +209,16 @@ class Push {
     tables.putBlobRepository(blob.digest, this.#repository.registry, this.#repository.name, Date.now());
     this.#progress({ id, status: outcome });
     return { mediaType: blob.mediaType, size: blob.size, digest: blob.digest };
+  }
+
+  /** The layer was pushed from here before, and removed since; the registry may still have it. */
+  async #packedThere(layer: Layer, signal: AbortSignal): Promise<Descriptor | undefined> {
+    const known = this.#services.images.tables.packedLayer(layer.diffId);
+    if (known === undefined) return undefined;
+    const { mediaType, size, digest } = known;
+    return (await this.#repository.blobSize(digest, signal)) === size
+      ? { mediaType, size, digest }
+      : undefined;
   }
 
   /** Compresses a layer, and sends it while that goes on: only at its end it is known what it is. */
@@ -219,6 +234,7 @@ class Push {
         onPacked: chunk => sending.write(chunk),
         signal,
       });
+      this.#services.images.tables.putPackedLayer(layer.diffId, blob);
       return { blob, sent: fresh && (await sending.finish(blob.digest)) };
     } finally {
       const failure = await sending.cancel();

@@ -74,6 +74,12 @@ const migrations = [
      since_ms integer not null
    ) strict, without rowid;`,
   'alter table images add column last_used_ms integer not null default 0',
+  `create table packed_layers (
+     diff_id text primary key,
+     digest text not null,
+     media_type text not null,
+     size_bytes integer not null
+   ) strict, without rowid;`,
 ];
 
 const imageColumns = `id, config, chain_id as chainId, size_bytes as sizeBytes, parent,
@@ -248,6 +254,24 @@ export class ImageTables {
       digest,
       registry,
       repository,
+    );
+  }
+
+  /** What a layer was packed to once, also when nothing of it is here any more. */
+  packedLayer(diffId: Digest): { digest: Digest; mediaType: string; size: number } | undefined {
+    return this.#row(
+      'select digest, media_type as mediaType, size_bytes as size from packed_layers where diff_id = ?',
+      diffId,
+    );
+  }
+
+  putPackedLayer(diffId: Digest, blob: { digest: Digest; mediaType: string; size: number }): void {
+    this.#run(
+      'insert or replace into packed_layers (diff_id, digest, media_type, size_bytes) values (?, ?, ?, ?)',
+      diffId,
+      blob.digest,
+      blob.mediaType,
+      blob.size,
     );
   }
 

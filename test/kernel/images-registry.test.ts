@@ -354,6 +354,22 @@ test('an index whose other platforms are not here: whole where the registry has 
   );
 });
 
+test('what was pushed, removed and made again is not packed and sent again', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const files = { big: randomBytes(100_000) };
+  const first = await imageOf(services, `${host}/me/app:1`, files);
+  await pushImage(services, `${host}/me/app:1`, {}, () => {}, never);
+  await services.images.remove(first.id, removal);
+  const again = await imageOf(services, `${host}/me/app:2`, files);
+  const { progress, lines } = recorder();
+  await pushImage(services, `${host}/me/app:2`, {}, progress, never);
+  assert.ok(lines().includes(`${short(again.config.rootfs.diff_ids[0]!)}: Layer already exists`));
+  await services.images.remove(again.id, removal);
+  const [pulled] = await pullImage(services, `${host}/me/app:2`, {}, () => {}, never);
+  assert.equal(pulled!.id, again.id);
+});
+
 test('an upload that is cut while the layer is packed is made up for', async context => {
   const host = await startRegistry(context);
   let cuts = 0;
