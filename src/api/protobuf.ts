@@ -199,7 +199,7 @@ export const bool: Kind<boolean> = {
   zero: () => false,
   isZero: value => !value,
   write: (writer, value) => writer.varint(value ? 1 : 0),
-  read: reader => reader.bigVarint() !== 0n,
+  read: reader => reader.unsignedVarint() !== 0,
 };
 
 /** Also enumerations. */
@@ -208,7 +208,7 @@ export const int32: Kind<number> = {
   zero: () => 0,
   isZero: value => value === 0,
   write: (writer, value) => writer.signedVarint(value),
-  read: reader => Number(BigInt.asIntN(32, reader.bigVarint())),
+  read: reader => reader.signedVarint(32),
 };
 
 export const uint32: Kind<number> = {
@@ -216,7 +216,7 @@ export const uint32: Kind<number> = {
   zero: () => 0,
   isZero: value => value === 0,
   write: (writer, value) => writer.varint(value),
-  read: reader => Number(BigInt.asUintN(32, reader.bigVarint())),
+  read: reader => reader.unsignedVarint(),
 };
 
 /** As a number: sizes, seconds. @throws RangeError for one that a number cannot hold */
@@ -226,7 +226,7 @@ export const int64: Kind<number> = {
   isZero: value => value === 0,
   write: (writer, value) => writer.signedVarint(value),
   read: reader => {
-    const value = Number(BigInt.asIntN(64, reader.bigVarint()));
+    const value = reader.signedVarint(64);
     if (!Number.isSafeInteger(value)) throw new RangeError('protobuf: the number is too large');
     return value;
   },
@@ -334,26 +334,45 @@ class Reader {
 
   /** A tag or a length: what does not fit into 32 bits is an error. */
   varint(): number {
+    const small = this.#smallVarint();
+    if (small !== undefined) return small;
     const value = this.bigVarint();
     if (value > 0xffffffffn) throw new RangeError('protobuf: the number is too large');
     return Number(value);
   }
 
+  /** As two's complement of so many bits. */
+  signedVarint(bits: 32 | 64): number {
+    return this.#smallVarint() ?? Number(BigInt.asIntN(bits, this.bigVarint()));
+  }
+
+  unsignedVarint(): number {
+    return this.#smallVarint() ?? Number(BigInt.asUintN(32, this.bigVarint()));
+  }
+
   bigVarint(): bigint {
-    // Numbers of up to 4 bytes, which nearly all are, need no BigInt on their way.
-    let small = 0;
-    for (let index = 0; index < 4; index++) {
-      const byte = this.#byte();
-      small |= (byte & 0x7f) << (7 * index);
-      if (byte < 0x80) return BigInt(small);
-    }
-    let value = BigInt(small);
-    for (let index = 4; index < 10; index++) {
+    let value = 0n;
+    for (let index = 0; index < 10; index++) {
       const byte = this.#byte();
       value |= BigInt(byte & 0x7f) << BigInt(7 * index);
       if (byte < 0x80) return value;
     }
     throw new RangeError('protobuf: a number has no end');
+  }
+
+  /** Numbers of up to 4 bytes, which nearly all are, need no BigInt on their way. undefined: it is larger, or cut off. */
+  #smallVarint(): number | undefined {
+    let value = 0;
+    for (let index = 0; index < 4; index++) {
+      const byte = this.#bytes[this.#offset + index];
+      if (byte === undefined) return undefined;
+      value |= (byte & 0x7f) << (7 * index);
+      if (byte < 0x80) {
+        this.#offset += index + 1;
+        return value;
+      }
+    }
+    return undefined;
   }
 
   bytes(): Buffer {
