@@ -39,6 +39,17 @@ describe('the build cache', { concurrency: false }, () => {
     assert.equal(await machine.must("docker inspect -f '{{.Id}}' again"), id);
   });
 
+  test('--cache-to and --cache-from a registry by BuildKit', async () => {
+    const ref = `type=registry,ref=${registryAddress}/cache:main`;
+    const gantryBuild = `DOCKER_BUILDKIT=1 ${repository}/gantry build --progress plain -t cached app`;
+    await machine.must(`${gantryBuild} --cache-to ${ref},mode=max 2>&1`);
+    const id = await machine.must("docker inspect -f '{{.Id}}' cached");
+    await machine.must('docker rmi -f cached again; docker builder prune -af');
+    const output = await machine.must(`${gantryBuild} --cache-from ${ref} 2>&1`);
+    assert.equal(output.match(/ CACHED\n/g)?.length, 3, output);
+    assert.equal(await machine.must("docker inspect -f '{{.Id}}' cached"), id);
+  });
+
   test('gantry build --on-error=shell opens a shell where the RUN failed', async () => {
     const directory = machine.world.path('work/failing');
     mkdirSync(directory);

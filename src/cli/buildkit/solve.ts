@@ -41,7 +41,7 @@ export async function solve(
       ref,
       session,
       frontend: 'dockerfile.v0',
-      frontendAttributes: options.attributes,
+      frontendAttributes: { ...options.attributes, ...cacheSources(options) },
       exporters: options.exporters,
       // Daemons before exporters were several read these.
       exporterDeprecated: first?.type ?? '',
@@ -152,4 +152,11 @@ export function sourcesOf(error: GrpcError): ErrorSource[] {
     const text = Buffer.from(info?.data ?? '', 'base64').toString();
     return [{ file: info?.filename ?? 'Dockerfile', text, lines }];
   });
+}
+
+/** The frontend looks for them, and reads them here; `cache.imports` of the request is for clients that have none. */
+function cacheSources({ cacheImports }: SolveOptions): Record<string, string> {
+  if (cacheImports.length === 0) return {};
+  const entries = cacheImports.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }));
+  return { 'cache-imports': JSON.stringify(entries) };
 }
