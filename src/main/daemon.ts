@@ -59,6 +59,7 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
     for (const server of servers) server.close();
     await Promise.race([api.idle(), sleep(patienceMs, undefined, { ref: false })]);
     for (const server of servers) server.closeAllConnections();
+    api.endBuilds();
     await Promise.race([engine.builder.settled(), sleep(buildsEndWithinMs, undefined, { ref: false })]);
   };
   const close = async () => {

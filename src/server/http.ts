@@ -30,6 +30,8 @@ export class ApiServer {
   /** Requests that change something and have not been answered. */
   #working = 0;
   #onIdle: (() => void)[] = [];
+  /** Connections that builds go by; they are no longer the HTTP server's to close. */
+  readonly #building = new Set<Duplex>();
 
   constructor(services: Services) {
     this.#services = services;
@@ -39,6 +41,11 @@ export class ApiServer {
   /** Settles when no request is at work; those that only watch (logs, attach, wait, events) do not count. */
   idle(): Promise<void> {
     return this.#working === 0 ? Promise.resolve() : new Promise(resolve => this.#onIdle.push(resolve));
+  }
+
+  /** Cuts the connections of BuildKit's clients: their builds end with them. */
+  endBuilds(): void {
+    for (const connection of this.#building) connection.destroy();
   }
 
   /** A server for one listening socket. With `tls`, node:https is loaded. */
@@ -63,6 +70,10 @@ export class ApiServer {
       void this.#answer(request, response, request.socket, undefined);
     });
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (/\/(grpc|session)(\?|$)/.test(request.url ?? '')) {
+        this.#building.add(socket);
+        socket.once('close', () => this.#building.delete(socket));
+      }
       void this.#answer(request, responseOn(request, socket), socket, head);
     });
     server.on('clientError', answerClientError);

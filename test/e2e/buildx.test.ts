@@ -251,6 +251,19 @@ cat out`;
     await new Promise(resolve => noise.once('close', resolve));
     assert.match(await machine.docker.must('version', '--format', '{{.Server.Version}}'), /\d/);
   });
+
+  test('a daemon that stops ends the builds it has', async () => {
+    const path = dockerfile('FROM busybox\nRUN echo begun && sleep 4800\n');
+    const line = `docker buildx build --progress plain -f ${path} . >out 2>&1 &
+until grep -q ' begun' out; do sleep 0.1; done
+kill -TERM ${machine.daemon.pid}
+wait $! || true`;
+    await machine.docker.shell(line, { cwd: folder, env, timeoutMs });
+    await settled(async () => {
+      const { stdout: processes } = await machine.world.run(['ps', '-eo', 'args']);
+      assert.doesNotMatch(processes, /sleep 4800/);
+    });
+  });
 });
 
 function upgraded(path: string, url: string): Promise<Socket> {
