@@ -21,12 +21,12 @@ import { readTar } from '../../src/archive/tar-reader.ts';
  */
 export async function imageText(
   saved: AsyncIterable<Uint8Array>,
-  { base, busybox }: { base: 'busybox' | 'scratch'; busybox: FileTree },
+  { base, busybox, known }: { base: 'busybox' | 'scratch'; busybox: FileTree; known: KnownContents },
 ): Promise<string> {
   const archive = await readArchive(saved);
   const tree = await treeOf(archive);
   return [
-    ...treeLines(tree, base === 'scratch' ? new Map() : busybox, contentsOf(busybox)),
+    ...treeLines(tree, base === 'scratch' ? new Map() : busybox, known),
     '',
     ...configLines(archive.config),
     '',
@@ -112,7 +112,7 @@ function removeTree(tree: FileTree, path: string): void {
   for (const other of tree.keys()) if (other.startsWith(withSlash(path))) tree.delete(other);
 }
 
-function treeLines(tree: FileTree, base: FileTree, known: Map<string, string>): string[] {
+function treeLines(tree: FileTree, base: FileTree, known: KnownContents): string[] {
   const firstPaths = new Map<Inode, string>();
   const lines: string[] = [];
   for (const path of sorted(tree.keys())) {
@@ -120,10 +120,8 @@ function treeLines(tree: FileTree, base: FileTree, known: Map<string, string>): 
     const inode = tree.get(path)!;
     const first = firstPaths.get(inode);
     if (first === undefined) firstPaths.set(inode, path);
-    const line = first === undefined ? entryLine(path, inode, known) : `h ${shown(path)} = ${shown(first)}`;
-    const before = base.get(path);
-    if (before === undefined || entryLine(path, before, known) !== entryLine(path, inode, known))
-      lines.push(line);
+    if (isSame(path, base.get(path), inode)) continue;
+    lines.push(first === undefined ? entryLine(path, inode, known) : `h ${shown(path)} = ${shown(first)}`);
   }
   for (const path of sorted(base.keys())) {
     const covered = base.has(posix.dirname(path)) && !tree.has(posix.dirname(path)) && path !== '/';
@@ -144,7 +142,7 @@ function isLeftover(path: string, tree: FileTree): boolean {
 
 const letters = { file: 'f', directory: 'd', symlink: 'l', char: 'c', block: 'b', fifo: 'p', hardlink: 'h' };
 
-function entryLine(path: string, { header, content }: Inode, known: Map<string, string>): string {
+function entryLine(path: string, { header, content }: Inode, known: KnownContents): string {
   const words = [letters[header.type]];
   if (header.type !== 'symlink') words.push(header.mode.toString(8).padStart(4, '0'));
   words.push(`${header.uid}:${header.gid}`, shown(path));
@@ -162,8 +160,15 @@ function entryLine(path: string, { header, content }: Inode, known: Map<string, 
 /** 2025-01-01: contexts are older than that, builds are not. */
 const newestOldTime = 1_735_689_600;
 
-function contentWord(content: Buffer, known: Map<string, string>): string {
-  const text = content.toString('utf8');
+function isSame(path: string, before: Inode | undefined, now: Inode): boolean {
+  if (before === undefined || !before.content.equals(now.content)) return false;
+  const none = new Map<string, string>();
+  const bare = ({ header }: Inode): string => entryLine(path, { header, content: Buffer.alloc(0) }, none);
+  return bare(before) === bare(now);
+}
+
+function contentWord(content: Buffer, known: KnownContents): string {
+  const text = content.toString('utf8', 0, 241);
   const isText = content.length <= 240 && !/[^\n\t\x20-\x7e\xa0-\ufffc]/.test(text);
   if (isText) return JSON.stringify(text);
   const digest = sha256(content);
@@ -172,7 +177,10 @@ function contentWord(content: Buffer, known: Map<string, string>): string {
   return original === undefined ? `sha256:${digest}` : `as ${original} of busybox`;
 }
 
-function contentsOf(base: FileTree): Map<string, string> {
+/** Which file of the base has the content with this digest. */
+export type KnownContents = ReadonlyMap<string, string>;
+
+export function contentsOf(base: FileTree): KnownContents {
   const known = new Map<string, string>();
   for (const path of sorted(base.keys())) {
     const { header, content } = base.get(path)!;

@@ -8,7 +8,7 @@ import { type Outcome, type ProgramOptions, runOrThrow } from '../support/run-pr
 import { hostAddress, type World } from '../support/world.ts';
 import type { DockerfileCase } from './cases.ts';
 import { failureText } from './failure-text.ts';
-import { type FileTree, fileTree, imageText } from './image-text.ts';
+import { contentsOf, type FileTree, fileTree, imageText, type KnownContents } from './image-text.ts';
 
 /** A daemon and a client that builds with it; both sides take the same flags. */
 export interface BuildingSide {
@@ -25,6 +25,9 @@ const casesDirectory = join(import.meta.dirname, 'cases');
 export class Place {
   readonly #side: BuildingSide;
   readonly #busybox: FileTree;
+  readonly #known: KnownContents;
+  /** Folders that are ready to be built from, by every case that has them: builds only read them. */
+  readonly #ready = new Map<string, Promise<string>>();
 
   static async open(side: BuildingSide): Promise<Place> {
     const archive = side.world.path('work', 'busybox.tar');
@@ -39,16 +42,12 @@ export class Place {
   private constructor(side: BuildingSide, busybox: FileTree) {
     this.#side = side;
     this.#busybox = busybox;
+    this.#known = contentsOf(busybox);
   }
 
   /** Builds a case; the answer is what is compared: the image as text, or why there is none. */
   async build(name: string, chosen: DockerfileCase): Promise<string> {
-    const directory = this.#side.world.path('work', name.replace(/\W+/g, '-'));
-    cpSync(join(casesDirectory, chosen.folder ?? name), directory, {
-      recursive: true,
-      verbatimSymlinks: true,
-    });
-    await settle(directory, chosen.prepare);
+    const directory = await this.#folder(name, chosen);
     const tag = `dockerfiles/${name.replace(/\W+/g, '-')}`;
     const args = [...(chosen.args ?? []), '-t', tag, chosen.context ?? '.'];
     const built = await this.#side.run([...this.#side.client, 'build', '--progress=plain', ...args], {
@@ -64,7 +63,23 @@ export class Place {
     }
     if (chosen.fails) throw new Error(`building ${name} did not fail`);
     const saved = await save(this.#side.socket, `${tag}:latest`);
-    return imageText(saved, { base: chosen.base ?? 'busybox', busybox: this.#busybox });
+    return imageText(saved, { base: chosen.base ?? 'busybox', busybox: this.#busybox, known: this.#known });
+  }
+
+  #folder(name: string, { folder = name, prepare }: DockerfileCase): Promise<string> {
+    let ready = this.#ready.get(folder);
+    if (ready === undefined) {
+      ready = this.#lay(folder, prepare);
+      this.#ready.set(folder, ready);
+    }
+    return ready;
+  }
+
+  async #lay(folder: string, prepare: string | undefined): Promise<string> {
+    const directory = this.#side.world.path('work', folder);
+    cpSync(join(casesDirectory, folder), directory, { recursive: true, verbatimSymlinks: true });
+    await settle(directory, prepare);
+    return directory;
   }
 }
 
