@@ -136,6 +136,11 @@ export class NetworkController {
     return this.#records.endpointsOfContainer(containerId);
   }
 
+  /** What `host-gateway` stands for; '' when the default network has no address. */
+  get hostGatewayIp(): string {
+    return this.#config.hostGatewayIp ?? this.get('bridge').ipam.pools[0]?.gateway ?? '';
+  }
+
   /** The endpoint that has the default route and the published ports. */
   gatewayEndpoint(containerId: string): Endpoint | undefined {
     return this.#endpoints.gatewayOf(containerId);
@@ -280,7 +285,7 @@ export class NetworkController {
         .filter(endpoint => !this.#nameSource.hasNames(endpoint.networkId))
         .flatMap(this.#linkedHosts),
       embeddedDns: this.needsResolver(request.containerId),
-      hostGatewayIp: this.#config.hostGatewayIp ?? this.get('bridge').ipam.pools[0]?.gateway ?? '',
+      hostGatewayIp: this.hostGatewayIp,
       resolvConfPath: this.#resolvConfPath,
       daemon: {
         dns: this.#config.dns ?? [],

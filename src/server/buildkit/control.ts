@@ -80,6 +80,7 @@ export async function worker(services: Services) {
       // From this label clients conclude that exporters, cache exports and pushes are the daemon's.
       'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
       'org.mobyproject.buildkit.worker.hostname': info.hostName,
+      'org.mobyproject.buildkit.worker.moby.host-gateway-ip': services.engine.networkController.hostGatewayIp,
     },
     platforms: [{ os: 'linux', architecture: goArchitectures[info.architecture] ?? info.architecture }],
     buildkitVersion: await version(),
