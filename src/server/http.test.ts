@@ -19,7 +19,7 @@ describe('the API over HTTP', () => {
     assert.equal(get.headers['api-version'], '1.50');
     assert.equal(get.headers['ostype'], 'linux');
     assert.equal(get.headers['docker-experimental'], 'false');
-    assert.equal(get.headers['builder-version'], '1');
+    assert.equal(get.headers['builder-version'], '2');
     assert.equal(get.headers['swarm'], 'inactive');
     assert.match(get.headers['server'] ?? '', /^Gantry\/[\d.]+ \(linux\)$/);
     const head = await api.request('HEAD', '/v1.41/_ping');

@@ -147,7 +147,11 @@ describe('what outlives the daemon and the machine', {
     database.prepare("update network_networks set spec = '{' where name = 'broken'").run();
     database.prepare("insert into network_ports values ('nobody', '{')").run();
     database.prepare("insert into container_edits values ('nobody', '{')").run();
-    database.prepare("insert into images values ('sha256:00', x'7b', null, 1, null, 1, 1)").run();
+    database
+      .prepare(
+        `insert into images (id, config, size_bytes, created_ms, last_tagged_ms) values ('sha256:00', x'7b', 1, 1, 1)`,
+      )
+      .run();
     database.prepare("update events set event = '{'").run();
     database.close();
     await machine.daemon.start();
