@@ -80,7 +80,8 @@ function recordedAnswers(golden: Golden, scenario: Scenario): readonly Answer[] 
 
 /**
  * Step by step. Where dockerd's answer is chance (what it says of two things that happen at once), the recorded one is
- * as good as today's: both are dockerd's.
+ * as good as today's: both are dockerd's. That goes for a dockerd whose setting up fails by chance, too (20.10 sometimes
+ * loses an image between two steps of a build).
  */
 function differences(
   scenario: Scenario,
@@ -89,7 +90,7 @@ function differences(
   recorded: readonly Answer[] | undefined,
 ): string[] {
   return scenario.steps.map(detailed).flatMap((step, index) => {
-    if (step.setup && reference !== 'golden' && wanted[index]!.code !== 0) {
+    if (step.setup && reference !== 'golden' && wanted[index]!.code !== 0 && recorded === undefined) {
       return [`step ${index + 1}: setting up failed on the reference: ${wanted[index]!.stderr}`];
     }
     // Between two dockerds a known difference is none.
