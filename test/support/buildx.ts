@@ -38,6 +38,9 @@ function buildxProgram(): Promise<string> {
       'Dir::Cache': scratch,
       'Dir::Cache::Archives': join(scratch, 'archives'),
       'Acquire::Languages': 'none',
+      'Acquire::Retries': '3',
+      // A mirror that is a snapshot is older than its index says it may be.
+      'Acquire::Check-Valid-Until': 'false',
       'APT::Sandbox::User': 'root',
     }).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
     const apt = (...args: string[]) =>
