@@ -13,7 +13,13 @@ import { refuseTrigger } from './dockerfile/parse-instruction.ts';
 import type { BuildOutput, BuildStep, StepResult } from './events.ts';
 import { describeReason, type Reason, type StepOrigin } from './explain/reason.ts';
 import type { StepPlace, StepRecords } from './explain/step-records.ts';
-import { type ExplainedInputs, type FileStep, runFileStep, type StepEvent } from './file-step.ts';
+import {
+  type ExplainedInputs,
+  type FileStep,
+  type FileStepContext,
+  runFileStep,
+  type StepEvent,
+} from './file-step.ts';
 import type { GitCheckouts } from './git/checkouts.ts';
 import { argsOf, type BuildGraph, type PlannedStage, resolveFrom } from './graph.ts';
 import type { FailedStep } from './held-steps.ts';
@@ -254,22 +260,13 @@ export class Solve {
     planned: PlannedStage,
   ): Promise<{ state: BuildState; result: StepResult; hit?: boolean }> {
     const context = this.#context;
-    const { storage } = context.builder;
     const { step: fileStep, state: configured } = await this.#prepare(state, instruction, step, planned);
     if (fileStep === undefined) return { state: configured, result: {} };
     context.usedMounts(fileStep.cacheMounts ?? []);
     let runId: string | undefined;
     let renewedBy: StepOrigin | undefined;
     const result = await runFileStep(fileStep, chainIdOfState(state), instruction.text, {
-      storage,
-      cache: context.cache,
-      inFlight: context.inFlight,
-      noCache: this.#ignoresCache(planned),
-      epochMs: context.epochMs,
-      signal: this.#signal,
-      use: key => context.useKey(key),
-      imported: context.imported,
-      made: made => context.made({ ...made, stage: planned.stage.index }),
+      ...this.#fileStepContext(planned),
       explain: (inputs, hit, from) => {
         renewedBy = this.#explain(step, planned, inputs, hit, from);
       },
@@ -403,10 +400,21 @@ export class Solve {
   /** A context as a layer, from the cache or new. */
   async #layerOf(root: ConfinedRoot, planned: PlannedStage) {
     const context = this.#context;
-    const { storage } = context.builder;
-    const step = await prepareDirectory(root, storage);
+    const step = await prepareDirectory(root, context.builder.storage);
     const result = await runFileStep(step, undefined, step.createdBy, {
-      storage,
+      ...this.#fileStepContext(planned),
+      explain: () => {},
+      emit: () => {},
+    });
+    if (result.layer !== undefined) context.holdLayer(result.layer.chainId);
+    return { result, createdBy: step.createdBy };
+  }
+
+  /** What all steps of a stage that change files work with. */
+  #fileStepContext(planned: PlannedStage): Omit<FileStepContext, 'explain' | 'emit'> {
+    const context = this.#context;
+    return {
+      storage: context.builder.storage,
       cache: context.cache,
       inFlight: context.inFlight,
       noCache: this.#ignoresCache(planned),
@@ -415,11 +423,7 @@ export class Solve {
       imported: context.imported,
       made: made => context.made({ ...made, stage: planned.stage.index }),
       use: key => context.useKey(key),
-      explain: () => {},
-      emit: () => {},
-    });
-    if (result.layer !== undefined) context.holdLayer(result.layer.chainId);
-    return { result, createdBy: step.createdBy };
+    };
   }
 
   async #chainIdOf(root: ConfinedRoot, planned: PlannedStage): Promise<Digest | undefined> {

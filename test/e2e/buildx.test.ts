@@ -224,12 +224,13 @@ target "side" {
     const path = dockerfile('FROM busybox\nRUN echo begun && sleep 3600\n');
     // Once the step has said something it is interrupted, as by Ctrl-C.
     const line = `docker buildx build --progress plain -f ${path} . >out 2>&1 &
-until grep -q ' begun' out; do sleep 0.1; done
+until grep -qE '^#[0-9]+ [0-9.]+ begun$' out; do sleep 0.1; done
 kill -INT $!
-wait $! || true
+wait $!; echo "ended with $?"
 cat out`;
     const { stdout } = await machine.docker.shell(line, { cwd: folder, env, timeoutMs });
     assert.match(stdout, /context canceled|CANCELED/);
+    assert.match(stdout, /^ended with [1-9]/m);
     await settled(async () => {
       const { stdout: processes } = await machine.world.run(['ps', '-eo', 'args']);
       assert.doesNotMatch(processes, /sleep 3600/);
@@ -255,10 +256,11 @@ cat out`;
   test('a daemon that stops ends the builds it has', async () => {
     const path = dockerfile('FROM busybox\nRUN echo begun && sleep 4800\n');
     const line = `docker buildx build --progress plain -f ${path} . >out 2>&1 &
-until grep -q ' begun' out; do sleep 0.1; done
+until grep -qE '^#[0-9]+ [0-9.]+ begun$' out; do sleep 0.1; done
 kill -TERM ${machine.daemon.pid}
-wait $! || true`;
-    await machine.docker.shell(line, { cwd: folder, env, timeoutMs });
+wait $!; echo "ended with $?"`;
+    const { stdout } = await machine.docker.shell(line, { cwd: folder, env, timeoutMs });
+    assert.match(stdout, /^ended with [1-9]/m);
     await settled(async () => {
       const { stdout: processes } = await machine.world.run(['ps', '-eo', 'args']);
       assert.doesNotMatch(processes, /sleep 4800/);
