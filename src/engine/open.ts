@@ -138,7 +138,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const rotation = new LogRotation(context);
   const imageCases = imageUseCases(context, services);
   const collector = new ImageCollector(context, imageCases.collect);
-  const firewallCheck = setInterval(() => verifyFirewall(context), firewallCheckMs);
+  network.keepFirewall(() => verifyFirewall(context));
 
   return {
     containers: containerUseCases(context),
@@ -155,7 +155,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     networkController: network,
     storage,
     async close() {
-      clearInterval(firewallCheck);
       context.scheduler.close();
       rotation.close();
       await collector.close();
@@ -177,8 +176,6 @@ async function unhealthy(context: EngineContext, record: ContainerRecord): Promi
     context.log.error({ container: record.id, err: error }, 'acting on failed health checks failed');
   }
 }
-
-const firewallCheckMs = 5_000;
 
 function verifyFirewall(context: EngineContext): void {
   try {

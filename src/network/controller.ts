@@ -12,6 +12,7 @@ import { Endpoints, groupOf, type Place } from './endpoints.ts';
 import { fallbackServers, type HostsEntry } from './files.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
+import { watchFirewall } from './firewall/watch.ts';
 import { Ipam } from './ipam/ipam.ts';
 import type {
   Bandwidth,
@@ -34,6 +35,7 @@ import {
 import { Networks } from './networks.ts';
 import { HostPorts } from './ports/host-ports.ts';
 import { PublishedPorts } from './ports/published.ts';
+import { StaleFlows } from './ports/stale-flows.ts';
 import { NetworkRecords } from './records.ts';
 import { readSysctl, writeSysctl } from './sysctl.ts';
 
@@ -57,10 +59,12 @@ export class NetworkController {
   readonly #socket = new NetlinkSocket();
   readonly #firewall: Firewall;
   readonly #hostPorts: HostPorts;
+  readonly #flows: StaleFlows;
   readonly #networks: Networks;
   readonly #endpoints: Endpoints;
   readonly #ports: PublishedPorts;
   readonly #resolvers = new Map<string, EmbeddedResolver>();
+  #stopKeeping: (() => void) | undefined;
 
   /**
    * Brings the host to what the database says: default networks, bridges, the firewall with all published ports.
@@ -84,6 +88,7 @@ export class NetworkController {
     this.#records = new NetworkRecords(database, log);
     this.#firewall = new Firewall({ table: config.firewallTable ?? defaultFirewallTable, log });
     this.#hostPorts = new HostPorts({ log });
+    this.#flows = new StaleFlows({ log });
     const parts = {
       config,
       resolvConfPath: this.#resolvConfPath,
@@ -92,6 +97,7 @@ export class NetworkController {
       socket: this.#socket,
       firewall: this.#firewall,
       hostPorts: this.#hostPorts,
+      flows: this.#flows,
       mark: markOf(this.#records.ownId()),
       group: groupOf(this.#records.ownId()),
     };
@@ -321,11 +327,19 @@ export class NetworkController {
     return this.#firewall.verify();
   }
 
+  /** Has `verify` called whenever somebody may have changed the firewall, until `close`. */
+  keepFirewall(verify: () => void): void {
+    this.#stopKeeping?.();
+    this.#stopKeeping = watchFirewall(verify);
+  }
+
   /** Closes sockets; links, rules and containers stay as they are. */
   close(): void {
+    this.#stopKeeping?.();
     for (const containerId of [...this.#resolvers.keys()]) this.stopResolver(containerId);
     this.#endpoints.close();
     this.#hostPorts.close();
+    this.#flows.close();
     this.#firewall.close();
     this.#socket.close();
   }

@@ -6,7 +6,6 @@ import { openLegacyFirewall } from './legacy.ts';
 import { chainsToOpen, planNeighbours, rulesOf } from './neighbours.ts';
 import {
   countElements,
-  countRules,
   type FirewallBridge,
   type FirewallState,
   type HostSide,
@@ -31,6 +30,8 @@ export class Firewall {
   readonly #ports = new Map<string, PortRule>();
   /** The generation after which nobody but us changed anything. */
   #seen = -1;
+  /** Chains and rules as the kernel shows them when they are right. */
+  #wanted = '';
 
   constructor(options: { table: string; log: Log }) {
     this.#table = options.table;
@@ -137,11 +138,12 @@ export class Firewall {
 
   #rebuild(): void {
     this.#nft.run(planRuleset(this.#state));
+    this.#wanted = withoutElements(this.#nft.list(`list table inet ${this.#table}`));
     this.#openNeighbours();
     this.#seen = this.#generation.current();
   }
 
-  /** Same rules and the same number of elements everywhere: nobody took anything away. */
+  /** Same rules and the same number of elements everywhere: nobody took anything away, or put something in. */
   #isWhole(): boolean {
     let listing: NftObject[];
     try {
@@ -150,7 +152,7 @@ export class Firewall {
       // The listing of a table that is not there fails: that is the answer.
       return false;
     }
-    if (listing.filter(object => object['rule'] !== undefined).length !== countRules()) return false;
+    if (withoutElements(listing) !== this.#wanted) return false;
     const wanted = countElements(this.#state);
     return listing.every(object => {
       const set = object['set'] ?? object['map'];
@@ -173,6 +175,13 @@ export class Firewall {
     }
     openLegacyFirewall(bridges, this.#table);
   }
+}
+
+/** Chains, rules and the sets' types. Handles differ each time the table is made. */
+function withoutElements(listing: readonly NftObject[]): string {
+  return JSON.stringify(listing, (key, value: unknown) =>
+    key === 'handle' || key === 'elem' || key === 'metainfo' ? undefined : value,
+  );
 }
 
 function keyOf({ protocol, family, hostIp, hostPort }: HostSide): string {

@@ -95,11 +95,6 @@ export function countElements(state: FirewallState): Record<string, number> {
   return counts;
 }
 
-/** How many rules `planRuleset` makes. */
-export function countRules(): number {
-  return rules.split('\n').filter(line => /^\t\t(?!type |#)/.test(line)).length;
-}
-
 const sets = `
 	# Every bridge of ours; those whose containers may talk to each other, and those where they may not; those
 	# that reach nothing outside.

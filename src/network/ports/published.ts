@@ -1,11 +1,12 @@
 import { EngineError, within } from '../../stdx/errors.ts';
 import type { Firewall } from '../firewall/firewall.ts';
-import type { PortRule } from '../firewall/ruleset.ts';
+import type { HostSide, PortRule } from '../firewall/ruleset.ts';
 import type { Endpoint, PortRequest, PublishedPort } from '../network.ts';
 import type { NetworkRecords } from '../records.ts';
 import { hasIPv6 } from '../sysctl.ts';
 import type { HostPorts } from './host-ports.ts';
 import { hostSide, type PortTarget, planPort, ruleFor } from './plan.ts';
+import type { StaleFlows } from './stale-flows.ts';
 
 /**
  * Published ports: held on the host, written down, and led to the container by the firewall, in this order; what was
@@ -15,11 +16,18 @@ export class PublishedPorts {
   readonly #records: NetworkRecords;
   readonly #firewall: Firewall;
   readonly #hostPorts: HostPorts;
+  readonly #flows: StaleFlows;
 
-  constructor(parts: { records: NetworkRecords; firewall: Firewall; hostPorts: HostPorts }) {
+  constructor(parts: {
+    records: NetworkRecords;
+    firewall: Firewall;
+    hostPorts: HostPorts;
+    flows: StaleFlows;
+  }) {
     this.#records = parts.records;
     this.#firewall = parts.firewall;
     this.#hostPorts = parts.hostPorts;
+    this.#flows = parts.flows;
   }
 
   /** @param defaultHostIp where a port appears when its request names no address. */
@@ -34,7 +42,7 @@ export class PublishedPorts {
       const target = targetOf(endpoint);
       const ports = plans.flatMap(plan => this.#hostPorts.hold(containerId, plan, target));
       this.#records.putPorts(containerId, ports);
-      this.#firewall.addPorts(rulesOf(ports, target));
+      this.#lead(rulesOf(ports, target));
       return ports;
     } catch (error) {
       this.#hostPorts.release(containerId);
@@ -47,7 +55,7 @@ export class PublishedPorts {
   unpublish(containerId: string): void {
     const ports = this.#records.ports(containerId);
     if (ports.length === 0) return;
-    this.#firewall.removePorts(ports.map(hostSide));
+    this.#leadNoMore(ports.map(hostSide));
     this.#hostPorts.release(containerId);
     this.#records.deletePorts(containerId);
   }
@@ -69,20 +77,20 @@ export class PublishedPorts {
     const added: PublishedPort[] = [];
     try {
       // Before the new ones are taken: one of them may be where an old one was.
-      this.#firewall.removePorts(removed.map(hostSide));
+      this.#leadNoMore(removed.map(hostSide));
       this.#hostPorts.releaseSome(containerId, removed);
       const options = { defaultHostIp, hasIPv6: hasIPv6() };
       for (const request of requests) {
         added.push(...this.#hostPorts.hold(containerId, planPort(request, options), target));
       }
       this.#put(containerId, [...kept, ...added]);
-      this.#firewall.addPorts(rulesOf(added, target));
+      this.#lead(rulesOf(added, target));
       return added;
     } catch (error) {
       this.#hostPorts.releaseSome(containerId, added);
       this.#put(containerId, before);
       this.#hostPorts.holdAgain(containerId, removed, target);
-      this.#firewall.addPorts(rulesOf(removed, target));
+      this.#lead(rulesOf(removed, target));
       throw error;
     }
   }
@@ -103,6 +111,16 @@ export class PublishedPorts {
     }
   }
 
+  #lead(rules: readonly PortRule[]): void {
+    this.#firewall.addPorts(rules);
+    this.#flows.forget(rules);
+  }
+
+  #leadNoMore(ports: readonly HostSide[]): void {
+    this.#firewall.removePorts(ports);
+    this.#flows.forget(ports);
+  }
+
   #put(containerId: string, ports: PublishedPort[]): void {
     if (ports.length === 0) this.#records.deletePorts(containerId);
     else this.#records.putPorts(containerId, ports);
@@ -112,11 +130,11 @@ export class PublishedPorts {
   move(containerId: string, from: Endpoint | undefined, to: Endpoint | undefined): void {
     const ports = this.#records.ports(containerId);
     if (ports.length === 0 || from?.id === to?.id) return;
-    this.#firewall.removePorts(ports.map(hostSide));
+    this.#leadNoMore(ports.map(hostSide));
     this.#hostPorts.release(containerId);
     if (to === undefined) return;
     this.#hostPorts.holdAgain(containerId, ports, targetOf(to));
-    this.#firewall.addPorts(rulesOf(ports, targetOf(to)));
+    this.#lead(rulesOf(ports, targetOf(to)));
   }
 
   /** After a restart of the daemon: the rules are in the kernel, the sockets are not. */

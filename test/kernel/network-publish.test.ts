@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { openInetSocket } from '../../src/linux/inet-socket.ts';
+import { withNetworkNamespace } from '../../src/linux/namespaces.ts';
+import { deleteAddress } from '../../src/linux/netlink/addresses.ts';
+import { findLink } from '../../src/linux/netlink/links.ts';
+import { NetlinkSocket } from '../../src/linux/netlink/socket.ts';
+import { Nftables } from '../../src/linux/nftables/nftables.ts';
+import type { NetworkConfig } from '../../src/network/config.ts';
+import { NetworkController } from '../../src/network/controller.ts';
+import type { PortRequest } from '../../src/network/network.ts';
+import { parseIp } from '../../src/stdx/ip.ts';
+import { silentLog } from '../../src/stdx/log.ts';
+import { Database } from '../../src/storage/database.ts';
+import {
+  askTcp,
+  enterPrivateHost,
+  makeNamespace,
+  type Namespace,
+  plugNeighbour,
+  serveTcp,
+  serveUdp,
+} from '../support/network-world.ts';
+import { sendSctpInit, watchSctp } from '../support/sctp-packets.ts';
+
+/** Publishing and the firewall where they are attacked, disturbed, or changed under a client that goes on. */
+const hostAddress = '192.0.2.1';
+let directory: string;
+let networks: NetworkController;
+let neighbour: Namespace;
+let nft: Nftables;
+let closing: (() => void)[] = [];
+let count = 0;
+
+before(() => {
+  enterPrivateHost();
+  neighbour = plugNeighbour([{ host: `${hostAddress}/24`, neighbour: '192.0.2.9/24' }]);
+  nft = new Nftables();
+});
+
+after(() => {
+  neighbour.close();
+  nft.close();
+});
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'gantry-network-'));
+  openNetworks();
+});
+
+afterEach(() => {
+  for (const close of closing) close();
+  closing = [];
+  networks.dismantle();
+  networks.close();
+  rmSync(directory, { recursive: true });
+});
+
+function openNetworks(config: NetworkConfig = {}): void {
+  const database = Database.open(join(directory, 'state.db'));
+  networks = NetworkController.open({
+    database,
+    log: silentLog,
+    config: { resolvConfPath: '/dev/null', ...config },
+  });
+}
+
+function runContainer(name: string, ports: PortRequest[] = []): { id: string; namespace: Namespace } {
+  const id = (++count).toString(16).padStart(64, '0');
+  const namespace = makeNamespace();
+  const endpoint = networks.allocate({ containerId: id, containerName: name, network: 'bridge' });
+  networks.connect(endpoint, namespace.path);
+  networks.publish(id, ports);
+  const servers = [serveTcp(namespace, 80, name), serveUdp(namespace, 80, name)];
+  closing.push(...servers.map(server => () => server.close()), namespace.close);
+  return { id, namespace };
+}
+
+const web: PortRequest = { containerPort: 80, protocol: 'tcp', hostPort: '8080' };
+
+test('a client that sends UDP from one port for ever reaches whichever container has the port now', async () => {
+  const fd = withNetworkNamespace(neighbour.path, () =>
+    openInetSocket({ protocol: 'udp', address: parseIp('0.0.0.0')!, port: 4444 }),
+  );
+  const client = dgram.createSocket('udp4');
+  client.bind({ fd });
+  closing.push(() => client.close());
+  // The flow begins at the host itself, where nobody listens.
+  await new Promise(sent => client.send('who?', 5300, hostAddress, sent));
+  const first = runUdpContainer('first');
+  assert.equal(await hear(client), 'first 192.0.2.9', 'led by the kernel: the true client is seen');
+  for (const endpoint of networks.endpointsOfContainer(first)) networks.disconnect(endpoint);
+  networks.release(first);
+  runUdpContainer('second');
+  assert.equal(await hear(client), 'second 192.0.2.9');
+});
+
+function runUdpContainer(name: string): string {
+  const { id, namespace } = runContainer(name, [{ containerPort: 53, protocol: 'udp', hostPort: '5300' }]);
+  const fd = withNetworkNamespace(namespace.path, () =>
+    openInetSocket({ protocol: 'udp', address: parseIp('0.0.0.0')!, port: 53 }),
+  );
+  const server = dgram.createSocket('udp4');
+  server.on('message', (_, from) => server.send(`${name} ${from.address}`, from.port, from.address));
+  server.bind({ fd });
+  closing.push(() => server.close());
+  return id;
+}
+
+async function hear(client: dgram.Socket): Promise<string> {
+  const answer = once(client, 'message', { signal: AbortSignal.timeout(60_000) });
+  client.send('who?', 5300, hostAddress);
+  return String((await answer)[0]);
+}
+
+test('SCTP is published, and its port is taken once', { timeout: 60_000 }, async () => {
+  const sctp: PortRequest = { containerPort: 7000, protocol: 'sctp', hostPort: '7001' };
+  const { namespace } = runContainer('signalling', [sctp]);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  closing.push(watchSctp(namespace, resolve));
+  const sending = setInterval(() => sendSctpInit(neighbour, hostAddress, 7001), 100);
+  closing.push(() => clearInterval(sending));
+  assert.equal(await promise, '192.0.2.9 to 7000');
+  assert.throws(
+    () => runContainer('other', [sctp]),
+    /Bind for 0\.0\.0\.0:7001 failed: port is already allocated$/,
+  );
+});
+
+describe('the firewall is put back without being asked', () => {
+  for (const damage of ['flush ruleset', 'delete table inet gantry', 'flush set inet gantry bridges']) {
+    test(`after ${damage}`, async () => {
+      runContainer('web', [web]);
+      const mended = keepUntilMended();
+      nft.run(damage);
+      await mended;
+      assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 192.0.2.9');
+    });
+  }
+
+  test('after a rule was replaced by another', async () => {
+    runContainer('web', [web]);
+    const last = nft.list('list chain inet gantry inbound').findLast(({ rule }) => rule !== undefined);
+    const mended = keepUntilMended();
+    nft.run(`replace rule inet gantry inbound handle ${last!['rule']!['handle']} accept`);
+    await mended;
+    assert.match(nft.run('list chain inet gantry inbound'), /\bdrop\n\t}/);
+  });
+
+  function keepUntilMended(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    networks.keepFirewall(() => {
+      if (networks.verify()) resolve();
+    });
+    return promise;
+  }
+});
+
+describe('the host s own 127.0.0.1', () => {
+  /** Lets a machine send to 127.0.0.1 of the host: an attacker's, who has root there. */
+  function aimAtLoopback(namespace: Namespace, interfaceName: string): void {
+    withNetworkNamespace(namespace.path, () => {
+      writeFileSync(`/proc/sys/net/ipv4/conf/${interfaceName}/route_localnet`, '1');
+      using socket = new NetlinkSocket();
+      const lo = findLink(socket, 'lo')!;
+      deleteAddress(socket, { linkIndex: lo.index, address: parseIp('127.0.0.1')!, prefixLength: 8 });
+    });
+  }
+
+  test('is out of reach for a container, and for a neighbour (CVE-2020-8558)', async () => {
+    const { namespace } = runContainer('attacker');
+    runContainer('local', [{ ...web, hostIp: '127.0.0.1', hostPort: '8081' }]);
+    const service = serveTcp(undefined, 6379, 'service');
+    closing.push(() => service.close());
+    aimAtLoopback(namespace, 'eth0');
+    aimAtLoopback(neighbour, 'lan1');
+    const asked = [namespace, neighbour].flatMap(from =>
+      [6379, 8081].map(port => askTcp(from, '127.0.0.1', port)),
+    );
+    assert.deepEqual(await Promise.all(asked), ['timeout', 'timeout', 'timeout', 'timeout']);
+    // The attack is one: without the rules it gets through.
+    nft.run('flush chain inet gantry guard');
+    assert.match(await askTcp(namespace, '127.0.0.1', 6379), /^service /);
+  });
+});
