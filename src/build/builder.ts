@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { ImageStore } from '../images/store.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Platform } from '../oci/image.ts';
-import { EngineError } from '../stdx/errors.ts';
+import type { Descriptor, Platform } from '../oci/image.ts';
+import { EngineError, kindOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { KeyedMutex } from '../stdx/mutex.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -52,7 +52,7 @@ export interface BuilderOptions {
     reference: string,
     credentials: Pick<BuildRequest, 'credentials' | 'askCredentials'>,
     signal: AbortSignal,
-  ) => Promise<void>;
+  ) => Promise<Descriptor>;
   /** The builder's own place on the data-root, `<data-root>/build`: cache mounts and temporary files. */
   directory: string;
   /** The machine's own platform, `{os: 'linux', architecture: 'amd64'}`. */
@@ -233,11 +233,12 @@ export class Builder {
         holdLayer: chainId => lease.holdLayer(chainId),
         made: imageId => output.event({ type: 'built', imageId }),
         tag: (imageId, name) => this.#tag(imageId, name, output),
-        push: name => this.#options.pushImage(name, request, signal),
+        push: name => this.#push(name, request, output, signal),
         signal,
       };
       const answer: ExportAnswer = {};
       for (const planned of exports) Object.assign(answer, await exportResult(planned, result, context));
+      output.event({ type: 'exported' });
       await transfers.export(graph);
       const imageId = idOfResult(result);
       log.debug({ imageId, tags: request.tags }, 'built');
@@ -278,6 +279,27 @@ export class Builder {
     const { images, platform } = this.#options;
     const ignore = request.ignoreText ?? (await readIgnoreFile(request.contextDirectory, dockerfile)).text;
     return { images, platform, ignore };
+  }
+
+  async #push(
+    name: string,
+    request: BuildRequest,
+    output: BuildOutput,
+    signal: AbortSignal,
+  ): Promise<Descriptor> {
+    const reference = withTag(name);
+    output.event({ type: 'pushing', reference });
+    try {
+      const manifest = await this.#options.pushImage(reference, request, signal);
+      output.event({ type: 'pushed', reference, digest: manifest.digest });
+      return manifest;
+    } catch (error) {
+      // containerd's words, which say what a registry's refusal may mean.
+      const denied =
+        'push access denied, repository does not exist or may require authorization: authorization failed';
+      const failure = kindOf(error) === 'unauthorized' ? within(denied, error) : error;
+      throw within(`failed to push ${reference}`, failure);
+    }
   }
 
   #tag(imageId: Digest, tag: string, output: BuildOutput): void {

@@ -86,8 +86,11 @@ export class ClassicOutput {
 
 function linesOf(event: BuildEvent, decode: (step: BuildStep, chunk: Buffer) => string): ClassicLine[] {
   switch (event.type) {
-    // The classic builder has no linter.
+    // The classic builder has no linter, and pushes nothing.
     case 'lintWarning':
+    case 'pushing':
+    case 'pushed':
+    case 'exported':
     case 'planned':
     case 'stepEnded':
     case 'stepExplained':

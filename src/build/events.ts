@@ -37,7 +37,11 @@ export type BuildEvent =
   /** Triggers a base image brought with it; they run as steps of their own that were not planned. */
   | { type: 'triggers'; step: BuildStep; count: number }
   | { type: 'built'; imageId: Digest }
-  | { type: 'tagged'; reference: string };
+  | { type: 'tagged'; reference: string }
+  | { type: 'pushing'; reference: string }
+  | { type: 'pushed'; reference: string; digest: Digest }
+  /** The result is where it was wanted; caches that are exported follow. */
+  | { type: 'exported' };
 
 /** One instruction of one stage. */
 export interface BuildStep {
@@ -79,4 +83,19 @@ export interface BuildProgress {
 
 export interface BuildOutput {
   event(event: BuildEvent): void;
+  /** Does work besides the Dockerfile's, told under a name of its own by who can tell it. */
+  task?<T>(name: string, work: (task: BuildTask) => Promise<T>): Promise<T>;
+}
+
+export interface BuildTask {
+  /** A line below the task's name; the last one with `done`. */
+  status(id: string, progress?: { done?: boolean }): void;
+}
+
+export function runTask<T>(
+  output: BuildOutput,
+  name: string,
+  work: (task: BuildTask) => Promise<T>,
+): Promise<T> {
+  return output.task === undefined ? work({ status: () => {} }) : output.task(name, work);
 }

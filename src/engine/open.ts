@@ -117,8 +117,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     },
     pushImage: async (reference, build, signal) => {
       const credentials = await credentialsOfBuild(reference, build);
-      await pushImage(services, reference, { credentials }, () => {}, signal);
+      const pushed = await pushImage(services, reference, { credentials }, () => {}, signal);
       publishTransfer(context, 'push', withDefaultTag(parseReference(reference)));
+      return pushed;
     },
     onTag: (imageId, name) => publishImageEvent(context, 'tag', imageId, name),
     directory: join(storage.paths.dataRoot, 'build'),

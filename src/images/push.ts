@@ -32,6 +32,7 @@ const uploadAttempts = 5;
  * Sends an image, or without a tag all of a repository's, and reports in Docker's words. An image that came from a
  * registry goes out with the manifest it came with, byte for byte; one made here gets a schema 2 manifest.
  *
+ * @returns what the registry has under the tag, or under the last one, now.
  * @throws EngineError in dockerd's words.
  */
 export async function pushImage(
@@ -40,7 +41,7 @@ export async function pushImage(
   options: PushOptions,
   progress: Progress,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Descriptor> {
   const reference = parseReference(text);
   if (reference.digest !== undefined) throw new EngineError('invalid', 'cannot push a digest reference');
   progress({ status: `The push refers to repository [${canonicalName(reference)}]` });
@@ -54,10 +55,12 @@ export async function pushImage(
       signal,
       alone: options.platform !== undefined,
     });
+    let pushed: Descriptor | undefined;
     for (const { tag, image } of targets) {
       needPlatform(image, options.platform, familiarText({ ...reference, tag }));
-      await push.run({ ...reference, tag }, image);
+      pushed = await push.run({ ...reference, tag }, image);
     }
+    return pushed!;
   } catch (error) {
     if (signal.aborted) throw new EngineError('cancelled', 'context canceled', { cause: error });
     throw error;
@@ -109,7 +112,7 @@ class Push {
     this.#alone = options.alone;
   }
 
-  async run(reference: Reference & { tag: string }, image: Image): Promise<void> {
+  async run(reference: Reference & { tag: string }, image: Image): Promise<Descriptor> {
     const { images, storage } = this.#services;
     const chain = image.chainId === undefined ? [] : storage.layers.chain(image.chainId);
     if (image.chainId !== undefined) this.#lease.holdLayer(image.chainId);
@@ -126,6 +129,7 @@ class Push {
     const size = bytes.length;
     this.#progress({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
     this.#progress({ status: '', aux: { Tag: reference.tag, Digest: digest, Size: size } });
+    return { mediaType, digest, size };
   }
 
   /**

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { controlService } from '../../src/api/buildkit/control.ts';
 import { GrpcConnection } from '../../src/api/grpc/client.ts';
 import { buildxConfig } from '../support/buildx.ts';
+import { repository } from '../support/daemon.ts';
+import { privateRegistryAddress, startPrivateRegistry } from '../support/registry.ts';
 import type { Outcome } from '../support/run-program.ts';
 import { settled } from '../support/settled.ts';
 import { Machine } from './machine.ts';
@@ -21,6 +23,7 @@ describe('docker buildx', () => {
 
   before(async () => {
     machine = await Machine.start('buildx');
+    await startPrivateRegistry(machine.world);
     env = { DOCKER_BUILDKIT: '1', DOCKER_CONFIG: await buildxConfig(machine.world.path('buildx')) };
     folder = machine.world.path('context');
     mkdirSync(join(folder, 'src/deep'), { recursive: true });
@@ -165,6 +168,70 @@ CMD ["cat", "/greeting"]
     assert.equal(told['image.name'], 'docker.io/library/filed:latest');
     const quiet = await buildx(['build', '-q', '.']);
     assert.equal(quiet.stdout.trim(), id);
+  });
+
+  test('caches in a directory of the client, whichever client it is', async () => {
+    const path = dockerfile('FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /made\nCOPY src /src\n');
+    const [kept, other] = [machine.world.path('kept'), machine.world.path('ke\u00fcpt')];
+    const text = ['-f', path, '-t', 'cached', '.'];
+    const prune = 'docker rmi -f cached; docker builder prune -af';
+    const exported = await build('--cache-to', `type=local,dest=${kept},mode=max`, ...text);
+    assert.match(exported.stderr, /exporting cache to client directory/);
+    const id = await machine.docker.must('inspect', '--format', '{{.Id}}', 'cached');
+    const gantryBuild = `DOCKER_BUILDKIT=1 ${repository}/gantry build --progress plain`;
+    const again = [`--cache-from type=local,src=${kept}`, `--cache-to type=local,dest=${other},tag=mine`];
+    const { stderr } = await machine.shell(
+      `${prune} && cd ${folder} && ${gantryBuild} ${again.join(' ')} ${text.join(' ')}`,
+    );
+    assert.equal(stderr.match(/CACHED\n/g)?.length, 3, stderr);
+    assert.equal(await machine.docker.must('inspect', '--format', '{{.Id}}', 'cached'), id);
+    await machine.must(prune);
+    const back = await build('--cache-from', `type=local,src=${other},tag=mine`, ...text);
+    assert.equal(back.stderr.match(/CACHED\n/g)?.length, 3, back.stderr);
+    assert.equal(await machine.docker.must('inspect', '--format', '{{.Id}}', 'cached'), id);
+    // One that is not what it says costs its hits.
+    const blobs = join(kept, 'blobs/sha256');
+    for (const name of readdirSync(blobs)) {
+      rmSync(join(blobs, name));
+      writeFileSync(join(blobs, name), 'else');
+    }
+    await machine.must(prune);
+    const anew = await build('--cache-from', `type=local,src=${kept}`, ...text);
+    assert.match(
+      anew.stderr,
+      /the cache .*kept cannot be used: the content of sha256:\w+ has another digest/,
+    );
+  });
+
+  test('a push, and a cache in a registry, with what the client is logged in with', async () => {
+    const name = `${privateRegistryAddress}/pushed`;
+    const metadata = machine.world.path('pushed.json');
+    const push = ['-t', `${name}:1`, '-t', `${name}:2`, '--push', '--metadata-file', metadata, '.'];
+    const refused = await buildx(['build', ...push]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /failed to push localhost:5001\/pushed:1: push access denied, repository/);
+    const login = ['login', '-u', 'me', '--password-stdin', privateRegistryAddress];
+    await machine.docker.run(login, { env, input: 'secret', timeoutMs });
+    const cache = ['--cache-to', `type=registry,ref=${name}:cache,mode=max`];
+    const { stderr } = await build(...cache, ...push);
+    assert.match(stderr, /pushing manifest for localhost:5001\/pushed:2@sha256:/);
+    assert.match(stderr, /exporting cache to registry/);
+    const told = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>;
+    const id = told['containerimage.config.digest']!;
+    assert.notEqual(told['containerimage.digest'], id);
+    await machine.must(
+      'docker rmi -f $(docker images -q --no-trunc localhost:5001/pushed); docker builder prune -af',
+    );
+    const source = ['--cache-from', `type=registry,ref=${name}:cache`];
+    assert.match((await build(...source, '.')).stderr, /RUN echo tool .*\n#\d+ CACHED/);
+    const pulled = await machine.docker.run(['pull', '-q', `${name}@${told['containerimage.digest']}`], {
+      env,
+      timeoutMs,
+    });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    const found = await machine.docker.must('images', '-q', '--no-trunc', name);
+    assert.equal(found, id);
+    await machine.docker.run(['logout', privateRegistryAddress], { env, timeoutMs });
   });
 
   test('bake: targets at once, one built on the other', async () => {

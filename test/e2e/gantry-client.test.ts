@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { repository } from '../support/daemon.ts';
+import { startPrivateRegistry } from '../support/registry.ts';
 import type { Outcome } from '../support/run-program.ts';
 import { Machine } from './machine.ts';
-
-/** `secret`, by bcrypt: the only hash docker-registry takes. */
-const passwordHash = '$2y$04$DVjLNVkL4tqOTNad6m9OS.rhzauzdlJsreJVJAmVMwIB/vAujvRiC';
 
 /** Gantry's own client, command by command, as its user types them. */
 describe('gantry, the client', { concurrency: false }, () => {
@@ -16,7 +13,7 @@ describe('gantry, the client', { concurrency: false }, () => {
     machine = await Machine.start('client', { registry: true });
     // A fresh checkout makes the bundle now, not within the first command's time.
     await machine.must(`${repository}/gantry setup`, 120_000);
-    await startPrivateRegistry();
+    await startPrivateRegistry(machine.world);
   });
   after(() => machine?.stop());
 
@@ -41,37 +38,6 @@ describe('gantry, the client', { concurrency: false }, () => {
     const quoted = `stty rows 30 cols 90; ${command}`.replaceAll("'", `'\\''`);
     return shell(`{ ${typed}; } | script -qfec '${quoted}' /dev/null; exit $?`);
   };
-
-  async function startPrivateRegistry(): Promise<void> {
-    const { world } = machine;
-    writeFileSync(world.path('htpasswd'), `me:${passwordHash}\n`);
-    writeFileSync(
-      world.path('private.yml'),
-      `version: 0.1
-log: {level: warn}
-storage: {filesystem: {rootdirectory: ${world.path('private')}}}
-http: {addr: 127.0.0.1:5001}
-auth: {htpasswd: {realm: test, path: ${world.path('htpasswd')}}}
-`,
-    );
-    const argv = world.inside(['docker-registry', 'serve', world.path('private.yml')]);
-    // It ends with the world.
-    spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' });
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const asked = await world.run([
-        'curl',
-        '-s',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        'http://localhost:5001/v2/',
-      ]);
-      if (asked.stdout === '401') return;
-      await new Promise(resolve => setTimeout(resolve, 50));
-    }
-    throw new Error('the private registry did not start');
-  }
 
   test('run: streams, environment, files, exit codes', async () => {
     const outcome = await shell("gantry run --rm busybox sh -c 'echo out; echo err >&2; exit 7'");

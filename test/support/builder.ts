@@ -14,7 +14,7 @@ import {
 } from '../../src/build/executor.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
 import { type Image, ImageStore } from '../../src/images/store.ts';
-import type { Digest } from '../../src/oci/digest.ts';
+import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { EngineError } from '../../src/stdx/errors.ts';
 import { silentLog } from '../../src/stdx/log.ts';
 import { KeyedMutex } from '../../src/stdx/mutex.ts';
@@ -73,7 +73,10 @@ export class BuilderWorld {
         pulls.push(reference);
         throw new EngineError('notFound', `pull access denied for ${reference}`);
       },
-      pushImage: async reference => void pushes.push(reference),
+      pushImage: async reference => {
+        pushes.push(reference);
+        return { mediaType: '', digest: digestOf(reference), size: 0 };
+      },
       directory: join(dataRoot, 'build'),
       platform: { os: 'linux', architecture: 'amd64' },
       git: '/usr/bin/git',

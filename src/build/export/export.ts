@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ImageStore } from '../../images/store.ts';
 import { writtenName } from '../../images/written-names.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
-import type { ImageConfig } from '../../oci/image.ts';
+import type { Descriptor, ImageConfig } from '../../oci/image.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { Layer } from '../../storage/layers.ts';
@@ -49,7 +49,8 @@ export interface ExportContext {
   /** The image is there, or what an archive holds is decided. */
   made(imageId: Digest): void;
   tag(imageId: Digest, name: string): void;
-  push(name: string): Promise<void>;
+  /** @returns the manifest that the registry has for the name now */
+  push(name: string): Promise<Descriptor>;
   signal: AbortSignal;
 }
 
@@ -117,10 +118,12 @@ async function exportImage(
   const image = await context.images.create(result.config, { layers: [...layers] });
   context.made(image.id);
   for (const name of plan.names) context.tag(image.id, name);
-  if (plan.push) for (const name of plan.names) await context.push(name);
+  let pushed: Descriptor | undefined;
+  if (plan.push) for (const name of plan.names) pushed = await context.push(name);
   return {
     'containerimage.config.digest': image.id,
-    'containerimage.digest': image.id,
+    'containerimage.digest': pushed?.digest ?? image.id,
+    ...(pushed === undefined ? {} : descriptorAnswer(pushed)),
     ...namesAnswer(plan.names),
   };
 }
@@ -166,9 +169,13 @@ async function exportArchive(
   return {
     'containerimage.config.digest': configDigest,
     'containerimage.digest': manifest.digest,
-    'containerimage.descriptor': Buffer.from(JSON.stringify(manifest)).toString('base64'),
+    ...descriptorAnswer(manifest),
     ...namesAnswer(plan.names),
   };
+}
+
+function descriptorAnswer(manifest: Descriptor): ExportAnswer {
+  return { 'containerimage.descriptor': Buffer.from(JSON.stringify(manifest)).toString('base64') };
 }
 
 function namesAnswer(names: readonly string[]): ExportAnswer {

@@ -3,10 +3,11 @@ import { createCompressor } from '../../archive/compression.ts';
 import type { Lease } from '../../images/leases.ts';
 import { packLayer } from '../../images/pack.ts';
 import type { ImageServices } from '../../images/services.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import type { Descriptor } from '../../oci/image.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import type { Layer } from '../../storage/layers.ts';
+import type { BuildTask } from '../events.ts';
 import type { CacheMounts } from '../steps/cache-mounts.ts';
 import { type CacheConfig, cacheConfigType, type ExportedStep, writeManifest } from './cache-config.ts';
 import type { CachePlace } from './place.ts';
@@ -25,6 +26,7 @@ export interface ExportContext {
   services: Pick<ImageServices, 'storage' | 'packing'>;
   cacheMounts: CacheMounts;
   lease: Lease;
+  task: BuildTask;
   signal: AbortSignal;
 }
 
@@ -35,7 +37,7 @@ export async function exportCache(
   mountIds: readonly string[],
   context: ExportContext,
 ): Promise<void> {
-  const { lease, signal } = context;
+  const { lease, task, signal } = context;
   const { storage } = context.services;
   const layers: Descriptor[] = [];
   const config: CacheConfig = { version: 1, diffIds: [], steps: [], mounts: [] };
@@ -43,7 +45,7 @@ export async function exportCache(
     const known = layers.findIndex(one => one.digest === blob.digest);
     if (known >= 0) return known;
     lease.holdBlob(blob.digest);
-    await writeBlob(place, blob, context);
+    await told(task, `writing layer ${blob.digest}`, () => writeBlob(place, blob, context));
     config.diffIds.push(diffId);
     return layers.push(blob) - 1;
   };
@@ -60,9 +62,19 @@ export async function exportCache(
   }
   const bytes = Buffer.from(JSON.stringify(config));
   const configBlob = await storage.blobs.write(bytes, lease.owner);
-  await writeBlob(place, { mediaType: cacheConfigType, ...configBlob }, context);
-  const manifest = writeManifest(config, configBlob, layers);
-  await place.putManifest(mediaTypes.ociManifest, Buffer.from(JSON.stringify(manifest)), signal);
+  await told(task, `writing config ${configBlob.digest}`, () =>
+    writeBlob(place, { mediaType: cacheConfigType, ...configBlob }, context),
+  );
+  const manifest = Buffer.from(JSON.stringify(writeManifest(config, configBlob, layers)));
+  await told(task, `writing cache image manifest ${digestOf(manifest)}`, () =>
+    place.putManifest(mediaTypes.ociManifest, manifest, signal),
+  );
+}
+
+async function told(task: BuildTask, what: string, work: () => Promise<void>): Promise<void> {
+  task.status(what);
+  await work();
+  task.status(what, { done: true });
 }
 
 /** What an image says of the steps its own layers were made by. */

@@ -21,6 +21,8 @@ export interface ImportContext {
   open(endpoint: CacheEndpoint): Promise<CachePlace>;
   /** A source that cannot be used costs its hits and nothing else. */
   warn(text: string): void;
+  /** Tells what is being asked. */
+  task<T>(name: string, work: () => Promise<T>): Promise<T>;
   signal: AbortSignal;
 }
 
@@ -105,7 +107,9 @@ export class ImportedSteps {
     const { signal, warn } = this.#context;
     try {
       const place = this.#localImage(endpoint) ?? (await this.#context.open(endpoint));
-      const offer = await readOfferOf(place, signal);
+      const offer = await this.#context.task(`importing cache manifest from ${place.name}`, () =>
+        readOfferOf(place, signal),
+      );
       if (offer.steps.length === 0) warn(`${place.name} says nothing of how it was built`);
       if (endpoint.attributes['mounts'] === 'true') await this.#fillMounts(place, offer);
       return { place, offer };

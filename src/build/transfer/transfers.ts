@@ -5,7 +5,7 @@ import type { KeyedMutex } from '../../stdx/mutex.ts';
 import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { BuildCache } from '../cache.ts';
-import type { BuildOutput } from '../events.ts';
+import { type BuildOutput, runTask } from '../events.ts';
 import type { BuildGraph, StageBase } from '../graph.ts';
 import type { BuildRequest, CacheEndpoint } from '../request.ts';
 import type { CacheMounts } from '../steps/cache-mounts.ts';
@@ -64,6 +64,7 @@ export class CacheTransfers {
       ...this.#context,
       open: endpoint => this.#open(endpoint, 'pull'),
       warn: text => output.event({ type: 'warning', text }),
+      task: (name, work) => runTask(output, name, work),
     });
   }
 
@@ -82,11 +83,14 @@ export class CacheTransfers {
       if (endpoint.type === 'inline') continue;
       const { mode, mounts } = endpoint.attributes;
       const steps = mode === 'max' ? [...this.#made.values()] : this.#stepsOf(graph);
+      const kind = endpoint.type === 'local' ? 'client directory' : endpoint.type;
       try {
-        const place = await this.#open(endpoint, 'push');
-        const { storage, packing, cacheMounts, lease, signal } = this.#context;
-        const context = { services: { storage, packing }, cacheMounts, lease, signal };
-        await exportCache(place, steps, mounts === 'true' ? [...this.#mounts] : [], context);
+        await runTask(output, `exporting cache to ${kind}`, async task => {
+          const place = await this.#open(endpoint, 'push');
+          const { storage, packing, cacheMounts, lease, signal } = this.#context;
+          const context = { services: { storage, packing }, cacheMounts, lease, task, signal };
+          await exportCache(place, steps, mounts === 'true' ? [...this.#mounts] : [], context);
+        });
       } catch (error) {
         const failure = within('exporting the build cache', error);
         if (endpoint.attributes['ignore-error'] !== 'true') throw failure;

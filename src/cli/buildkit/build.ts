@@ -14,10 +14,11 @@ import { ProgressDisplay } from '../output/progress.ts';
 import { pushReference } from '../push-image.ts';
 import type { Session } from '../session.ts';
 import { plainReason } from '../streams.ts';
+import { LocalCaches, readCaches } from './caches.ts';
 import { printCheck } from './check.ts';
 import { buildFailure, FlagFault } from './faults.ts';
 import { planAttributes, planEntitlements, refuseAttestations } from './frontend-attributes.ts';
-import { openInputs, readAgents, readCaches, readSecrets } from './inputs.ts';
+import { openInputs, readAgents, readSecrets } from './inputs.ts';
 import { type BuildOutput, planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { QuietDisplay, RawDisplay } from './raw-display.ts';
@@ -60,6 +61,14 @@ async function build(call: Call): Promise<number> {
     input: () => session.input.stream(),
   });
   try {
+    const caches = new LocalCaches(
+      {
+        from: readCaches(flags.list('cache-from')),
+        to: readCaches(flags.list('cache-to')),
+        workingDirectory,
+      },
+      text => session.err.line(`WARNING: ${text}`),
+    );
     const offers: Offers = {
       directories: inputs.directories,
       secret: readSecrets(flags.list('secret'), session.env, workingDirectory),
@@ -67,12 +76,13 @@ async function build(call: Call): Promise<number> {
       upload: inputs.upload,
       credentials: credentialsOf(session),
       receive: (index, content) => receive(outputs[index], content, session),
+      stores: caches.stores,
     };
     const options: SolveOptions = {
       attributes: { ...attributes, ...inputs.attributes },
       exporters: outputs.map(output => output.exporter),
-      cacheImports: readCaches(flags.list('cache-from')),
-      cacheExports: readCaches(flags.list('cache-to')),
+      cacheImports: caches.imports,
+      cacheExports: caches.exports,
       entitlements: planEntitlements(flags),
       sharedKey: inputs.sharedKey,
       offers,
@@ -90,6 +100,7 @@ async function build(call: Call): Promise<number> {
     const { status } = display;
     const solved = solve(client, options, display).finally(() => watch?.end());
     const answer = await told(() => solved, session, { status, shown });
+    caches.noteExported(answer);
     if (shown) printWarnings(status, session);
     await pushImages(outputs, session, shown);
     const imageId = answer.get('containerimage.config.digest') ?? answer.get('containerimage.digest') ?? '';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -9,10 +9,11 @@ import { timestampOf } from '../../api/buildkit/well-known.ts';
 import type { GrpcCall } from '../../api/grpc/server.ts';
 import type { InitOf } from '../../api/protobuf.ts';
 import { splitFields } from './attributes.ts';
+import { LocalCaches, readCaches } from './caches.ts';
 import { printCheck } from './check.ts';
 import type { FileRequest } from './file-selection.ts';
 import { followLinks } from './file-selection.ts';
-import { readAgents, readCaches, readSecrets } from './inputs.ts';
+import { readAgents, readSecrets } from './inputs.ts';
 import { planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { RawDisplay } from './raw-display.ts';
@@ -229,6 +230,44 @@ test('secrets, agents, caches', () => {
     { type: 'inline', attributes: {} },
     { type: 'registry', attributes: { ref: 'a', mode: 'max' } },
   ]);
+});
+
+test('caches in directories: offered by their names, found by their tags', () => {
+  const said: string[] = [];
+  const open = (from: string[], to: string[]) =>
+    new LocalCaches({ from: readCaches(from), to: readCaches(to), workingDirectory: root }, text =>
+      said.push(text),
+    );
+  const digest = `sha256:${'1'.repeat(64)}`;
+  const written = open(
+    [],
+    ['type=local,dest=kept,mode=max', 'type=local,dest=kept2,tag=main', 'type=inline'],
+  );
+  assert.deepEqual(
+    [...written.stores],
+    ['kept', 'kept2'].map(name => [`local:${name}`, { directory: join(root, name), writable: true }]),
+  );
+  assert.equal(written.exports.length, 3);
+  const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 5 };
+  written.noteExported(new Map([['cache.manifest', JSON.stringify(descriptor)]]));
+  written.noteExported(new Map([['cache.manifest', JSON.stringify({ ...descriptor, size: 6 })]]));
+  const index = JSON.parse(readFileSync(join(root, 'kept2/index.json'), 'utf8'));
+  const annotations = { 'org.opencontainers.image.ref.name': 'main' };
+  assert.deepEqual(index.manifests, [{ ...descriptor, size: 6, annotations }]);
+
+  const read = open(['type=local,src=kept', 'type=local,src=nowhere', 'user/app:cache'], []);
+  assert.deepEqual(read.imports, [
+    { type: 'local', attributes: { src: 'kept', digest } },
+    { type: 'registry', attributes: { ref: 'user/app:cache' } },
+  ]);
+  assert.equal(read.stores.get('local:kept')?.writable, false);
+  assert.match(
+    said.join('\n'),
+    /^local cache import at nowhere not found due to err: could not read .*no such file/,
+  );
+  assert.throws(() => open(['type=local,src=kept2'], []), /requires either explicit digest/);
+  assert.throws(() => open(['type=local'], []), { message: 'local cache importer requires src' });
+  assert.throws(() => open([], ['type=local']), { message: 'local cache exporter requires dest' });
 });
 
 function message(init: InitOf<typeof statusResponse>) {

@@ -193,25 +193,3 @@ export function readAgents(
   }
   return agents;
 }
-
-/** `--cache-from user/app:cache`, `--cache-to type=registry,ref=user/app:cache`. */
-export function readCaches(texts: readonly string[]): { type: string; attributes: Record<string, string> }[] {
-  return texts
-    .filter(text => text !== '')
-    .flatMap(text => {
-      const fields = splitFields(text);
-      if (fields.every(field => !field.includes('='))) {
-        return fields.map(ref => ({ type: 'registry', attributes: { ref } }));
-      }
-      const { type = '', ...attributes } = readAttributes(fields);
-      if (type === '') throw new EngineError('invalid', 'type required form> "type=local"');
-      // Blobs would have to travel through a service of their own.
-      if (type === 'local') {
-        throw new EngineError(
-          'notImplemented',
-          'build caches of type local are not supported by this client',
-        );
-      }
-      return [{ type, attributes }];
-    });
-}

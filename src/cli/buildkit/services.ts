@@ -17,6 +17,7 @@ import type { GrpcCall, GrpcHandler, GrpcServerOptions } from '../../api/grpc/se
 import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import { int32, message, single } from '../../api/protobuf.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { type ContentStores, contentHandlers } from './content.ts';
 import { sendFiles } from './send-files.ts';
 
 /** What a build may ask of the client that started it. */
@@ -33,6 +34,8 @@ export interface Offers {
   credentials(host: string): { username: string; secret: string } | undefined;
   /** Takes what an exporter writes. @param index of the exporter, from 0 */
   receive(index: number, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Directories of blobs: caches, and contexts that are OCI layouts. */
+  stores: ContentStores;
 }
 
 const healthPath = '/grpc.health.v1.Health/Check';
@@ -73,6 +76,9 @@ export function serveOffers(offers: Offers): { methods: string[]; serve: GrpcSer
       }),
     );
     handlers.set(sshService.forwardAgent.path, call => forwardAgent(offers, call));
+  }
+  if (offers.stores.size > 0) {
+    for (const [path, handler] of contentHandlers(offers.stores)) handlers.set(path, handler);
   }
   if (offers.upload !== undefined) {
     const { upload } = offers;

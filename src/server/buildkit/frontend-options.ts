@@ -151,7 +151,7 @@ function cacheImports(text: string): CacheEndpoint[] {
 
 /** @throws EngineError `notImplemented` for a kind of cache there is nothing for */
 export function cacheEndpoint(type: string, attributes: ReadonlyMap<string, string>): CacheEndpoint {
-  if (type !== 'registry' && type !== 'inline') {
+  if (type !== 'registry' && type !== 'inline' && type !== 'local') {
     throw new EngineError('notImplemented', `a build cache of type ${type} is not supported`);
   }
   return { type, attributes: Object.fromEntries(attributes) };

@@ -18,6 +18,7 @@ import { ignorePatterns } from './ignore-patterns.ts';
 import { uploadRemote } from './one-request.ts';
 import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
 import { imageOfDefinition } from './references.ts';
+import { SessionCaches } from './session-caches.ts';
 import { readCredentials, readSecret } from './session-services.ts';
 import type { BuildSession, BuildSessions } from './sessions.ts';
 import { subrequest } from './subrequests.ts';
@@ -54,6 +55,7 @@ export async function runFrontend(
   const plan = planFrontend(request.options);
   build.vertices.explains = plan.explain;
   const files = new FrontendFiles(plan.context, build, session, sessions, services, signal);
+  const caches = new SessionCaches(session);
   const agents = new SshAgents(session, services.engine.storage.paths.buildContexts, signal);
   let dockerfileText: string | undefined;
   try {
@@ -75,7 +77,8 @@ export async function runFrontend(
         ...exportsTo(build.exporters, { session, vertices: build.vertices, signal }),
         ...build.references.exports(),
       ],
-      cacheTo: build.cacheTo,
+      cacheFrom: plan.request.cacheFrom.map(endpoint => caches.source(endpoint)),
+      cacheTo: build.cacheTo.map(endpoint => caches.destination(endpoint)),
       entitlements: build.entitlements,
       secrets: id => readSecret(session, id, signal),
       ssh: id => agents.get(id),
@@ -88,7 +91,7 @@ export async function runFrontend(
     const { imageId, answer } = await services.engine.builder.build(buildRequest, vertices, signal);
     vertices.imageDone();
     build.references.made(imageId);
-    return { imageId, answer, metadata: new Map() };
+    return { imageId, answer: { ...answer, ...caches.answer }, metadata: new Map() };
   } catch (error) {
     build.vertices.imageDone(error);
     await files.discard();

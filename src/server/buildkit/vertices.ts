@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { vertexMessage } from '../../api/buildkit/control.ts';
-import { timestampOf } from '../../api/buildkit/well-known.ts';
+import { type timestampMessage, timestampOf } from '../../api/buildkit/well-known.ts';
 import type { InitOf } from '../../api/protobuf.ts';
 import type { BuildEvent, BuildOutput, BuildProgress, BuildStep } from '../../build/events.ts';
 import { kindOf } from '../../stdx/errors.ts';
@@ -29,6 +29,8 @@ export class Vertices implements BuildOutput {
   readonly #busy = new Set<string>();
   readonly #progress = new Map<string, number>();
   #image: InitOf<typeof vertexMessage> | undefined;
+  /** Of what is said of the image and not done yet. */
+  readonly #imageStarted = new Map<string, InitOf<typeof timestampMessage>>();
   #tasks = 0;
   #triggers = 0;
   #warnings = 0;
@@ -77,6 +79,16 @@ export class Vertices implements BuildOutput {
         return;
       case 'tagged':
         this.#imageStatus(`naming to ${canonicalName(event.reference)}`);
+        return;
+      case 'pushing':
+        this.#imageStatus('pushing layers', { done: false });
+        return;
+      case 'pushed':
+        this.#imageStatus('pushing layers');
+        this.#imageStatus(`pushing manifest for ${canonicalName(event.reference)}@${event.digest}`);
+        return;
+      case 'exported':
+        this.imageDone();
         return;
       case 'warning':
       case 'dockerfileWarning':
@@ -150,15 +162,20 @@ export class Vertices implements BuildOutput {
     }
   }
 
-  #imageStatus(id: string): void {
+  #imageStatus(id: string, { done = true } = {}): void {
     if (this.#image === undefined) return;
     const now = timestampOf(Date.now());
+    const started = this.#imageStarted.get(id) ?? now;
+    if (done) this.#imageStarted.delete(id);
+    else this.#imageStarted.set(id, started);
     if (this.#image.started === undefined) {
       this.#image = { ...this.#image, started: now };
       this.#log.append({ vertexes: [this.#image] });
     }
     const { digest: vertex } = this.#image;
-    this.#log.append({ statuses: [{ id, vertex, timestamp: now, started: now, completed: now }] });
+    this.#log.append({
+      statuses: [{ id, vertex, timestamp: now, started, ...(done ? { completed: now } : {}) }],
+    });
   }
 
   #plan(steps: readonly BuildStep[]): void {
