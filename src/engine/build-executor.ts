@@ -120,7 +120,7 @@ export class BuildExecutor implements Executor {
     if (endpoint?.driver === 'null') network.bringLoopbackUp(path);
     if (endpoint?.driver !== 'bridge') return;
     network.connect(endpoint, path, { interfaceName: 'eth0' });
-    if (network.needsResolver(step.id)) network.startResolver(step.id, path, { dns: [] });
+    if (network.needsResolver(step.id)) network.startResolver(step.id, path, { dns: [], dnsOptions: [] });
   }
 
   async #writeFiles(step: ExecutorStep, directory: string): Promise<RuntimeMount[]> {

@@ -81,7 +81,7 @@ function adoptNetworks(context: EngineContext, records: ContainerRecord[], alive
         {
           containerId: record.id,
           namespacePath: namespacePathOf(pid),
-          resolver: context.network.needsResolver(record.id) ? { dns: record.hostConfig.dns } : undefined,
+          resolver: context.network.needsResolver(record.id) ? record.hostConfig : undefined,
         },
       ];
     }),

@@ -35,6 +35,16 @@ export function openInetSocket({ protocol, address, port }: InetSocketOptions): 
   }
 }
 
+/**
+ * A socket that is nowhere yet, in the network namespace the thread is in: what connects it later, and from wherever,
+ * goes out from there. For dgram's `bind({ fd })`, or `new net.Socket({ fd, manualStart: true })`.
+ */
+export function openUnboundSocket(protocol: 'tcp' | 'udp', family: 4 | 6): number {
+  const type = protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM;
+  const domain = family === 4 ? AF_INET : AF_INET6;
+  return socket(protocol, domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocols[protocol]);
+}
+
 /** The port a socket is bound to. */
 export function localPort(fd: number): number {
   const name = Buffer.alloc(28);

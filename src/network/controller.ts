@@ -6,7 +6,7 @@ import type { Database } from '../storage/database.ts';
 import { markOf } from './bridges.ts';
 import { defaultFirewallTable, type NetworkConfig } from './config.ts';
 import type { NameSource } from './dns/names.ts';
-import { EmbeddedResolver } from './dns/resolver.ts';
+import { asksForDots, EmbeddedResolver } from './dns/resolver.ts';
 import { bringLoopbackUp, readStatistics, reattachPort } from './endpoint-links.ts';
 import { Endpoints, groupOf, type Place } from './endpoints.ts';
 import { fallbackServers, type HostsEntry } from './files.ts';
@@ -25,6 +25,7 @@ import type {
   PublishedPort,
   ResolverOptions,
   RunningContainer,
+  Upstreams,
 } from './network.ts';
 import {
   type NetworkFiles,
@@ -260,6 +261,7 @@ export class NetworkController {
       namespacePath,
       source: this.#nameSource,
       upstreams: () => this.#upstreams(options),
+      forwardsSingleNames: !asksForDots(options.dnsOptions, this.#config.dnsOptions),
       log: this.#log,
     });
     this.#resolvers.set(containerId, resolver);
@@ -271,7 +273,7 @@ export class NetworkController {
   }
 
   /** Where the embedded DNS asks for names that no container has. */
-  upstreamsFor(options: ResolverOptions): readonly string[] {
+  upstreamsFor(options: Pick<ResolverOptions, 'dns'>): Upstreams {
     return this.#upstreams(options);
   }
 
@@ -404,17 +406,17 @@ export class NetworkController {
     }
   }
 
-  #upstreams({ dns }: ResolverOptions): readonly string[] {
-    if (dns.length > 0) return dns;
-    if (this.#config.dns !== undefined && this.#config.dns.length > 0) return this.#config.dns;
+  #upstreams({ dns }: Pick<ResolverOptions, 'dns'>): Upstreams {
+    const chosen = dns.length > 0 ? dns : (this.#config.dns ?? []);
+    if (chosen.length > 0) return { servers: chosen, inside: true };
     const { nameservers } = readResolvConf(this.#resolvConfPath);
-    return nameservers.length > 0 ? nameservers : fallbackServers;
+    return { servers: nameservers.length > 0 ? nameservers : fallbackServers, inside: false };
   }
 
   readonly #nameSource: NameSource = {
     endpointsOfContainer: containerId => this.#records.endpointsOfContainer(containerId),
     endpointsOfNetwork: networkId => this.#records.endpointsOfNetwork(networkId),
-    hasNames: networkId => this.#records.network(networkId)?.bridge?.isDefault === false,
+    hasNames: networkId => this.#records.network(networkId)?.predefined === false,
     leadsOut: networkId => this.#records.network(networkId)?.internal === false,
   };
 

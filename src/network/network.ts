@@ -181,6 +181,18 @@ export interface RunningContainer {
 
 /** What `--dns` and friends say for one container. */
 export interface ResolverOptions {
-  /** Upstream name servers; empty: the host's. */
+  /** Upstream name servers; empty: the daemon's own `--dns`, or the host's. */
   dns: readonly string[];
+  /** `--dns-option`, as `ndots:2`. */
+  dnsOptions: readonly string[];
+}
+
+/** Whom the embedded name server asks for what no container is called. */
+export interface Upstreams {
+  servers: readonly string[];
+  /**
+   * Asked from inside of the container's network: somebody chose them for containers, so they are addresses as the
+   * container has them, 127.0.0.1 too. The host's own servers are asked from the host's network.
+   */
+  inside: boolean;
 }

@@ -11,6 +11,7 @@ import { inspectScenarios } from './scenarios/inspect.ts';
 import { lifecycleScenarios } from './scenarios/lifecycle.ts';
 import { logsScenarios } from './scenarios/logs.ts';
 import { lookingScenarios } from './scenarios/looking.ts';
+import { namesScenarios } from './scenarios/names.ts';
 import { networksScenarios } from './scenarios/networks.ts';
 import { observeScenarios } from './scenarios/observe.ts';
 import { pruneScenarios } from './scenarios/prune.ts';
@@ -45,6 +46,7 @@ export const groups: Record<string, readonly Scenario[]> = {
   build: buildScenarios,
   registry: registryScenarios,
   networks: networksScenarios,
+  names: namesScenarios,
   volumes: volumesScenarios,
   security: securityScenarios,
   resources: resourcesScenarios,

@@ -9,6 +9,7 @@ import { type Answer, decode, encode, type Packet } from 'dns-packet';
 import { openInetSocket } from '../../src/linux/inet-socket.ts';
 import { withNetworkNamespace } from '../../src/linux/namespaces.ts';
 import { NetworkController } from '../../src/network/controller.ts';
+import type { ResolverOptions } from '../../src/network/network.ts';
 import { parseIp } from '../../src/stdx/ip.ts';
 import { silentLog } from '../../src/stdx/log.ts';
 import { Database } from '../../src/storage/database.ts';
@@ -81,10 +82,13 @@ function startUpstream(): typeof upstream {
 
 let count = 0;
 
+const noServers: ResolverOptions = { dns: [], dnsOptions: [] };
+
 function runContainer(
   name: string,
   on: string[],
   aliases: string[] = [],
+  resolver: Partial<ResolverOptions> = {},
 ): { id: string; namespace: Namespace; ipv4: string } {
   const id = (++count).toString(16).padStart(12, 'c').padEnd(64, '0');
   const namespace = makeNamespace();
@@ -92,7 +96,7 @@ function runContainer(
     networks.allocate({ containerId: id, containerName: name, network, aliases }),
   );
   for (const endpoint of endpoints) networks.connect(endpoint, namespace.path);
-  if (networks.needsResolver(id)) networks.startResolver(id, namespace.path, { dns: [] });
+  if (networks.needsResolver(id)) networks.startResolver(id, namespace.path, { ...noServers, ...resolver });
   closing.push(namespace.close);
   return { id, namespace, ipv4: endpoints[0]!.ipv4!.address };
 }
@@ -174,6 +178,32 @@ test('internal networks ask nobody', async () => {
   assert.deepEqual(upstream.asked, []);
 });
 
+test('chosen servers are asked from inside of the container, on internal networks too', async () => {
+  for (const network of ['app', 'inner']) {
+    const { namespace } = runContainer(`own-${network}`, [network], [], { dns: ['127.0.0.1'] });
+    upstream.asked.length = 0;
+    assert.equal((await ask(namespace, 'example.org')).rcode, 'SERVFAIL', 'the host s 127.0.0.1 is another');
+    assert.deepEqual(upstream.asked, []);
+    const own = withNetworkNamespace(namespace.path, startUpstream);
+    closing.push(own.close);
+    assert.deepEqual(data(await ask(namespace, 'example.org')), ['198.51.100.0']);
+    assert.deepEqual(data(await askByTcp(namespace, 'example.org')), ['198.51.100.0']);
+    assert.deepEqual([own.asked.length, upstream.asked], [2, []]);
+  }
+});
+
+test('with ndots, single names are asked of nobody: search domains come first', async () => {
+  const dotted = runContainer('dotted', ['app'], [], { dnsOptions: ['ndots:1', 'attempts:1'] });
+  upstream.asked.length = 0;
+  for (const type of ['A', 'AAAA']) {
+    const answer = await ask(dotted.namespace, 'example', type);
+    assert.deepEqual([answer.rcode, answer.answers], ['NOERROR', []], type);
+  }
+  assert.deepEqual(upstream.asked, []);
+  assert.deepEqual(data(await ask(dotted.namespace, 'dotted')), [dotted.ipv4]);
+  assert.deepEqual(data(await ask(dotted.namespace, 'example.org')), ['198.51.100.0']);
+});
+
 test('a container may be a name server itself', () => {
   const server = runContainer('server', ['app']);
   withNetworkNamespace(server.namespace.path, () => {
@@ -216,7 +246,7 @@ test('answers go on after a restart of the daemon', async () => {
   const four = runContainer('four', ['app']);
   networks.close();
   networks = openNetworks();
-  networks.reconcile([{ containerId: four.id, namespacePath: four.namespace.path, resolver: { dns: [] } }]);
+  networks.reconcile([{ containerId: four.id, namespacePath: four.namespace.path, resolver: noServers }]);
   assert.deepEqual(data(await ask(four.namespace, 'four')), [four.ipv4]);
   assert.deepEqual(data(await ask(four.namespace, 'example.org')), ['198.51.100.0']);
 });

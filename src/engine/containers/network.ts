@@ -85,7 +85,7 @@ export function connectNetworks(
     publishConnect(context, record, endpoint);
   }
   if (context.network.needsResolver(record.id)) {
-    context.network.startResolver(record.id, path, { dns: record.hostConfig.dns });
+    context.network.startResolver(record.id, path, record.hostConfig);
   }
   const ports = portRequests(record.config, record.hostConfig);
   if (ports.length > 0 && index > 0) context.network.publish(record.id, ports);
@@ -107,7 +107,7 @@ export async function connectEndpoint(
     throw error;
   }
   if (context.network.needsResolver(record.id)) {
-    context.network.startResolver(record.id, namespacePath, { dns: record.hostConfig.dns });
+    context.network.startResolver(record.id, namespacePath, record.hostConfig);
   }
   publishConnect(context, record, endpoint);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { askNameServer } from '../../network/dns/ask.ts';
+import type { Upstreams } from '../../network/network.ts';
 import type { ContainerRecord } from '../containers/container.ts';
 import { containerFiles } from '../containers/directory.ts';
 import { namespacePathOf } from '../containers/network.ts';
@@ -56,7 +57,7 @@ export async function collectNames(
         ? undefined
         : (await askNameServer(embeddedServer, record.name, namespacePath)).answered,
     leadsOut: Object.keys(record.endpoints).some(name => network.find(name)?.internal === false),
-    upstreams: isLost ? await askUpstreams(network.upstreamsFor({ dns: record.hostConfig.dns })) : [],
+    upstreams: isLost ? await askUpstreams(network.upstreamsFor(record.hostConfig), namespacePath) : [],
     lookups,
     containers: Object.fromEntries(
       context.containers.list().map(other => [other.name, namedNetworks(context, other)]),
@@ -82,11 +83,14 @@ async function lookUp(
   return { addresses: best?.addresses ?? [], outcome: best?.outcome ?? 'there is no name server' };
 }
 
-function askUpstreams(servers: readonly string[]): Promise<NameEvidence['upstreams']> {
+function askUpstreams(
+  { servers, inside }: Upstreams,
+  namespacePath: string | undefined,
+): Promise<NameEvidence['upstreams']> {
   return Promise.all(
     servers.map(async server => ({
       server,
-      answers: (await askNameServer(server, 'localhost', undefined)).answered,
+      answers: (await askNameServer(server, 'localhost', inside ? namespacePath : undefined)).answered,
     })),
   );
 }

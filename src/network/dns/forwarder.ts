@@ -7,20 +7,24 @@ const serverTimeoutMs = 2500;
 const dnsPort = 53;
 const headerBytes = 12;
 
+/** A new socket in the network from which servers are asked; its file descriptor. */
+export type OpenSocket = (protocol: 'udp' | 'tcp', family: 4 | 6) => number;
+
 /**
- * Asks upstream servers, in the host's network namespace, one after the other until one has an answer. Messages pass
- * as they are, but for their id: it is random, and so is the port, so that nobody can guess an answer.
+ * Asks upstream servers, one after the other until one has an answer. Messages pass as they are, but for their id: it
+ * is random, and so is the port, so that nobody can guess an answer.
  * @returns the answer under the question's own id, or undefined when no server gave one.
  */
 export async function forward(
   query: Buffer,
   protocol: 'udp' | 'tcp',
   servers: readonly string[],
-  port = dnsPort,
+  openSocket: OpenSocket,
 ): Promise<Buffer | undefined> {
   let failure: Buffer | undefined;
   for (const server of servers) {
-    const answer = await (protocol === 'udp' ? askByUdp(query, server, port) : askByTcp(query, server, port));
+    const fd = openSocket(protocol, familyOf(server));
+    const answer = await (protocol === 'udp' ? askByUdp(query, server, fd) : askByTcp(query, server, fd));
     if (answer === undefined) continue;
     if (!isServerFault(answer)) return withId(answer, query);
     failure ??= answer;
@@ -28,10 +32,11 @@ export async function forward(
   return failure === undefined ? undefined : withId(failure, query);
 }
 
-function askByUdp(query: Buffer, server: string, port: number): Promise<Buffer | undefined> {
+function askByUdp(query: Buffer, server: string, fd: number): Promise<Buffer | undefined> {
   const sent = withRandomId(query);
   return new Promise(resolve => {
-    const socket = dgram.createSocket(server.includes(':') ? 'udp6' : 'udp4');
+    const socket = dgram.createSocket(familyOf(server) === 6 ? 'udp6' : 'udp4');
+    socket.bind({ fd });
     const finish = (answer: Buffer | undefined) => {
       clearTimeout(timer);
       socket.removeAllListeners();
@@ -47,15 +52,17 @@ function askByUdp(query: Buffer, server: string, port: number): Promise<Buffer |
     });
     // A connected socket hears of a refused port at once, and nothing from others.
     // Without a route to the server the callback gets the error that its types do not tell of.
-    socket.connect(port, server, (error?: Error) => (error ? finish(undefined) : socket.send(sent)));
+    socket.connect(dnsPort, server, (error?: Error) => (error ? finish(undefined) : socket.send(sent)));
   });
 }
 
 /** Messages over TCP have their length in two bytes in front (RFC 1035 4.2.2). */
-function askByTcp(query: Buffer, server: string, port: number): Promise<Buffer | undefined> {
+function askByTcp(query: Buffer, server: string, fd: number): Promise<Buffer | undefined> {
   const sent = withRandomId(query);
   return new Promise(resolve => {
-    const socket = net.connect({ host: server, port, noDelay: true });
+    // Nothing can be read before it is connected: it must not try at once.
+    const options: net.SocketConstructorOpts & { manualStart: boolean } = { fd, manualStart: true };
+    const socket = new net.Socket({ ...options, readable: true, writable: true });
     let received = Buffer.alloc(0);
     const finish = (answer: Buffer | undefined) => {
       clearTimeout(timer);
@@ -71,8 +78,13 @@ function askByTcp(query: Buffer, server: string, port: number): Promise<Buffer |
       const message = received.subarray(2, 2 + received.readUInt16BE(0));
       finish(answers(message, sent) ? message : undefined);
     });
+    socket.connect({ host: server, port: dnsPort });
     socket.write(withLength(sent));
   });
+}
+
+function familyOf(server: string): 4 | 6 {
+  return server.includes(':') ? 6 : 4;
 }
 
 /** A message as TCP carries it. */

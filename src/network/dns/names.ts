@@ -59,8 +59,25 @@ export function parsePointer(name: string): string | undefined {
   return formatIp(ipFromBytes(Buffer.from(digits, 'hex')));
 }
 
+/** In Docker's order: who would rather have the default route is asked first. */
 function namedEndpoints(source: NameSource, containerId: string): Endpoint[] {
-  return source.endpointsOfContainer(containerId).filter(endpoint => source.hasNames(endpoint.networkId));
+  const rank = (endpoint: Endpoint) => [
+    -endpoint.gatewayPriority,
+    source.leadsOut(endpoint.networkId) ? 0 : 1,
+    endpoint.ipv6 === undefined ? 1 : 0,
+    endpoint.networkName,
+  ];
+  return source
+    .endpointsOfContainer(containerId)
+    .filter(endpoint => source.hasNames(endpoint.networkId))
+    .map(endpoint => ({ endpoint, rank: rank(endpoint) }))
+    .sort((one, other) => compareRanks(one.rank, other.rank))
+    .map(({ endpoint }) => endpoint);
+}
+
+function compareRanks(one: (number | string)[], other: (number | string)[]): number {
+  const at = one.findIndex((value, index) => value !== other[index]);
+  return at === -1 ? 0 : one[at]! < other[at]! ? -1 : 1;
 }
 
 function isConnected(endpoint: Endpoint): boolean {
@@ -73,9 +90,21 @@ function withoutNetwork(name: string, networkName: string): string | undefined {
   return name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
 }
 
+/** An endpoint never changes: its names are put into small letters once, not at every question. */
+function namesOf(endpoint: Endpoint): ReadonlySet<string> {
+  let names = knownNames.get(endpoint);
+  if (names === undefined) {
+    names = new Set(endpoint.dnsNames.map(name => name.toLowerCase()));
+    knownNames.set(endpoint, names);
+  }
+  return names;
+}
+
+const knownNames = new WeakMap<Endpoint, ReadonlySet<string>>();
+
 /** @param asking whose `--link`s count besides the names everybody knows. */
 function answersTo(endpoint: Endpoint, name: string, asking: Endpoint): boolean {
-  if (endpoint.dnsNames.some(known => known.toLowerCase() === name)) return true;
+  if (namesOf(endpoint).has(name)) return true;
   return Object.entries(asking.links).some(
     ([alias, target]) =>
       alias.toLowerCase() === name && (target === endpoint.containerId || target === endpoint.containerName),

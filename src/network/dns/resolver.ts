@@ -1,15 +1,16 @@
 import dgram from 'node:dgram';
 import { closeSync } from 'node:fs';
 import net from 'node:net';
-import { localPort, openInetSocket } from '../../linux/inet-socket.ts';
-import { withNetworkNamespace } from '../../linux/namespaces.ts';
+import { localPort, openInetSocket, openUnboundSocket } from '../../linux/inet-socket.ts';
+import { openNamespace, withNetworkNamespace } from '../../linux/namespaces.ts';
 import { Nftables } from '../../linux/nftables/nftables.ts';
-import { messageOf } from '../../stdx/errors.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { parseIp } from '../../stdx/ip.ts';
 import type { Log } from '../../stdx/log.ts';
 import { embeddedServer } from '../files.ts';
+import type { Upstreams } from '../network.ts';
 import { answerLocally, encodeAnswer, encodeDatagram, parseQuery, type Query, rcodes } from './answers.ts';
-import { forward, withLength } from './forwarder.ts';
+import { forward, type OpenSocket, withLength } from './forwarder.ts';
 import { mayForward, type NameSource } from './names.ts';
 
 /**
@@ -25,27 +26,41 @@ export class EmbeddedResolver {
   readonly #udp: dgram.Socket;
   readonly #tcp: net.Server;
   readonly #connections = new Set<net.Socket>();
-  readonly #upstreams: () => readonly string[];
+  readonly #upstreams: () => Upstreams;
+  readonly #forwardsSingleNames: boolean;
+  /** Held, not looked up again: the process may have ended, and another one have its number. */
+  readonly #namespaceFd: number;
+  #closed = false;
   #forwarding = 0;
 
-  /** @param options.upstreams asked at each forwarded question: the host's servers may change. */
+  /**
+   * @param options.upstreams asked at each forwarded question: the host's servers may change.
+   * @param options.forwardsSingleNames otherwise names without a dot are asked of nobody: with `ndots` the asker tries
+   *   them with its search domains.
+   */
   constructor(options: {
     containerId: string;
     namespacePath: string;
     source: NameSource;
-    upstreams: () => readonly string[];
+    upstreams: () => Upstreams;
+    forwardsSingleNames: boolean;
     log: Log;
   }) {
     this.#containerId = options.containerId;
     this.#source = options.source;
     this.#upstreams = options.upstreams;
     this.#log = options.log;
+    this.#forwardsSingleNames = options.forwardsSingleNames;
     const { udp, tcp } = withNetworkNamespace(options.namespacePath, openSockets);
+    this.#namespaceFd = openNamespace(options.namespacePath);
     this.#udp = this.#serveUdp(udp);
     this.#tcp = this.#serveTcp(tcp);
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSync(this.#namespaceFd);
     this.#udp.close();
     this.#tcp.close();
     for (const connection of this.#connections) connection.destroy();
@@ -85,6 +100,7 @@ export class EmbeddedResolver {
     server.on('error', error =>
       this.#log.warn({ error: error.message, containerId: this.#containerId }, 'embedded DNS'),
     );
+    server.maxConnections = mostConnections;
     server.listen({ fd });
     return server.unref();
   }
@@ -110,25 +126,51 @@ export class EmbeddedResolver {
     const encode = protocol === 'udp' ? encodeDatagram : encodeAnswer;
     const answers = answerLocally(this.#source, this.#containerId, query);
     if (answers !== undefined) return encode(query, answers);
+    if (!this.#forwardsSingleNames && isSingleName(query)) return encode(query, []);
     return (await this.#forward(message, protocol, query)) ?? encode(query, [], rcodes.serverFailure);
   }
 
   async #forward(message: Buffer, protocol: 'udp' | 'tcp', query: Query): Promise<Buffer | undefined> {
-    if (!mayForward(this.#source, this.#containerId) || this.#forwarding >= mostForwarding) return undefined;
+    if (this.#forwarding >= mostForwarding) return undefined;
+    const { servers, inside } = this.#upstreams();
+    // From inside nothing can be asked that the container could not ask itself.
+    if (!inside && !mayForward(this.#source, this.#containerId)) return undefined;
     this.#forwarding++;
     try {
-      return await forward(message, protocol, this.#upstreams());
+      return await forward(message, protocol, servers, inside ? this.#openInside : openUnboundSocket);
     } catch (error) {
-      this.#log.warn({ error: messageOf(error), name: query.question.name }, 'forwarding a DNS question');
+      if (!this.#closed)
+        this.#log.warn({ error: messageOf(error), name: query.question.name }, 'forwarding a DNS question');
       return undefined;
     } finally {
       this.#forwarding--;
     }
   }
+
+  readonly #openInside: OpenSocket = (protocol, family) => {
+    if (this.#closed) throw new EngineError('unavailable', 'the container has ended');
+    return withNetworkNamespace(`/proc/self/fd/${this.#namespaceFd}`, () =>
+      openUnboundSocket(protocol, family),
+    );
+  };
+}
+
+/** Whether resolv.conf options say that single names are to be tried with search domains first. */
+export function asksForDots(own: readonly string[], daemon: readonly string[] = []): boolean {
+  const options = own.length > 0 ? own : daemon;
+  return options.some(option => Number(/^ndots:(\d+)$/.exec(option)?.[1] ?? 0) > 0);
+}
+
+function isSingleName({ question }: Query): boolean {
+  return (
+    (question.type === 'A' || question.type === 'AAAA') && !question.name.replace(/\.$/, '').includes('.')
+  );
 }
 
 /** As Docker's limit per container (libnetwork/resolver.go, maxConcurrent). */
 const mostForwarding = 1024;
+/** So that one container cannot use up the daemon's file descriptors. */
+const mostConnections = 256;
 const tcpIdleMs = 10_000;
 
 /** Runs inside of the container's namespace. */
