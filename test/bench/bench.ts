@@ -1,9 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { DaemonKind } from '../support/daemon.ts';
 import { type Row, table } from './measure.ts';
 import { sections } from './sections.ts';
-import { Side } from './side.ts';
+import { type Contender, Side } from './side.ts';
 
 /**
  * npm run bench [-- SECTION... --rounds N --only dockerd|gantryd --json FILE]
@@ -17,7 +16,8 @@ const option = (name: string): string | undefined => {
   return at < 0 ? undefined : words.splice(at, 2)[1];
 };
 const rounds = Number(option('--rounds') ?? 10);
-const only = option('--only') as DaemonKind | undefined;
+const only = option('--only') as Contender | undefined;
+const beside = (option('--beside') ?? 'dockerd') as Contender;
 const json = option('--json');
 const unknown = words.filter(word => !(word in sections));
 if (unknown.length > 0) {
@@ -26,7 +26,7 @@ if (unknown.length > 0) {
 }
 const chosen = words.length > 0 ? words : Object.keys(sections);
 
-const kinds: DaemonKind[] = only ? [only] : ['dockerd', 'gantryd'];
+const kinds: Contender[] = only ? [only] : [beside, 'gantryd'];
 const sides: Side[] = [];
 const rows: Row[] = [];
 try {

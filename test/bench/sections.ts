@@ -37,6 +37,20 @@ const largeImage =
 const keep = (name: string): string =>
   `docker inspect ${name} || docker run -d --name ${name} busybox sleep 100000`;
 
+/** DIRECTORY with FILES files of a few bytes, 100 in each folder; five RUN steps around a COPY of all. */
+const buildKitContext = (directory: string, files: number): string =>
+  `test -d ${directory} || { mkdir ${directory}.new; for d in $(seq ${files / 100}); do mkdir ${directory}.new/d$d; ` +
+  `(cd ${directory}.new/d$d; for f in $(seq 100); do echo $d $f > f$f; done); done; ` +
+  'printf "FROM busybox\\nRUN echo one > /one\\nRUN echo two > /two\\nRUN mkdir /three\\nCOPY . /app\\n' +
+  `RUN find /app -type f | wc -l > /count\\nRUN rm /two\\n" > ${directory}.new/Dockerfile; mv ${directory}.new ${directory}; }`;
+
+/** Four stages that wait for nothing but the clock, and one that needs them all. */
+const stagesContext =
+  'test -d stages || { mkdir stages; for s in a b c d; do printf "FROM busybox AS $s\\nRUN sleep 2; echo $s > /$s\\n"; done > stages/Dockerfile; ' +
+  'printf "FROM busybox\\nCOPY --from=a /a /\\nCOPY --from=b /b /\\nCOPY --from=c /c /\\nCOPY --from=d /d /\\n" >> stages/Dockerfile; }';
+
+const bk = 'DOCKER_BUILDKIT=1 docker build -q';
+
 export const sections: Record<string, Section> = {
   start: async sides => [
     row('start', 'daemon until it answers', new Map(sides.map(side => [side.kind, side.startMs]))),
@@ -145,6 +159,58 @@ export const sections: Record<string, Section> = {
       what: 'one file changed',
       before: `${buildContext}; docker build -q -t bench-build context; date +%N > context/d1/f1`,
       line: 'docker build -q -t bench-build context',
+      rounds: 3,
+    },
+  ]),
+
+  buildkit: compareAll([
+    {
+      section: 'buildkit',
+      what: 'cold, 5 RUN, 2,000 files',
+      before: `${buildKitContext('files2000', 2000)}; docker builder prune -af; docker rmi -f bench-bk`,
+      line: `${bk} -t bench-bk files2000`,
+      rounds: 5,
+    },
+    {
+      section: 'buildkit',
+      what: '--no-cache, 5 RUN, 2,000 files',
+      before: buildKitContext('files2000', 2000),
+      line: `${bk} --no-cache -t bench-bk files2000`,
+      rounds: 5,
+    },
+    {
+      section: 'buildkit',
+      what: 'cached, 2,000 files',
+      before: `${buildKitContext('files2000', 2000)}; ${bk} -t bench-bk files2000`,
+      line: `${bk} -t bench-bk files2000`,
+      rounds: 10,
+    },
+    {
+      section: 'buildkit',
+      what: 'one of 2,000 files changed',
+      before: `${buildKitContext('files2000', 2000)}; ${bk} -t bench-bk files2000; date +%N > files2000/d1/f1`,
+      line: `${bk} -t bench-bk files2000`,
+      rounds: 5,
+    },
+    {
+      section: 'buildkit',
+      what: 'cached, 50,000 files',
+      before: `${buildKitContext('files50000', 50_000)}; ${bk} -t bench-bk files50000`,
+      line: `${bk} -t bench-bk files50000`,
+      rounds: 5,
+    },
+    {
+      section: 'buildkit',
+      what: 'one of 50,000 files changed',
+      before: `${buildKitContext('files50000', 50_000)}; ${bk} -t bench-bk files50000; date +%N > files50000/d1/f1`,
+      line: `${bk} -t bench-bk files50000`,
+      rounds: 2,
+    },
+    {
+      section: 'buildkit',
+      what: 'four stages of 2 s',
+      before: stagesContext,
+      line: `${bk} --no-cache stages`,
       rounds: 3,
     },
   ]),
@@ -297,5 +363,5 @@ function row(
   values: ReadonlyMap<string, number>,
   unit: Row['unit'] = 'ms',
 ): Row {
-  return withRatio({ section, what, unit, dockerd: values.get('dockerd'), gantry: values.get('gantryd') });
+  return withRatio({ section, what, unit, dockerd: values.get('dockerd') ?? values.get('buildkit'), gantry: values.get('gantryd') });
 }

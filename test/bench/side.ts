@@ -1,28 +1,41 @@
 import { readFileSync } from 'node:fs';
+import { Reference } from '../dockerfiles/reference.ts';
 import { busyboxArchive } from '../support/base-images.ts';
+import { buildxConfig } from '../support/buildx.ts';
 import { processesSeenIn } from '../support/cgroups.ts';
 import { Daemon, type DaemonKind } from '../support/daemon.ts';
-import { DockerClient } from '../support/docker-client.ts';
+import { clientEnvironment } from '../support/docker-client.ts';
 import { registryAddress, startRegistry } from '../support/registry.ts';
 import { runOrThrow } from '../support/run-program.ts';
 import { World } from '../support/world.ts';
 
+/** Debian's dockerd of this machine, the one of Debian's unstable suite (28.5, with BuildKit), or Gantry. */
+export type Contender = DaemonKind | 'buildkit';
+
 /** One daemon being measured, in its own world, with busybox loaded and a registry of its own. */
 export class Side {
-  readonly kind: DaemonKind;
-  readonly daemon: Daemon;
-  readonly client: DockerClient;
+  readonly kind: Contender;
+  readonly world: World;
   readonly startMs: number;
+  readonly #env: Record<string, string>;
 
-  static async start(kind: DaemonKind): Promise<Side> {
+  static async start(kind: Contender): Promise<Side> {
     const world = await World.start(`bench-${kind}`);
     try {
       const started = performance.now();
-      const daemon = await Daemon.start(world, kind);
+      const { socket } =
+        kind === 'buildkit' ? await Reference.startIn(world) : await Daemon.start(world, kind);
       const startMs = performance.now() - started;
       await startRegistry(world);
-      const side = new Side(kind, daemon, startMs);
-      await side.client.must('load', '-i', await busyboxArchive());
+      const own = clientEnvironment({ world, socket });
+      await buildxConfig(own['DOCKER_CONFIG']!);
+      const side = new Side(kind, world, startMs, {
+        ...own,
+        REG: registryAddress,
+        WORK: world.path('work'),
+        DOCKER_CLI_HINTS: 'false',
+      });
+      await side.prepare(`docker load -q -i ${await busyboxArchive()}`);
       return side;
     } catch (error) {
       await world.stop();
@@ -30,11 +43,11 @@ export class Side {
     }
   }
 
-  private constructor(kind: DaemonKind, daemon: Daemon, startMs: number) {
+  private constructor(kind: Contender, world: World, startMs: number, env: Record<string, string>) {
     this.kind = kind;
-    this.daemon = daemon;
+    this.world = world;
     this.startMs = startMs;
-    this.client = new DockerClient(daemon, { REG: registryAddress, WORK: daemon.world.path('work') });
+    this.#env = env;
   }
 
   /** Runs a shell line that must succeed and returns how long it took. */
@@ -46,8 +59,8 @@ export class Side {
 
   async prepare(line: string): Promise<string> {
     return runOrThrow(['sh', '-ec', line], {
-      env: this.client.env,
-      cwd: this.daemon.world.path('work'),
+      env: this.#env,
+      cwd: this.world.path('work'),
       timeoutMs: 600_000,
     });
   }
@@ -61,7 +74,7 @@ export class Side {
     const engine = /^(dockerd|containerd$|node|gantryd|MainThread)/;
     let engineKb = 0;
     let monitorsKb = 0;
-    for (const { name, directory } of processesSeenIn(this.daemon.world.proc)) {
+    for (const { name, directory } of processesSeenIn(this.world.proc)) {
       if (monitors.test(name)) monitorsKb += proportionalKb(directory);
       else if (engine.test(name)) engineKb += proportionalKb(directory);
     }
@@ -69,7 +82,7 @@ export class Side {
   }
 
   stop(): Promise<void> {
-    return this.daemon.world.stop();
+    return this.world.stop();
   }
 }
 

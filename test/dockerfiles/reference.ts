@@ -23,22 +23,25 @@ export class Reference implements BuildingSide {
   #said = '';
 
   static async start(): Promise<Reference> {
-    const root = await referenceRoot();
     const world = await World.start('reference');
     try {
-      const reference = new Reference(world, root);
-      await reference.#answering();
-      return reference;
+      return await Reference.startIn(world);
     } catch (error) {
       await world.stop();
       throw error;
     }
   }
 
+  static async startIn(world: World): Promise<Reference> {
+    const reference = new Reference(world, await referenceRoot());
+    await reference.#answering();
+    return reference;
+  }
+
   private constructor(world: World, root: string) {
     this.world = world;
     this.socket = world.path('docker.sock');
-    mkdirSync(world.path('home'));
+    mkdirSync(world.path('home'), { recursive: true });
     const argv = world.inside([
       'unshare',
       '--mount',

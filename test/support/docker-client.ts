@@ -9,19 +9,7 @@ export class DockerClient {
 
   constructor(daemon: Daemon, env: Record<string, string> = {}) {
     this.daemon = daemon;
-    const home = daemon.world.path('home');
-    mkdirSync(home, { recursive: true });
-    this.env = {
-      PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
-      HOME: home,
-      LC_ALL: 'C.UTF-8',
-      TZ: 'UTC',
-      DOCKER_HOST: `unix://${daemon.socket}`,
-      DOCKER_CONFIG: `${home}/.docker`,
-      // The client of 2025 would look for buildx first; the classic protocol is what is compared.
-      DOCKER_BUILDKIT: '0',
-      ...env,
-    };
+    this.env = { ...clientEnvironment(daemon), ...env };
   }
 
   /** docker ARGS...; never throws for an exit code. */
@@ -42,4 +30,20 @@ export class DockerClient {
   async inspect<T = Record<string, unknown>>(name: string): Promise<T> {
     return (JSON.parse(await this.must('inspect', name)) as T[])[0]!;
   }
+}
+
+/** What the client is run with, and the folder it has for itself. */
+export function clientEnvironment({ world, socket }: Pick<Daemon, 'world' | 'socket'>): Record<string, string> {
+  const home = world.path('home');
+  mkdirSync(home, { recursive: true });
+  return {
+    PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: home,
+    LC_ALL: 'C.UTF-8',
+    TZ: 'UTC',
+    DOCKER_HOST: `unix://${socket}`,
+    DOCKER_CONFIG: `${home}/.docker`,
+    // The client of 2025 would look for buildx first; the classic protocol is what is compared.
+    DOCKER_BUILDKIT: '0',
+  };
 }
