@@ -363,5 +363,11 @@ function row(
   values: ReadonlyMap<string, number>,
   unit: Row['unit'] = 'ms',
 ): Row {
-  return withRatio({ section, what, unit, dockerd: values.get('dockerd') ?? values.get('buildkit'), gantry: values.get('gantryd') });
+  return withRatio({
+    section,
+    what,
+    unit,
+    dockerd: values.get('dockerd') ?? values.get('buildkit'),
+    gantry: values.get('gantryd'),
+  });
 }

@@ -33,7 +33,10 @@ export class DockerClient {
 }
 
 /** What the client is run with, and the folder it has for itself. */
-export function clientEnvironment({ world, socket }: Pick<Daemon, 'world' | 'socket'>): Record<string, string> {
+export function clientEnvironment({
+  world,
+  socket,
+}: Pick<Daemon, 'world' | 'socket'>): Record<string, string> {
   const home = world.path('home');
   mkdirSync(home, { recursive: true });
   return {
