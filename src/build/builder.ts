@@ -21,23 +21,26 @@ import {
   type ExportAnswer,
   type ExportContext,
   exportResult,
-  idOfResult,
+  idOfImage,
   planExports,
 } from './export/export.ts';
+import { type BuildResult, mainImage } from './export/result.ts';
 import type { StepEvent } from './file-step.ts';
 import { GitCheckouts } from './git/checkouts.ts';
-import { planGraph } from './graph.ts';
-import { HeldSteps } from './held-steps.ts';
+import { type BuildGraph, planGraph } from './graph.ts';
+import { type FailedStep, HeldSteps } from './held-steps.ts';
 import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
 import { NamedDirectories } from './named-contexts.ts';
 import type { PruneOptions } from './prune-plan.ts';
+import { formatPlatform, parsePlatforms } from './platform.ts';
 import type { BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
 import { imageConfigOf } from './state.ts';
 import { CacheMounts } from './steps/cache-mounts.ts';
 import { predefinedArgs } from './steps/run.ts';
+import type { MadeStep } from './transfer/export.ts';
 import { CacheTransfers, inlineArg, type OpenRegistryCache } from './transfer/transfers.ts';
 import { Workspace } from './workspace.ts';
 
@@ -173,11 +176,12 @@ export class Builder {
   }
 
   async #build(asked: BuildRequest, output: BuildOutput, signal: AbortSignal): Promise<Built> {
-    const { images, storage, log } = this.#options;
+    const { storage, log, platform } = this.#options;
     refuseUnsupported(asked);
     const epochMs = sourceDateEpoch(asked);
-    const exports = planExports(asked.exports ?? [intoStore(asked.tags)], epochMs);
-    const lease = images.leases.takeOnce('build');
+    const several = asked.multiPlatform ?? parsePlatforms(asked.platform, platform).length > 1;
+    const exports = planExports(asked.exports ?? [intoStore(asked.tags)], { epochMs, several });
+    const lease = this.#options.images.leases.takeOnce('build');
     const workspace = new Workspace(storage, asked.contextDirectory, this.#temporary);
     const git = new GitCheckouts(workspace, asked, this.#options.git);
     const used: (() => void)[] = [];
@@ -185,8 +189,9 @@ export class Builder {
     const endHolding = holding === undefined ? () => {} : this.heldSteps.open(holding);
     try {
       const request = await withContext(asked, workspace, git, signal);
-      const graph = await this.#plan(request, workspace, output);
-      warnOfEmptyContinuations(graph.dockerfile, output);
+      const graphs = await this.#plan(request, workspace, output);
+      const [{ dockerfile }] = graphs as [BuildGraph];
+      warnOfEmptyContinuations(dockerfile, output);
       const transfers = new CacheTransfers({
         ...this.#options,
         cache: this.cache,
@@ -197,40 +202,44 @@ export class Builder {
         signal,
       });
       const imported = await transfers.import();
-      const state = await new Solve(
-        {
-          builder: this.#options,
-          cache: this.cache,
-          inFlight: this.#inFlight,
-          records: this.#records,
-          cacheMounts: this.#cacheMounts,
-          workspace,
-          git,
-          directories: new NamedDirectories(request.contexts, workspace, git),
-          graph,
-          request,
-          output,
-          epochMs,
-          holdLayer: chainId => lease.holdLayer(chainId),
-          imported,
-          hold: holding === undefined ? undefined : (step, left) => this.heldSteps.hold(holding, step, left),
-          made: step => transfers.made(step),
-          usedMounts: ids => transfers.usedMounts(ids),
-          useKey: key => used.push(this.cache.use(key)),
-        },
-        signal,
-      ).run();
-      // A FROM scratch with nothing after it.
-      if (state.history.length === 0)
-        throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
-      warnOfUnusedArgs(request, graph.declaredArgs, output);
-      const config = { ...imageConfigOf(state, epochMs), ...transfers.inline(graph, state.layers) };
-      const result = { config, layers: state.layers };
-      const context: ExportContext = {
-        images,
-        storage,
+      const shared = {
+        builder: this.#options,
+        cache: this.cache,
+        inFlight: this.#inFlight,
+        records: this.#records,
+        cacheMounts: this.#cacheMounts,
         workspace,
-        holdLayer: chainId => lease.holdLayer(chainId),
+        git,
+        directories: new NamedDirectories(request.contexts, workspace, git),
+        request,
+        output,
+        epochMs,
+        holdLayer: (chainId: Digest) => lease.holdLayer(chainId),
+        imported,
+        hold:
+          holding === undefined
+            ? undefined
+            : (step: FailedStep, left: AbortSignal) => this.heldSteps.hold(holding, step, left),
+        made: (step: MadeStep) => transfers.made(step),
+        usedMounts: (ids: readonly string[]) => transfers.usedMounts(ids),
+        useKey: (key: Digest) => used.push(this.cache.use(key)),
+      };
+      const images = await allOrNone(graphs, signal, async (graph, stop) => {
+        const state = await new Solve({ ...shared, graph, several }, stop).run();
+        // A FROM scratch with nothing after it.
+        if (state.history.length === 0)
+          throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
+        const config = { ...imageConfigOf(state, epochMs), ...transfers.inline(graph, state.layers) };
+        return { platform: graph.platform, config, layers: state.layers };
+      });
+      warnOfUnusedArgs(request, graphs, output);
+      const result: BuildResult = { images, several, own: this.#options.platform };
+      const context: ExportContext = {
+        images: this.#options.images,
+        storage,
+        packing: this.#options.packing,
+        workspace,
+        lease,
         made: imageId => output.event({ type: 'built', imageId }),
         tag: (imageId, name) => this.#tag(imageId, name, output),
         push: name => this.#push(name, request, output, signal),
@@ -239,8 +248,8 @@ export class Builder {
       const answer: ExportAnswer = {};
       for (const planned of exports) Object.assign(answer, await exportResult(planned, result, context));
       output.event({ type: 'exported' });
-      await transfers.export(graph);
-      const imageId = idOfResult(result);
+      await transfers.export(graphs);
+      const imageId = idOfImage(mainImage(result));
       log.debug({ imageId, tags: request.tags }, 'built');
       return { imageId, answer };
     } finally {
@@ -254,25 +263,31 @@ export class Builder {
     }
   }
 
-  async #plan(request: BuildRequest, workspace: Workspace, output: BuildOutput) {
+  /** A graph for each platform. What the linter says of the Dockerfile is said once. */
+  async #plan(request: BuildRequest, workspace: Workspace, output: BuildOutput): Promise<BuildGraph[]> {
     const source = await sourceOf(request, workspace);
-    const dockerfile = parseDockerfile(source);
-    refuseOtherSyntax(request.buildArgs['BUILDKIT_SYNTAX'] ?? dockerfile.directives['syntax']);
-    const graph = planGraph(dockerfile, {
-      target: request.target,
-      buildArgs: request.buildArgs,
-      platform: request.platform,
-      ownPlatform: this.#options.platform,
-      contexts: request.contexts,
+    const own = this.#options.platform;
+    const platforms = parsePlatforms(request.platform, own);
+    const graphs = platforms.map(platform => {
+      const dockerfile = parseDockerfile(source);
+      refuseOtherSyntax(request.buildArgs['BUILDKIT_SYNTAX'] ?? dockerfile.directives['syntax']);
+      return planGraph(dockerfile, {
+        target: request.target,
+        buildArgs: request.buildArgs,
+        platform: request.platform === '' ? '' : formatPlatform(platform),
+        ownPlatform: own,
+        contexts: request.contexts,
+      });
     });
+    const [graph] = graphs as [BuildGraph];
     const stages = new Set(graph.stages.map(({ stage }) => stage.index));
     const context = await this.#checkContext(request, source.file);
-    const lint = lintPlanned(dockerfile, { target: graph.target, stages }, request, context);
+    const lint = lintPlanned(graph.dockerfile, { target: graph.target, stages }, request, context);
     for (const warning of lint.warnings) output.event({ type: 'lintWarning', warning, source });
     if (lint.fails) throw lintFailure(lint);
-    addLabels(graph.dockerfile, graph.target, request.labels);
+    for (const { dockerfile, target } of graphs) addLabels(dockerfile, target, request.labels);
     if (request.ignoreText === undefined) await pruneContext(request.contextDirectory, source.file);
-    return graph;
+    return graphs;
   }
 
   async #checkContext(request: BuildRequest, dockerfile: string): Promise<CheckContext> {
@@ -311,6 +326,29 @@ export class Builder {
     output.event({ type: 'tagged', reference });
     this.#options.onTag(imageId, reference);
   }
+}
+
+/** All results, or the first failure once the others have stopped. */
+async function allOrNone<T, R>(
+  items: readonly T[],
+  signal: AbortSignal,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  let failure: { error: unknown } | undefined;
+  const running = items.map(async item => {
+    try {
+      return await work(item, either);
+    } catch (error) {
+      failure ??= { error };
+      stop.abort();
+      throw error;
+    }
+  });
+  await Promise.allSettled(running);
+  if (failure !== undefined) throw failure.error;
+  return Promise.all(running);
 }
 
 /** Where a build's result goes when nothing else is said. */
@@ -394,7 +432,8 @@ function warnOfEmptyContinuations({ emptyContinuations }: Dockerfile, output: Bu
   output.event({ type: 'dockerfileWarning', text: lines.map(line => `[WARNING]: ${line}\n`).join('') });
 }
 
-function warnOfUnusedArgs(request: BuildRequest, declared: ReadonlySet<string>, output: BuildOutput): void {
+function warnOfUnusedArgs(request: BuildRequest, graphs: readonly BuildGraph[], output: BuildOutput): void {
+  const declared = new Set(graphs.flatMap(({ declaredArgs }) => [...declaredArgs]));
   const unused = Object.keys(request.buildArgs)
     .filter(name => request.buildArgs[name] !== null && name !== 'SOURCE_DATE_EPOCH' && name !== inlineArg)
     .filter(name => !declared.has(name) && !predefinedArgs.has(name))

@@ -6,7 +6,7 @@ import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
 import { planGraph } from './graph.ts';
 import { type LintResult, lintDockerfile, lintFailure } from './lint/lint.ts';
 import { failedReport, type LintReport, lintReport, warningsText } from './lint/report.ts';
-import { parsePlatform } from './platform.ts';
+import { formatPlatform, parsePlatforms } from './platform.ts';
 import type { BuildRequest } from './request.ts';
 
 export interface CheckContext {
@@ -35,7 +35,10 @@ export function checkDockerfile(
   let planned: { target: number; stages?: ReadonlySet<number> } = { target: dockerfile.stages.length - 1 };
   let fault: EngineError | undefined;
   try {
-    const graph = planGraph(dockerfile, { target, buildArgs, platform, ownPlatform: context.platform });
+    const own = context.platform;
+    // Of several platforms the first one speaks for all.
+    const one = platform.includes(',') ? formatPlatform(parsePlatforms(platform, own)[0]!) : platform;
+    const graph = planGraph(dockerfile, { target, buildArgs, platform: one, ownPlatform: own });
     const stages = target === '' ? undefined : new Set(graph.stages.map(({ stage }) => stage.index));
     planned = { target: graph.target, stages };
   } catch (error) {
@@ -67,7 +70,7 @@ export function lintPlanned(
     buildArgs: request.buildArgs,
     platform: {
       own: platform,
-      target: request.platform === '' ? platform : parsePlatform(request.platform, platform),
+      target: parsePlatforms(request.platform, platform)[0]!,
     },
     target,
     stages,

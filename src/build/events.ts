@@ -52,6 +52,8 @@ export interface BuildStep {
   stage: number;
   /** The name after AS. */
   stageName?: string;
+  /** Of a build for several platforms. Steps of the same `label`, stage and index are one and the same. */
+  platform?: StepPlatform;
   /** Position in its stage; FROM is 0. Triggers of ONBUILD have the index of their FROM. */
   index: number;
   /** The instruction as written, continuation lines joined: `RUN apk add curl`. */
@@ -59,6 +61,13 @@ export interface BuildStep {
   /** Lines in the Dockerfile, from 1, both included. */
   lines: { first: number; last: number };
   trigger: boolean;
+}
+
+export interface StepPlatform {
+  /** What the result is for: `linux/arm64`. */
+  target: string;
+  /** What the step is for, as it is shown: `linux/arm64`, or `linux/amd64->arm64` when it knows its target. */
+  label: string;
 }
 
 export interface StepResult {

@@ -15,6 +15,8 @@ export interface BuildGraph {
   /** What the target does not need, as far as the Dockerfile tells: triggers of base images may. */
   others: PlannedStage[];
   target: number;
+  /** What the result is for; stages may be for others. */
+  platform: Platform;
   /** ARG before the first FROM, and the platform's variables: seen by `ARG name` without a default. */
   globalArgs: Map<string, string>;
   contexts: NamedContextTable;
@@ -47,7 +49,7 @@ export interface DirectoryContext {
 export interface GraphOptions {
   target: string;
   buildArgs: Record<string, string | null>;
-  /** The platform to build for; '' is the machine's own. */
+  /** The one platform to build for; '' is the machine's own. */
   platform: string;
   ownPlatform: Platform;
   contexts?: NamedContextTable;
@@ -70,7 +72,7 @@ export function planGraph(parsed: Dockerfile, options: GraphOptions): BuildGraph
   const stages = planned.filter(({ stage }) => needed.has(stage.index));
   const others = planned.filter(({ stage }) => !needed.has(stage.index));
   for (const { stage } of stages) for (const name of argsOf(stage.instructions)) declaredArgs.add(name);
-  return { dockerfile, stages, others, target, globalArgs, contexts, declaredArgs };
+  return { dockerfile, stages, others, target, platform: wanted, globalArgs, contexts, declaredArgs };
 }
 
 /** A stage that a context of its name stands for is not built: nothing is left but its FROM. */

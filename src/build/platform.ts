@@ -29,6 +29,16 @@ export function parsePlatform(text: string, own: Platform): Platform {
   return { os, architecture: alias.architecture, ...(plain ? {} : { variant }) };
 }
 
+/**
+ * `linux/amd64,linux/arm64`: each once, in the order they are asked for; none is the machine's own.
+ * @throws EngineError `invalid`
+ */
+export function parsePlatforms(text: string, own: Platform): Platform[] {
+  if (text === '') return [own];
+  const platforms = text.split(',').map(one => parsePlatform(one.trim(), own));
+  return [...new Map(platforms.map(platform => [formatPlatform(platform), platform])).values()];
+}
+
 function isArchitecture(text: string): boolean {
   return architectures.includes(text) || text in architectureAliases;
 }

@@ -43,8 +43,10 @@ export interface BuildRequest {
   networkMode: string;
   /** `name:address` */
   extraHosts: string[];
-  /** `os[/arch[/variant]]`; '' means the machine's own. */
+  /** `os[/arch[/variant]]`, several with commas; '' means the machine's own. */
   platform: string;
+  /** The result is an index though there is one platform; two always make one. */
+  multiPlatform?: boolean;
   limits: BuildLimits;
   /** Chosen by the caller, who enters by it the first RUN that fails: the build waits for that (held-steps.ts). */
   holdFailed?: string;

@@ -59,6 +59,8 @@ export interface SolveContext {
   /** Named contexts that are files. */
   directories: NamedDirectories;
   graph: BuildGraph;
+  /** The graph is one of several, each for a platform of its own. */
+  several: boolean;
   request: BuildRequest;
   output: BuildOutput;
   /** No time in the image is later than this. */
@@ -97,7 +99,7 @@ export class Solve {
 
   constructor(context: SolveContext, signal: AbortSignal) {
     this.#context = context;
-    this.#steps = planSteps(context.graph);
+    this.#steps = planSteps(context.graph, context.several);
     const { stages, others } = context.graph;
     this.#needs = new Map([...stages, ...others].map(({ stage, needs }) => [stage.index, new Set(needs)]));
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
@@ -336,10 +338,11 @@ export class Solve {
     this.#context.output.event({ type: 'stepExplained', step, hit, reason, sentence });
   }
 
-  #placeOf({ stage, stageName, index, text }: BuildStep): StepPlace {
+  #placeOf({ stage, stageName, platform, index, text }: BuildStep): StepPlace {
     const { tags, dockerfile } = this.#context.request;
     const project = tags[0]?.replace(/:[^/:]*$/, '') ?? dockerfile;
-    return { project, stage: stageName ?? String(stage), ordinal: index, text };
+    const name = stageName ?? String(stage);
+    return { project, stage: platform === undefined ? name : `${platform.label} ${name}`, ordinal: index, text };
   }
 
   /** @returns no step when there is nothing to do, as for `WORKDIR /`. */
@@ -516,13 +519,14 @@ export class Solve {
 }
 
 /** Steps that were not planned, under the number of the one that led to them. */
-function stepsOfTrigger(stage: Stage, { number, total }: BuildStep): BuildStep[] {
+function stepsOfTrigger(stage: Stage, { number, total, platform }: BuildStep): BuildStep[] {
   const { name } = stage;
   return [stage.from, ...stage.instructions].map(({ text, lines }, index) => ({
     number,
     total,
     stage: stage.index,
     ...(name === undefined ? {} : { stageName: name }),
+    ...(platform === undefined ? {} : { platform }),
     index,
     text,
     lines,

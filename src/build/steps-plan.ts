@@ -1,6 +1,7 @@
 import type { Instruction } from './dockerfile/instructions.ts';
-import type { BuildStep } from './events.ts';
-import type { BuildGraph } from './graph.ts';
+import type { BuildStep, StepPlatform } from './events.ts';
+import { argsOf, type BuildGraph, type PlannedStage } from './graph.ts';
+import { formatPlatform } from './platform.ts';
 
 /** The steps of a graph, numbered in the order of the Dockerfile as the classic client counts them. */
 export interface PlannedSteps {
@@ -10,7 +11,8 @@ export interface PlannedSteps {
   ofStage: Map<number, BuildStep[]>;
 }
 
-export function planSteps(graph: BuildGraph): PlannedSteps {
+/** @param several the graph is one of several, each for a platform of its own */
+export function planSteps(graph: BuildGraph, several = false): PlannedSteps {
   const { globalArgs } = graph.dockerfile;
   const total = graph.stages.reduce(
     (sum, { stage }) => sum + 1 + stage.instructions.length,
@@ -18,6 +20,7 @@ export function planSteps(graph: BuildGraph): PlannedSteps {
   );
   const all: BuildStep[] = [];
   const add = (
+    platform: StepPlatform | undefined,
     stage: number,
     stageName: string | undefined,
     index: number,
@@ -28,6 +31,7 @@ export function planSteps(graph: BuildGraph): PlannedSteps {
       total,
       stage,
       ...(stageName === undefined ? {} : { stageName }),
+      ...(platform === undefined ? {} : { platform }),
       index,
       text: instruction.text,
       lines: instruction.lines,
@@ -36,13 +40,25 @@ export function planSteps(graph: BuildGraph): PlannedSteps {
     all.push(step);
     return step;
   };
-  const global = globalArgs.map((instruction, index) => add(-1, undefined, index, instruction));
+  const global = globalArgs.map((instruction, index) => add(undefined, -1, undefined, index, instruction));
   const ofStage = new Map<number, BuildStep[]>();
-  for (const { stage } of graph.stages) {
+  for (const planned of graph.stages) {
+    const { stage } = planned;
+    const platform = several ? stepPlatform(graph, planned) : undefined;
     const steps = [stage.from, ...stage.instructions].map((instruction, index) =>
-      add(stage.index, stage.name, index, instruction),
+      add(platform, stage.index, stage.name, index, instruction),
     );
     ofStage.set(stage.index, steps);
   }
   return { all, global, ofStage };
+}
+
+/** A stage that asks for its target is another one for each. */
+function stepPlatform({ platform: target }: BuildGraph, { stage, platform }: PlannedStage): StepPlatform {
+  const own = formatPlatform(platform);
+  const wanted = formatPlatform(target);
+  const asks = argsOf(stage.instructions).some(name => /^TARGET(PLATFORM|OS|ARCH|VARIANT)$/.test(name));
+  if (!asks || own === wanted) return { target: wanted, label: own };
+  const sameOs = platform.os === target.os;
+  return { target: wanted, label: `${own}->${sameOs ? wanted.slice(wanted.indexOf('/') + 1) : wanted}` };
 }

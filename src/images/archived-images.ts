@@ -3,7 +3,7 @@ import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import type { Descriptor, Index, Platform } from '../oci/image.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { ImageArchive } from './archive.ts';
-import { attestationsOf } from './attestations.ts';
+import { attestedManifest } from './attestations.ts';
 import { compressionOf, isImageConfig, type ParsedManifest, parseManifest } from './manifest.ts';
 import { chooseManifest } from './platform.ts';
 import type { ManifestRow } from './tables.ts';
@@ -68,7 +68,7 @@ function ociImages(archive: ImageArchive, platform: Platform): ArchivedImage[] {
 }
 
 interface FoundManifest {
-  /** The manifest's; then its index's, and those of what the index says of it. */
+  /** The manifest's; then its index's, and those of what else the index lists. */
   rows: ManifestRow[];
   config: Digest;
   layers: Descriptor[];
@@ -112,20 +112,24 @@ function followIndex(
   const rows: ManifestRow[] = [
     { digest: chosen.digest, mediaType: second.mediaType, kind: 'manifest' },
     { digest: entry.digest, mediaType: first.mediaType, kind: 'index' },
-    ...attestationsOf(index, chosen.digest).flatMap(attestation => attestationRows(archive, attestation)),
+    ...index.manifests.flatMap(other => (other.digest === chosen.digest ? [] : otherRows(archive, other))),
   ];
   return { rows, config: config.digest, layers };
 }
 
-/** Nothing, when not all of it is in the archive. */
-function attestationRows(archive: ImageArchive, entry: Descriptor): ManifestRow[] {
+/** What else an index lists: attestations, other platforms. Nothing, when not all of it is in the archive. */
+function otherRows(archive: ImageArchive, entry: Descriptor): ManifestRow[] {
   if (!archive.has(blobPath(entry.digest))) return [];
   const parsed = readManifest(archive, entry);
   if (parsed.kind === 'index') return [];
   const blobs = [parsed.manifest.config, ...parsed.manifest.layers];
   if (!blobs.every(({ digest }) => archive.has(blobPath(digest)))) return [];
   return [
-    { digest: entry.digest, mediaType: parsed.mediaType, kind: 'attestation' },
+    {
+      digest: entry.digest,
+      mediaType: parsed.mediaType,
+      kind: attestedManifest(entry) === undefined ? 'other' : 'attestation',
+    },
     ...blobs.map(({ digest, mediaType }) => ({ digest, mediaType, kind: 'blob' as const })),
   ];
 }

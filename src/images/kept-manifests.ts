@@ -85,7 +85,7 @@ async function keptOther(
   rows: readonly ManifestRow[],
   entry: Descriptor,
 ): Promise<KeptIndex['others'][number] | undefined> {
-  const row = rows.find(({ digest, kind }) => digest === entry.digest && kind === 'attestation');
+  const row = rows.find(({ digest, kind }) => digest === entry.digest && /^(attestation|other)$/.test(kind));
   const bytes = row === undefined ? undefined : await readKept(blobs, row);
   if (row === undefined || bytes === undefined) return undefined;
   const parsed = parseManifest(bytes, row.mediaType);

@@ -182,6 +182,22 @@ export class ImageStore {
     return this.get(id)!;
   }
 
+  /** Instead of what it had: an image that is built again goes out as it was built last. */
+  setManifests(id: Digest, manifests: readonly ManifestRow[]): void {
+    const { blobs } = this.#storage;
+    const owner = ownerOf(id);
+    this.tables.transaction(() => {
+      for (const { digest } of this.tables.manifestsOf(id)) {
+        this.tables.deleteManifest(id, digest);
+        blobs.dereference(owner, digest);
+      }
+      for (const manifest of manifests) {
+        blobs.reference(owner, manifest.digest);
+        this.tables.putManifest(id, manifest);
+      }
+    });
+  }
+
   /** Gives an image a tag (`latest` when none is written), taking it from the image that had it. */
   tag(id: Digest, text: string): Reference {
     const reference = withDefaultTag(parseReference(text));

@@ -26,10 +26,10 @@ export interface ManifestRow {
   digest: Digest;
   mediaType: string;
   /**
-   * `manifest` of this very image, an `index` that lists such a manifest, an `attestation` the index lists for it, or
-   * a `blob` that an attestation consists of.
+   * `manifest` of this very image, an `index` that lists such a manifest, an `attestation` the index lists for it, an
+   * `other` manifest of the index (of another platform, mostly), or a `blob` that an attestation or other consists of.
    */
-  kind: 'manifest' | 'index' | 'attestation' | 'blob';
+  kind: 'manifest' | 'index' | 'attestation' | 'other' | 'blob';
 }
 
 const migrations = [
@@ -226,6 +226,10 @@ export class ImageTables {
       row.mediaType,
       row.kind,
     );
+  }
+
+  deleteManifest(id: Digest, digest: Digest): void {
+    this.#run('delete from image_manifests where image_id = ? and digest = ?', id, digest);
   }
 
   /** Repositories of a registry in which a blob was seen, newest first. */

@@ -9,10 +9,16 @@ test('what exporters are asked for', () => {
     type: 'image',
     names: ['a', 'b:2'],
     push: true,
+    ociTypes: undefined,
+    annotations: [],
     rewriteTimes: false,
     epochMs: undefined,
   });
-  assert.deepEqual(planExport('local', { 'source-date-epoch': '3' }), { type: 'local', epochMs: 3000 });
+  assert.deepEqual(planExport('local', { 'source-date-epoch': '3' }), {
+    type: 'local',
+    split: undefined,
+    epochMs: 3000,
+  });
   assert.deepEqual(
     planExport('oci', {
       'annotation.a': '1',
@@ -27,7 +33,11 @@ test('what exporters are asked for', () => {
       names: [],
       compression: { type: 'zstd', level: 3, force: false },
       ociTypes: true,
-      annotations: { manifest: { a: '1', 'b.c': '2' }, descriptor: { d: '3' } },
+      annotations: [
+        { of: 'manifest', key: 'a', value: '1' },
+        { of: 'manifest', platform: 'linux/amd64', key: 'b.c', value: '2' },
+        { of: 'manifest-descriptor', key: 'd', value: '3' },
+      ],
       // There is no time to set.
       rewriteTimes: false,
       epochMs: undefined,
@@ -44,8 +54,8 @@ const refused: [type: string, attributes: Record<string, string>, message: strin
   ['oci', { compression: 'estargz' }, 'compression=estargz is not supported by the oci exporter'],
   ['oci', { 'compression-level': 'x' }, 'non-integer value x specified for compression-level'],
   ['oci', { tar: 'false' }, 'tar=false is not supported by the oci exporter'],
-  ['docker', { 'annotation-index.a': 'b' }, 'annotation-index.a is not supported by the docker exporter'],
-  ['local', { 'platform-split': 'true' }, 'platform-split is not supported by the local exporter'],
+  ['docker', { 'annotation-layer.a': 'b' }, 'annotation-layer.a is not supported by the docker exporter'],
+  ['local', { 'platform-split': 'no' }, 'non-bool value specified for platform-split'],
   ['local', { 'source-date-epoch': 'x' }, 'invalid SOURCE_DATE_EPOCH: x'],
   ['tar', { name: 'a' }, 'name is not supported by the tar exporter'],
   ['cacheonly', {}, 'exporter "cacheonly" is not supported'],

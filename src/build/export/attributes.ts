@@ -2,18 +2,40 @@ import { EngineError } from '../../stdx/errors.ts';
 
 /** What `--output type=oci,name=app,compression=zstd` asks of the engine; `dest` is the client's. */
 export type ExportPlan =
-  | { type: 'image'; names: string[]; push: boolean; rewriteTimes: boolean; epochMs?: number }
-  | { type: 'local' | 'tar'; epochMs?: number }
+  | {
+      type: 'image';
+      names: string[];
+      push: boolean;
+      /** Media types of OCI, not of Docker; undefined: nothing was said. */
+      ociTypes?: boolean;
+      annotations: Annotation[];
+      rewriteTimes: boolean;
+      epochMs?: number;
+    }
+  | {
+      type: 'local' | 'tar';
+      /** A folder for each platform; undefined: if there are several. */
+      split?: boolean;
+      epochMs?: number;
+    }
   | {
       type: 'oci' | 'docker';
       names: string[];
       compression: LayerForm;
       /** Media types of OCI, not of Docker. */
       ociTypes: boolean;
-      annotations: { manifest: Record<string, string>; descriptor: Record<string, string> };
+      annotations: Annotation[];
       rewriteTimes: boolean;
       epochMs?: number;
     };
+
+export interface Annotation {
+  of: 'manifest' | 'manifest-descriptor' | 'index' | 'index-descriptor';
+  /** `linux/arm64`; undefined: of all. */
+  platform?: string;
+  key: string;
+  value: string;
+}
 
 export interface LayerForm {
   type: 'none' | 'gzip' | 'zstd';
@@ -21,6 +43,18 @@ export interface LayerForm {
   level?: number;
   /** Layers that are kept in another form are packed anew. */
   force: boolean;
+}
+
+/** @param platform of the manifest; undefined: of the index */
+export function annotationsOf(
+  annotations: readonly Annotation[],
+  of: Annotation['of'],
+  platform?: string,
+): Record<string, string> {
+  const meant = annotations.filter(
+    one => one.of === of && (one.platform === undefined || one.platform === platform),
+  );
+  return Object.fromEntries(meant.map(({ key, value }) => [key, value]));
 }
 
 /**
@@ -43,8 +77,7 @@ function planOf(type: string, read: AttributeReader): ExportPlan {
       return planImage(read, epochMs);
     case 'local':
     case 'tar':
-      if (read.boolean('platform-split')) throw read.unsupported('platform-split');
-      return { type, epochMs };
+      return { type, split: read.boolean('platform-split'), epochMs };
     case 'oci':
     case 'docker':
       return planArchive(type, read, epochMs);
@@ -58,12 +91,13 @@ function planImage(read: AttributeReader, epochMs: number | undefined): ExportPl
   // The store has its layers unpacked in any case, and its manifests are Docker's.
   read.boolean('unpack');
   if (read.boolean('store') === false) throw read.unsupported('store=false');
-  if (read.boolean('oci-mediatypes')) throw read.unsupported('oci-mediatypes');
+  const ociTypes = read.boolean('oci-mediatypes');
   const compression = readForm(read);
   if (compression.type !== 'gzip' || compression.level !== undefined || compression.force)
     throw read.unsupported('compression');
   const rewriteTimes = readRewrite(read, epochMs);
-  return { type: 'image', names: read.list('name'), push, rewriteTimes, epochMs };
+  const annotations = read.annotations();
+  return { type: 'image', names: read.list('name'), push, ociTypes, annotations, rewriteTimes, epochMs };
 }
 
 function planArchive(type: 'oci' | 'docker', read: AttributeReader, epochMs: number | undefined): ExportPlan {
@@ -71,7 +105,7 @@ function planArchive(type: 'oci' | 'docker', read: AttributeReader, epochMs: num
   const compression = readForm(read);
   // Docker has no media type for zstd that all of its versions read.
   const ociTypes = read.boolean('oci-mediatypes') ?? (type === 'oci' || compression.type === 'zstd');
-  const annotations = { manifest: read.annotations('manifest'), descriptor: read.annotations('descriptor') };
+  const annotations = read.annotations();
   const rewriteTimes = readRewrite(read, epochMs);
   return { type, names: read.list('name'), compression, ociTypes, annotations, rewriteTimes, epochMs };
 }
@@ -136,18 +170,22 @@ class AttributeReader {
     throw new EngineError('invalid', `invalid SOURCE_DATE_EPOCH: ${text}`);
   }
 
-  /** `annotation.KEY` and `annotation-manifest.KEY`, or `annotation-manifest-descriptor.KEY`; also with `[os/arch]`. */
-  annotations(of: 'manifest' | 'descriptor'): Record<string, string> {
-    const found: Record<string, string> = {};
+  /** `annotation.KEY`, `annotation-index.KEY`, `annotation-manifest[linux/arm64].KEY` and the like. */
+  annotations(): Annotation[] {
+    const found: Annotation[] = [];
     const pattern =
-      of === 'manifest'
-        ? /^annotation(?:-manifest)?(?:\[[^\]]*\])?\.(.+)$/
-        : /^annotation-manifest-descriptor(?:\[[^\]]*\])?\.(.+)$/;
+      /^annotation(?:-(manifest|manifest-descriptor|index|index-descriptor))?(?:\[([^\]]*)\])?\.(.+)$/;
     for (const [name, value] of Object.entries(this.#attributes)) {
-      const key = pattern.exec(name)?.[1];
-      if (key === undefined) continue;
+      const match = pattern.exec(name);
+      if (match === null) continue;
       this.#known.add(name);
-      found[key] = value;
+      const [, of = 'manifest', platform, key = ''] = match;
+      found.push({
+        of: of as Annotation['of'],
+        ...(platform === undefined ? {} : { platform }),
+        key,
+        value,
+      });
     }
     return found;
   }

@@ -1,17 +1,22 @@
 import { Readable } from 'node:stream';
+import type { Lease } from '../../images/leases.ts';
+import type { ImageServices } from '../../images/services.ts';
 import type { ImageStore } from '../../images/store.ts';
 import { writtenName } from '../../images/written-names.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import type { Descriptor, ImageConfig } from '../../oci/image.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Workspace } from '../workspace.ts';
 import { type ExportPlan, planExport } from './attributes.ts';
 import { imageArchive } from './image-archive.ts';
+import { type Blob, blobOf, imageIndex, imageManifest, type NewManifest } from './manifests.ts';
 import { packLayer } from './packed-layers.ts';
+import { type BuildResult, type BuiltImage, mainImage } from './result.ts';
 import { rewriteTimes } from './rewrite-times.ts';
+import { storeIndexed } from './store-indexed.ts';
+import { type ExportedTree, foldersOf, refuseCollisions, treesTar } from './trees.ts';
 
 /** Where a build's result goes, beside or instead of the image store. */
 export type BuildExport =
@@ -22,30 +27,19 @@ export type BuildExport =
       attributes: Record<string, string>;
       write(archive: Readable): Promise<void>;
     }
-  /** @param write the result's file system; it can be read until the promise is settled */
+  /** @param write one platform's file system; it can be read until the promise is settled */
   | { type: 'local'; attributes: Record<string, string>; write(tree: ExportedTree): Promise<void> };
-
-export interface ExportedTree {
-  root: ConfinedRoot;
-  /** The time of all files; undefined: they have their own. */
-  timeMs?: number;
-}
 
 /** `containerimage.digest` and what else BuildKit's exporters tell, for `--metadata-file`. */
 export type ExportAnswer = Record<string, string>;
 
-export interface BuildResult {
-  /** Without its layers. */
-  config: Omit<ImageConfig, 'rootfs'>;
-  layers: readonly Layer[];
-}
-
 export interface ExportContext {
   images: ImageStore;
   storage: Storage;
+  packing: ImageServices['packing'];
   workspace: Workspace;
-  /** Keeps a new layer until the image owns it. */
-  holdLayer(chainId: Digest): void;
+  /** Keeps what is new until the image owns it. */
+  lease: Pick<Lease, 'owner' | 'holdLayer' | 'holdBlob'>;
   /** The image is there, or what an archive holds is decided. */
   made(imageId: Digest): void;
   tag(imageId: Digest, name: string): void;
@@ -61,12 +55,21 @@ export interface PlannedExport {
 }
 
 /** @param epochMs SOURCE_DATE_EPOCH of the build, unless an export has its own. */
-export function planExports(requests: readonly BuildExport[], epochMs: number | undefined): PlannedExport[] {
+export function planExports(
+  requests: readonly BuildExport[],
+  { epochMs, several }: { epochMs: number | undefined; several: boolean },
+): PlannedExport[] {
   return requests.map(request => {
     const attributes = { ...request.attributes };
     if (epochMs !== undefined) attributes['source-date-epoch'] ??= String(epochMs / 1000);
     const plan = planExport(request.type, attributes);
     if ('names' in plan) for (const name of plan.names) writtenName(name);
+    if (plan.type === 'docker' && several) {
+      const message = 'docker exporter does not currently support exporting manifest lists';
+      throw new EngineError('notImplemented', message);
+    }
+    if ('annotations' in plan && !several && plan.annotations.some(({ of }) => of.startsWith('index')))
+      throw new EngineError('invalid', 'index annotations not supported for single platform export');
     return { request, plan };
   });
 }
@@ -81,15 +84,14 @@ export async function exportResult(
     case 'image':
     case 'moby':
       return exportImage(asType(plan, 'image'), result, context);
-    case 'local':
-    case 'tar': {
-      const { root } = await context.workspace.view(result.layers.at(-1)?.chainId);
-      const { epochMs } = asType(plan, request.type);
-      context.made(idOfResult(result));
-      if (request.type === 'local') await request.write({ root, timeMs: epochMs });
-      else await request.write(treeTar(root, epochMs));
+    case 'local': {
+      const trees = await exportedTrees(asType(plan, 'local'), result, context);
+      for (const tree of trees) await request.write(tree);
       return {};
     }
+    case 'tar':
+      await request.write(treesTar(await exportedTrees(asType(plan, 'tar'), result, context)));
+      return {};
     case 'oci':
     case 'docker':
       return exportArchive(asType(plan, request.type), request.write, result, context);
@@ -101,10 +103,20 @@ function asType<T extends ExportPlan['type']>(plan: ExportPlan, type: T): Extrac
   return plan as Extract<ExportPlan, { type: T }>;
 }
 
-/** The result's files alone, without a top entry. */
-function treeTar(root: ConfinedRoot, epochMs: number | undefined): Readable {
-  const tar = root.readTar('/', { rename: '' });
-  return epochMs === undefined ? tar : bytesOf(rewriteTimes(tar, epochMs, { set: true }));
+async function exportedTrees(
+  { split, epochMs }: Extract<ExportPlan, { type: 'local' | 'tar' }>,
+  result: BuildResult,
+  { workspace, made }: ExportContext,
+): Promise<ExportedTree[]> {
+  const folders = foldersOf(result, split);
+  const trees: ExportedTree[] = [];
+  for (const [index, { layers }] of result.images.entries()) {
+    const { root } = await workspace.view(layers.at(-1)?.chainId);
+    trees.push({ root, folder: folders[index], extras: [], timeMs: epochMs });
+  }
+  if (trees.length > 1 && folders[0] === undefined) await refuseCollisions(result, trees);
+  made(idOfImage(mainImage(result)));
+  return trees;
 }
 
 async function exportImage(
@@ -112,34 +124,49 @@ async function exportImage(
   result: BuildResult,
   context: ExportContext,
 ): Promise<ExportAnswer> {
-  const layers = plan.rewriteTimes
-    ? await rewriteLayers(result.layers, plan.epochMs!, context)
-    : result.layers;
-  const image = await context.images.create(result.config, { layers: [...layers] });
-  context.made(image.id);
-  for (const name of plan.names) context.tag(image.id, name);
+  const images: BuiltImage[] = [];
+  for (const image of result.images) {
+    const layers = plan.rewriteTimes
+      ? await rewriteLayers(image.layers, plan.epochMs!, context)
+      : image.layers;
+    images.push({ ...image, layers });
+  }
+  const settled = { ...result, images };
+  const indexed = result.several || plan.ociTypes === true || plan.annotations.length > 0;
+  const { imageId, answer } = indexed
+    ? await storeIndexed(settled, plan, context)
+    : await storeAlone(mainImage(settled), context);
+  context.made(imageId);
+  for (const name of plan.names) context.tag(imageId, name);
   let pushed: Descriptor | undefined;
   if (plan.push) for (const name of plan.names) pushed = await context.push(name);
-  return {
-    'containerimage.config.digest': image.id,
-    'containerimage.digest': pushed?.digest ?? image.id,
-    ...(pushed === undefined ? {} : descriptorAnswer(pushed)),
-    ...namesAnswer(plan.names),
-  };
+  const described =
+    pushed === undefined ? answer : { 'containerimage.digest': pushed.digest, ...descriptorAnswer(pushed) };
+  return { 'containerimage.config.digest': imageId, ...described, ...namesAnswer(plan.names) };
+}
+
+/** Its manifest is made when it is pushed: only then its layers must be packed. */
+async function storeAlone(
+  { config, layers }: BuiltImage,
+  { images }: ExportContext,
+): Promise<{ imageId: Digest; answer: ExportAnswer }> {
+  const { id } = await images.create(config, { layers: [...layers] });
+  return { imageId: id, answer: { 'containerimage.digest': id } };
 }
 
 /** The same layers with no time later than the epoch, as layers of the store. */
 async function rewriteLayers(
   layers: readonly Layer[],
   epochMs: number,
-  { storage, holdLayer, signal }: ExportContext,
+  { storage, lease, signal }: ExportContext,
 ): Promise<Layer[]> {
   const rewritten: Layer[] = [];
   for (const layer of layers) {
-    const tar = rewriteTimes(storage.layers.tar(layer.chainId), epochMs, { set: false });
+    const tar = rewriteTimes(storage.layers.tar(layer.chainId), epochMs);
     const parent = rewritten.at(-1)?.chainId;
-    const next = await storage.layers.apply({ parent, source: bytesOf(tar), signal });
-    holdLayer(next.chainId);
+    const source = Readable.from(tar, { objectMode: false, highWaterMark: 1 << 20 });
+    const next = await storage.layers.apply({ parent, source, signal });
+    lease.holdLayer(next.chainId);
     rewritten.push(next);
   }
   return rewritten;
@@ -151,30 +178,57 @@ async function exportArchive(
   result: BuildResult,
   context: ExportContext,
 ): Promise<ExportAnswer> {
-  const directory = await context.workspace.temporaryDirectory();
-  const latestMs = plan.rewriteTimes ? plan.epochMs : undefined;
-  const { storage, signal } = context;
-  const { compression: form, ociTypes } = plan;
-  const packed = [];
-  for (const layer of result.layers) {
-    packed.push(await packLayer(layer, { storage, directory, form, ociTypes, latestMs, signal }));
-  }
-  const config: ImageConfig = {
-    ...result.config,
-    rootfs: { type: 'layers', diff_ids: packed.map(layer => layer.diffId) },
-  };
-  const { manifest, configDigest, archive } = imageArchive(config, packed, plan.names.map(writtenName), plan);
+  const manifests: NewManifest[] = [];
+  for (const image of result.images) manifests.push(await packedManifest(plan, image, context));
+  const [first] = manifests as [NewManifest];
+  const index = result.several ? imageIndex(manifests, plan) : undefined;
+  const { descriptor: root } = index ?? first;
+  const main = manifests[result.images.indexOf(mainImage(result))]!;
+  const configDigest = main.blobs[0]!.digest;
   context.made(configDigest);
-  await write(archive());
+  const archive = imageArchive({
+    root,
+    blobs: [
+      ...manifests.flatMap(withItself),
+      ...(index === undefined ? [] : [blobOf(index.bytes, index.descriptor.mediaType)]),
+    ],
+    ...(plan.type === 'docker' ? { loaded: first } : {}),
+    names: plan.names.map(writtenName),
+    created: mainImage(result).config.created ?? '1970-01-01T00:00:00Z',
+  });
+  await write(archive);
   return {
     'containerimage.config.digest': configDigest,
-    'containerimage.digest': manifest.digest,
-    ...descriptorAnswer(manifest),
+    'containerimage.digest': root.digest,
+    ...descriptorAnswer(root),
     ...namesAnswer(plan.names),
   };
 }
 
-function descriptorAnswer(manifest: Descriptor): ExportAnswer {
+async function packedManifest(
+  plan: Extract<ExportPlan, { type: 'oci' | 'docker' }>,
+  image: BuiltImage,
+  { workspace, storage, signal }: ExportContext,
+): Promise<NewManifest> {
+  const directory = await workspace.temporaryDirectory();
+  const latestMs = plan.rewriteTimes ? plan.epochMs : undefined;
+  const { compression: form, ociTypes } = plan;
+  const packed = [];
+  for (const layer of image.layers) {
+    packed.push(await packLayer(layer, { storage, directory, form, ociTypes, latestMs, signal }));
+  }
+  const config: ImageConfig = {
+    ...image.config,
+    rootfs: { type: 'layers', diff_ids: packed.map(layer => layer.diffId) },
+  };
+  return imageManifest(config, packed, plan);
+}
+
+function withItself({ descriptor, bytes, blobs }: NewManifest): Blob[] {
+  return [...blobs, blobOf(bytes, descriptor.mediaType)];
+}
+
+export function descriptorAnswer(manifest: Descriptor): ExportAnswer {
   return { 'containerimage.descriptor': Buffer.from(JSON.stringify(manifest)).toString('base64') };
 }
 
@@ -184,11 +238,7 @@ function namesAnswer(names: readonly string[]): ExportAnswer {
 }
 
 /** The id an image has in a store, whether it is in one or not. */
-export function idOfResult({ config, layers }: BuildResult): Digest {
+export function idOfImage({ config, layers }: BuiltImage): Digest {
   const rootfs = { type: 'layers', diff_ids: layers.map(layer => layer.diffId) };
   return digestOf(JSON.stringify({ ...config, rootfs }));
-}
-
-function bytesOf(chunks: AsyncIterable<Uint8Array>): Readable {
-  return Readable.from(chunks, { objectMode: false, highWaterMark: 1 << 20 });
 }

@@ -1,17 +1,21 @@
 import type { Readable } from 'node:stream';
 import type { TarWriter } from '../../archive/tar-writer.ts';
 import { tarStream } from '../../images/tar-stream.ts';
-import { type Digest, digestOf, hexOf } from '../../oci/digest.ts';
-import type { Descriptor, ImageConfig, Manifest } from '../../oci/image.ts';
+import type { WrittenName } from '../../images/written-names.ts';
+import { type Digest, hexOf } from '../../oci/digest.ts';
+import type { Descriptor } from '../../oci/image.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
-import type { ExportPlan } from './attributes.ts';
-import type { PackedLayer } from './packed-layers.ts';
+import type { Blob, NewManifest } from './manifests.ts';
 
-/** An image that is in no store, ready to be written. */
-export interface ImageArchive {
-  manifest: Descriptor;
-  configDigest: Digest;
-  archive(): Readable;
+export interface ArchivedImage {
+  /** What the names lead to: a manifest, or an index of them. */
+  root: Descriptor;
+  /** The root's own, and all below it. */
+  blobs: readonly Blob[];
+  /** Of one platform: what `docker load` reads. */
+  loaded?: NewManifest;
+  names: readonly WrittenName[];
+  created: string;
 }
 
 /**
@@ -21,84 +25,42 @@ export interface ImageArchive {
  *     index.json
  *     manifest.json    docker only
  *     oci-layout
- *
- * @param config its diff_ids are those of the layers
- * @param names as they are in registries: `docker.io/library/app:latest`
  */
-export function imageArchive(
-  config: ImageConfig,
-  layers: readonly PackedLayer[],
-  names: readonly { canonical: string; familiar: string; tag: string }[],
-  plan: Extract<ExportPlan, { type: 'oci' | 'docker' }>,
-): ImageArchive {
-  const configBytes = Buffer.from(JSON.stringify(config));
-  const configDigest = digestOf(configBytes);
-  const { manifest: annotations, descriptor: descriptorAnnotations } = plan.annotations;
-  const manifest: Manifest = {
-    schemaVersion: 2,
-    mediaType: plan.ociTypes ? mediaTypes.ociManifest : mediaTypes.dockerManifest,
-    config: {
-      mediaType: plan.ociTypes ? mediaTypes.ociConfig : mediaTypes.dockerConfig,
-      digest: configDigest,
-      size: configBytes.length,
-    },
-    layers: layers.map(layer => layer.descriptor),
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-  };
-  const manifestBytes = Buffer.from(JSON.stringify(manifest));
-  const { os, architecture, variant } = config;
-  const descriptor: Descriptor = {
-    mediaType: manifest.mediaType!,
-    digest: digestOf(manifestBytes),
-    size: manifestBytes.length,
-    platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
-  };
-  const created = { 'org.opencontainers.image.created': config.created ?? '1970-01-01T00:00:00Z' };
+export function imageArchive({ root, blobs, loaded, names, created }: ArchivedImage): Readable {
+  const annotations = { ...root.annotations, 'org.opencontainers.image.created': created };
+  const unnamed = { ...root, annotations };
   const entries = names.map(({ canonical, tag }) => ({
-    ...descriptor,
+    ...root,
     annotations: {
-      ...descriptorAnnotations,
+      ...root.annotations,
       'io.containerd.image.name': canonical,
-      ...created,
+      'org.opencontainers.image.created': created,
       'org.opencontainers.image.ref.name': tag,
     },
   }));
-  const unnamed = { ...descriptor, annotations: { ...descriptorAnnotations, ...created } };
   const index = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociIndex,
     manifests: entries.length === 0 ? [unnamed] : entries,
   };
-  const loaded = {
-    Config: blobPath(configDigest),
-    RepoTags: names.length === 0 ? null : names.map(name => name.familiar),
-    Layers: layers.map(layer => blobPath(layer.descriptor.digest)),
-  };
-  return {
-    manifest: descriptor,
-    configDigest,
-    archive: () =>
-      tarStream(async tar => {
-        await tar.add({ name: 'blobs', type: 'directory' });
-        await tar.add({ name: 'blobs/sha256', type: 'directory' });
-        await addBlobs(tar, [
-          ...layers.map(layer => ({ ...layer.descriptor, content: () => layer.content() })),
-          { digest: configDigest, size: configBytes.length, content: () => [configBytes] },
-          { digest: descriptor.digest, size: descriptor.size, content: () => [manifestBytes] },
-        ]);
-        await tar.add({ name: 'index.json', type: 'file' }, JSON.stringify(index));
-        if (plan.type === 'docker') {
-          await tar.add({ name: 'manifest.json', type: 'file' }, JSON.stringify([loaded]));
-        }
-        await tar.add({ name: 'oci-layout', type: 'file' }, '{"imageLayoutVersion":"1.0.0"}');
-      }),
-  };
+  return tarStream(async tar => {
+    await tar.add({ name: 'blobs', type: 'directory' });
+    await tar.add({ name: 'blobs/sha256', type: 'directory' });
+    await addBlobs(tar, blobs);
+    await tar.add({ name: 'index.json', type: 'file' }, JSON.stringify(index));
+    if (loaded !== undefined)
+      await tar.add({ name: 'manifest.json', type: 'file' }, JSON.stringify([loadedBy(loaded, names)]));
+    await tar.add({ name: 'oci-layout', type: 'file' }, '{"imageLayoutVersion":"1.0.0"}');
+  });
 }
 
-interface Blob {
-  digest: Digest;
-  size: number;
-  content(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+function loadedBy({ blobs }: NewManifest, names: readonly WrittenName[]) {
+  const [config, ...layers] = blobs;
+  return {
+    Config: blobPath(config!.digest),
+    RepoTags: names.length === 0 ? null : names.map(name => name.familiar),
+    Layers: layers.map(layer => blobPath(layer.digest)),
+  };
 }
 
 /** Each once, in the order of their digests. */

@@ -53,7 +53,7 @@ export async function packLayer(layer: Layer, options: PackingOptions): Promise<
   const packed = createHash('sha256');
   let size = 0;
   const tar = storage.layers.tar(layer.chainId);
-  const source = latestMs === undefined ? tar : rewriteTimes(tar, latestMs, { set: false });
+  const source = latestMs === undefined ? tar : rewriteTimes(tar, latestMs);
   const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
       packed.update(chunk);
@@ -89,7 +89,7 @@ async function* hashed(
   }
 }
 
-function layerType(compression: LayerCompression, oci: boolean): string {
+export function layerType(compression: LayerCompression, oci: boolean): string {
   switch (compression) {
     case 'none':
       return oci ? mediaTypes.ociLayer : mediaTypes.dockerLayer;

@@ -77,12 +77,12 @@ export class CacheTransfers {
   }
 
   /** A cache that cannot be written fails the build, unless it may (`ignore-error=true`). The image is there already. */
-  async export(graph: BuildGraph): Promise<void> {
+  async export(graphs: readonly BuildGraph[]): Promise<void> {
     const { request, output } = this.#context;
     for (const endpoint of request.cacheTo) {
       if (endpoint.type === 'inline') continue;
       const { mode, mounts } = endpoint.attributes;
-      const steps = mode === 'max' ? [...this.#made.values()] : this.#stepsOf(graph);
+      const steps = mode === 'max' ? [...this.#made.values()] : this.#stepsOf(...graphs);
       const kind = endpoint.type === 'local' ? 'client directory' : endpoint.type;
       try {
         await runTask(output, `exporting cache to ${kind}`, async task => {
@@ -100,12 +100,14 @@ export class CacheTransfers {
   }
 
   /** Of the target, and of the stages it is FROM: those that its own layers come from. */
-  #stepsOf(graph: BuildGraph): MadeStep[] {
+  #stepsOf(...graphs: BuildGraph[]): MadeStep[] {
     const stages = new Set<number>();
-    for (let index: number | undefined = graph.target; index !== undefined; ) {
-      stages.add(index);
-      const base: StageBase | undefined = graph.stages.find(({ stage }) => stage.index === index)?.base;
-      index = base?.type === 'stage' ? base.index : undefined;
+    for (const graph of graphs) {
+      for (let index: number | undefined = graph.target; index !== undefined; ) {
+        stages.add(index);
+        const base: StageBase | undefined = graph.stages.find(({ stage }) => stage.index === index)?.base;
+        index = base?.type === 'stage' ? base.index : undefined;
+      }
     }
     return [...this.#made.values()].filter(step => stages.has(step.stage));
   }

@@ -46,10 +46,11 @@ export function exportsTo(exporters: readonly Exporter[], destination: Destinati
           attributes,
           write: tree =>
             vertices.task('exporting to client directory', async task => {
-              task.status('copying files');
+              const status = ['copying files', tree.folder?.replaceAll('_', '/')].join(' ').trim();
+              task.status(status);
               const exchange = callExporter(fileSendService.directory.path, index, session, signal);
               const current = await sendTree(tree, exchange);
-              task.status('copying files', { current, done: true });
+              task.status(status, { current, done: true });
             }),
         };
       default:

@@ -50,9 +50,6 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
   refuseUnknown(options);
   const noCache = options.get('no-cache');
   const platform = text('platform');
-  if (platform.includes(',')) {
-    throw new EngineError('notImplemented', 'building for several platforms at once is not supported');
-  }
   return {
     subrequest: text('requestid'),
     explain: text('gantry.explain') === '1',
@@ -82,6 +79,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
         .filter(host => host !== '')
         .map(host => host.replace('=', ':')),
       platform,
+      ...multiPlatform(options, platform),
       limits: {
         shmSizeBytes: numberOf('shm-size', text('shm-size')),
         memoryBytes: 0,
@@ -117,6 +115,23 @@ const known = new Set([
   'target',
   'ulimit',
 ]);
+
+/** Said by an option, or by a build argument: the result is an index. */
+function multiPlatform(
+  options: ReadonlyMap<string, string>,
+  platform: string,
+): Pick<BuildRequest, 'multiPlatform'> {
+  const text = options.get('build-arg:BUILDKIT_MULTI_PLATFORM') || options.get('multi-platform') || '';
+  if (text === '') return {};
+  if (!/^(1|t|true|0|f|false)$/i.test(text))
+    throw new EngineError('invalid', `invalid boolean value for multi-platform: ${text}`);
+  const wanted = /^(1|t|true)$/i.test(text);
+  if (!wanted && platform.includes(',')) {
+    const message = 'conflicting config: returning multiple target platforms is not allowed';
+    throw new EngineError('invalid', message);
+  }
+  return { multiPlatform: wanted };
+}
 
 function refuseUnknown(options: ReadonlyMap<string, string>): void {
   for (const name of options.keys()) {

@@ -28,6 +28,9 @@ export class Vertices implements BuildOutput {
   /** Steps that had something to do: a FROM without it was here. */
   readonly #busy = new Set<string>();
   readonly #progress = new Map<string, number>();
+  /** Of vertices that are one for several platforms: whose steps tell of them. */
+  readonly #tellers = new Map<string, string>();
+  readonly #failed = new Set<string>();
   #image: InitOf<typeof vertexMessage> | undefined;
   /** Of what is said of the image and not done yet. */
   readonly #imageStarted = new Map<string, InitOf<typeof timestampMessage>>();
@@ -182,9 +185,13 @@ export class Vertices implements BuildOutput {
     const counted = steps.filter(step => isVertex(step, steps));
     const stages = Map.groupBy(counted, step => step.stage);
     const several = new Set(steps.map(step => step.stage).filter(stage => stage >= 0)).size > 1;
+    this.total += counted.filter(step => !this.#names.has(keyOf(step))).length;
     for (const [stage, ofStage] of stages) {
       const total = ofStage.length;
-      const label = several ? `${ofStage[0]!.stageName ?? `stage-${stage}`} ` : '';
+      const { stageName, platform } = ofStage[0]!;
+      const label =
+        (platform === undefined ? '' : `${platform.label} `) +
+        (several ? `${stageName ?? `stage-${stage}`} ` : '');
       let before: string | undefined;
       for (const [index, step] of ofStage.entries()) {
         const key = keyOf(step);
@@ -194,7 +201,21 @@ export class Vertices implements BuildOutput {
         before = this.#digestOf(key);
       }
     }
-    this.total += counted.length;
+  }
+
+  /**
+   * A step that is the same for two platforms is told of by both, and is one vertex: who begins it first tells of it,
+   * but the reason of a failure may come from either.
+   */
+  #isEcho(key: string, event: Extract<BuildEvent, { step: BuildStep }>): boolean {
+    const target = event.step.platform?.target;
+    if (target === undefined) return false;
+    const teller = this.#tellers.get(key) ?? target;
+    this.#tellers.set(key, teller);
+    if (this.#failed.has(key)) return true;
+    const failed = event.type === 'stepFailed' && kindOf(event.error) !== 'cancelled';
+    if (failed) this.#failed.add(key);
+    return teller !== target && !failed;
   }
 
   #step(event: Extract<BuildEvent, { step: BuildStep }>): void {
@@ -205,6 +226,7 @@ export class Vertices implements BuildOutput {
     }
     const name = this.#names.get(key);
     if (name === undefined) return;
+    if (this.#isEcho(key, event)) return;
     const digest = this.#digestOf(key);
     const vertex = { digest, name, inputs: this.#inputs.get(key) ?? [] };
     switch (event.type) {
@@ -286,7 +308,7 @@ export class Vertices implements BuildOutput {
 }
 
 function keyOf(step: BuildStep): string {
-  return `${step.stage}.${step.index}`;
+  return `${step.platform?.label ?? ''} ${step.stage}.${step.index}`;
 }
 
 function isVertex(step: BuildStep, all: readonly BuildStep[]): boolean {
