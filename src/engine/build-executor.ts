@@ -21,6 +21,7 @@ import { namespacePathOf } from './containers/network.ts';
 import { resolveUserIn } from './containers/root.ts';
 import { rootOwner } from './containers/user-namespace.ts';
 import type { EngineContext } from './context.ts';
+import { ForeignProgram } from './foreign-program.ts';
 
 /**
  * Runs the processes of RUN steps: short-lived containers that no row knows. They go through the same runtime and
@@ -68,18 +69,20 @@ export class BuildExecutor implements Executor {
       const input = this.#specInput(step, [...files, ...mounts, ...secrets.mounts, ...agents]);
       const conversation =
         terminal === undefined ? {} : { converse: this.#conversation(step.id, terminal, signal) };
-      return await runtime.runDirect({
+      const foreign = new ForeignProgram();
+      const { exitCode } = await runtime.runDirect({
         id: step.id,
         spec: planSpec(terminal === undefined ? input : onTerminal(input, terminal), runtime.host),
         ...conversation,
         stdout: io.stdout,
-        stderr: io.stderr,
+        stderr: chunk => io.stderr(foreign.shown(chunk)),
         signal,
         beforeStart: pid => {
           secrets.release();
           this.#connect(step, endpoint, pid);
         },
       });
+      return { exitCode: foreign.exitCode(exitCode) };
     } finally {
       await undo.run(log);
     }

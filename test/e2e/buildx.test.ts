@@ -275,9 +275,28 @@ target "side" {
     assert.match((await buildx(['du'])).stdout, /Total:\s+0B/);
   });
 
+  test('several platforms are one index, and a folder for each', async () => {
+    const path = dockerfile(`FROM --platform=$BUILDPLATFORM busybox AS tools
+ARG TARGETARCH
+RUN echo $TARGETARCH > /arch
+FROM scratch
+COPY --from=tools /arch /
+`);
+    const args = ['--platform', 'linux/amd64,linux/arm64', '-f', path, '.'];
+    const { stderr } = await build('-t', 'multi', '--metadata-file', join(folder, 'multi.json'), ...args);
+    assert.match(stderr, /\[linux\/amd64->arm64 tools 2\/2\] RUN echo/);
+    const metadata = JSON.parse(readFileSync(join(folder, 'multi.json'), 'utf8'));
+    const { mediaType } = metadata['containerimage.descriptor'];
+    assert.equal(mediaType, 'application/vnd.oci.image.index.v1+json');
+    const image = await machine.docker.run(['image', 'inspect', 'multi', '-f', '{{.Architecture}}'], { env });
+    assert.equal(image.stdout.trim(), 'amd64');
+    await build('-o', join(folder, 'folders'), ...args);
+    assert.equal(readFileSync(join(folder, 'folders/linux_arm64/arch'), 'utf8'), 'arm64\n');
+    assert.equal(readFileSync(join(folder, 'folders/linux_amd64/arch'), 'utf8'), 'amd64\n');
+  });
+
   test('what is not there is refused by name', async () => {
     for (const [args, message] of [
-      [['--platform', 'linux/amd64,linux/arm64'], /several platforms/],
       [['--sbom=true'], /[Aa]ttestations/],
       [['--call', 'outline'], /frontend\.outline/],
     ] as const) {

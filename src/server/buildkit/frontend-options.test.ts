@@ -49,7 +49,11 @@ describe("options of BuildKit's frontend", () => {
     for (const [options, message] of [
       [{ 'attest:sbom': '' }, 'build with attestations (sbom) is not supported'],
       [{ hostname: 'x' }, 'build with hostname is not supported'],
-      [{ platform: 'linux/amd64,linux/arm64' }, 'building for several platforms at once is not supported'],
+      [
+        { platform: 'linux/amd64,linux/arm64', 'multi-platform': '0' },
+        'conflicting config: returning multiple target platforms is not allowed',
+      ],
+      [{ 'multi-platform': 'x' }, 'invalid boolean value for multi-platform: x'],
       [{ ulimit: 'nofile' }, 'invalid ulimit: nofile'],
       [{ 'shm-size': '-1' }, 'invalid shm-size: -1'],
       [{ 'cache-imports': '{' }, 'cache-imports is no JSON: {'],

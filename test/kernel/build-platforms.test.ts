@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { readBody, readTar } from '../../src/archive/tar-reader.ts';
+import type { BuildExport } from '../../src/build/export/export.ts';
+import { keptIndex } from '../../src/images/kept-manifests.ts';
+import { manifestSummaries } from '../../src/images/manifest-summaries.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import type { Index, Manifest } from '../../src/oci/image.ts';
+import { BuilderWorld } from '../support/builder.ts';
+
+let world: BuilderWorld;
+before(async () => {
+  world = await BuilderWorld.open();
+  await world.makeBase();
+});
+after(async () => {
+  if (world === undefined) return;
+  assert.deepEqual(world.storage.snapshots.list(), [], 'no snapshot is left behind');
+  await world.close();
+});
+
+const platform = 'linux/arm64,linux/amd64,linux/arm64/v8';
+const files = {
+  Dockerfile: `FROM --platform=$BUILDPLATFORM busybox AS tools
+RUN echo tool > /tool
+FROM --platform=$BUILDPLATFORM busybox AS build
+ARG TARGETARCH
+RUN echo "$TARGETARCH" > /arch
+FROM scratch
+COPY --from=tools /tool /
+COPY --from=build /arch /`,
+};
+
+async function entriesOf(archive: AsyncIterable<Uint8Array>): Promise<Map<string, Buffer>> {
+  const entries = new Map<string, Buffer>();
+  for await (const entry of readTar(archive)) entries.set(entry.header.name, await readBody(entry, 1 << 20));
+  return entries;
+}
+
+test('one index; what does not know its target runs once', async () => {
+  const { imageId, answer, events } = await world.build(files, { platform, tags: ['multi'] });
+  const image = world.images.resolve('multi');
+  assert.equal(image.id, imageId);
+  assert.equal(image.config.architecture, 'amd64');
+  const runs = events.flatMap(event => (event.type === 'stepRunning' ? [event.step.platform?.label] : []));
+  assert.deepEqual([...new Set(runs)].sort(), ['linux/amd64', 'linux/amd64->arm64']);
+  assert.equal(world.executor.steps.filter(({ args }) => args.join(' ').includes('echo tool')).length, 1);
+
+  const [row] = world.images.manifestsOf(imageId).filter(({ kind }) => kind === 'index');
+  assert.equal(row?.digest, answer['containerimage.digest']);
+  const [own] = world.images.manifestsOf(imageId).filter(({ kind }) => kind === 'manifest');
+  const kept = await keptIndex(world, image, own!.digest);
+  assert.deepEqual(
+    kept?.index.manifests.map(entry => entry.platform),
+    [
+      { architecture: 'arm64', os: 'linux' },
+      { architecture: 'amd64', os: 'linux' },
+    ],
+  );
+  assert.deepEqual([kept.others.length, kept.missing.length], [1, 0]);
+  const summaries = await manifestSummaries(world, image);
+  assert.ok(summaries.every(({ available }) => available));
+
+  // Built for one platform it is an image like any other, and what belonged to the index goes with it.
+  await world.images.remove('multi', { force: false, noPrune: false, inUse: () => [] });
+  assert.equal(world.storage.blobs.has(row!.digest), false);
+});
+
+test('an OCI layout with all of it; docker has no archive for that', async () => {
+  let entries = new Map<string, Buffer>();
+  const write = async (archive: AsyncIterable<Uint8Array>) => {
+    entries = await entriesOf(archive);
+  };
+  const attributes = { 'annotation-index.a': '1', 'annotation-manifest[linux/arm64].b': '2' };
+  const { answer } = await world.build(files, { platform, exports: [{ type: 'oci', attributes, write }] });
+  const blob = (digest: string): Buffer => {
+    const content = entries.get(`blobs/sha256/${digest.slice(7)}`)!;
+    assert.equal(digestOf(content), digest);
+    return content;
+  };
+  const { manifests } = JSON.parse(entries.get('index.json')!.toString()) as Index;
+  assert.equal(manifests[0]?.digest, answer['containerimage.digest']);
+  const index = JSON.parse(blob(manifests[0]!.digest).toString()) as Index;
+  assert.deepEqual(index.annotations, { a: '1' });
+  const found = index.manifests.map(({ digest }) => JSON.parse(blob(digest).toString()) as Manifest);
+  assert.deepEqual(
+    found.map(({ annotations }) => annotations),
+    [{ b: '2' }, undefined],
+  );
+  for (const { config, layers } of found) for (const { digest } of [config, ...layers]) blob(digest);
+  const docker: BuildExport = { type: 'docker', attributes: {}, write };
+  await assert.rejects(world.build({ Dockerfile: 'nonsense' }, { platform, exports: [docker] }), {
+    message: 'docker exporter does not currently support exporting manifest lists',
+  });
+});
+
+test('files in a folder for each platform', async () => {
+  let entries = new Map<string, Buffer>();
+  const folders: (string | undefined)[] = [];
+  const exports: BuildExport[] = [
+    { type: 'tar', attributes: {}, write: async archive => void (entries = await entriesOf(archive)) },
+    { type: 'local', attributes: {}, write: async ({ folder }) => void folders.push(folder) },
+  ];
+  await world.build(files, { platform, exports });
+  assert.deepEqual(folders, ['linux_arm64', 'linux_amd64']);
+  assert.equal(entries.get('linux_arm64/arch')?.toString(), 'arm64\n');
+  assert.equal(entries.get('linux_amd64/arch')?.toString(), 'amd64\n');
+  const merged: BuildExport = { ...exports[0]!, attributes: { 'platform-split': 'false' } } as BuildExport;
+  await assert.rejects(world.build(files, { platform, exports: [merged] }), {
+    message: /^cannot overwrite \S+ from linux\/arm64 with linux\/amd64 when split option is disabled$/,
+  });
+  const one: BuildExport = { ...exports[0]!, attributes: { 'platform-split': 'true' } } as BuildExport;
+  await world.build(files, { platform: 'linux/arm64', exports: [one] });
+  assert.equal(entries.get('linux_arm64/arch')?.toString(), 'arm64\n');
+});
+
+test('a failure for one platform ends the others', async () => {
+  const failing = 'FROM --platform=$BUILDPLATFORM busybox\nARG TARGETARCH\nRUN [ $TARGETARCH = amd64 ]';
+  await assert.rejects(world.build({ Dockerfile: failing }, { platform }), /exit code: 1|returned a non-zero/);
+});
