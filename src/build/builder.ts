@@ -16,9 +16,9 @@ import { pruneContext, readIgnoreFile } from './dockerignore.ts';
 import type { BuildOutput, BuildProgress } from './events.ts';
 import type { Executor } from './executor.ts';
 import { StepRecords } from './explain/step-records.ts';
+import type { ExportAnswer } from './export/answer.ts';
 import {
   type BuildExport,
-  type ExportAnswer,
   type ExportContext,
   exportResult,
   idOfImage,
@@ -33,8 +33,8 @@ import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
 import { NamedDirectories } from './named-contexts.ts';
-import type { PruneOptions } from './prune-plan.ts';
 import { formatPlatform, parsePlatforms } from './platform.ts';
+import type { PruneOptions } from './prune-plan.ts';
 import type { BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
 import { imageConfigOf } from './state.ts';

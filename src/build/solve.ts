@@ -342,7 +342,12 @@ export class Solve {
     const { tags, dockerfile } = this.#context.request;
     const project = tags[0]?.replace(/:[^/:]*$/, '') ?? dockerfile;
     const name = stageName ?? String(stage);
-    return { project, stage: platform === undefined ? name : `${platform.label} ${name}`, ordinal: index, text };
+    return {
+      project,
+      stage: platform === undefined ? name : `${platform.label} ${name}`,
+      ordinal: index,
+      text,
+    };
   }
 
   /** @returns no step when there is nothing to do, as for `WORKDIR /`. */

@@ -9,6 +9,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Workspace } from '../workspace.ts';
+import { descriptorAnswer, type ExportAnswer } from './answer.ts';
 import { type ExportPlan, planExport } from './attributes.ts';
 import { imageArchive } from './image-archive.ts';
 import { type Blob, blobOf, imageIndex, imageManifest, type NewManifest } from './manifests.ts';
@@ -29,9 +30,6 @@ export type BuildExport =
     }
   /** @param write one platform's file system; it can be read until the promise is settled */
   | { type: 'local'; attributes: Record<string, string>; write(tree: ExportedTree): Promise<void> };
-
-/** `containerimage.digest` and what else BuildKit's exporters tell, for `--metadata-file`. */
-export type ExportAnswer = Record<string, string>;
 
 export interface ExportContext {
   images: ImageStore;
@@ -226,10 +224,6 @@ async function packedManifest(
 
 function withItself({ descriptor, bytes, blobs }: NewManifest): Blob[] {
   return [...blobs, blobOf(bytes, descriptor.mediaType)];
-}
-
-export function descriptorAnswer(manifest: Descriptor): ExportAnswer {
-  return { 'containerimage.descriptor': Buffer.from(JSON.stringify(manifest)).toString('base64') };
 }
 
 function namesAnswer(names: readonly string[]): ExportAnswer {

@@ -29,7 +29,10 @@ export function foldersOf(result: BuildResult, split: boolean | undefined): (str
 }
 
 /** Without folders a path may come from one platform only. @throws EngineError `invalid` in BuildKit's words */
-export async function refuseCollisions({ images }: BuildResult, trees: readonly ExportedTree[]): Promise<void> {
+export async function refuseCollisions(
+  { images }: BuildResult,
+  trees: readonly ExportedTree[],
+): Promise<void> {
   const seen = new Map<string, string>();
   for (const [index, { root, extras }] of trees.entries()) {
     const platform = formatPlatform(images[index]!.platform);
