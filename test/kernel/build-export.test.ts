@@ -141,7 +141,7 @@ test('several exports of one build; a push', async () => {
       { type: 'tar', attributes: {}, write },
     ],
   });
-  assert.deepEqual(world.pushes, ['one', 'example.com/two']);
+  assert.deepEqual(world.pushes, ['one:latest', 'example.com/two:latest']);
   assert.ok(archives.length > 0);
   assert.equal(answer['containerimage.config.digest'], imageId);
   assert.equal(world.images.find('example.com/two')?.id, imageId);
