@@ -120,8 +120,7 @@ export class BuildExecutor implements Executor {
   #connect(step: ExecutorStep, endpoint: Endpoint | undefined, pid: number): void {
     const { network } = this.#context;
     const path = namespacePathOf(pid);
-    if (endpoint?.driver === 'null') network.bringLoopbackUp(path);
-    if (endpoint?.driver !== 'bridge') return;
+    if (endpoint === undefined) return;
     network.connect(endpoint, path, { interfaceName: 'eth0' });
     if (network.needsResolver(step.id)) network.startResolver(step.id, path, { dns: [], dnsOptions: [] });
   }

@@ -1,4 +1,3 @@
-import { findLink } from '../linux/netlink/links.ts';
 import { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
@@ -7,25 +6,26 @@ import { markOf } from './bridges.ts';
 import { defaultFirewallTable, type NetworkConfig } from './config.ts';
 import type { NameSource } from './dns/names.ts';
 import { asksForDots, EmbeddedResolver } from './dns/resolver.ts';
-import { bringLoopbackUp, readStatistics, reattachPort } from './endpoint-links.ts';
+import { isConnected, readStatistics, reattachPort } from './endpoint-links.ts';
 import { Endpoints, groupOf, type Place } from './endpoints.ts';
 import { fallbackServers, type HostsEntry } from './files.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
 import { watchFirewall } from './firewall/watch.ts';
 import { Ipam } from './ipam/ipam.ts';
-import type {
-  Bandwidth,
-  Endpoint,
-  EndpointOptions,
-  InterfaceStatistics,
-  Network,
-  NetworkRequest,
-  PortRequest,
-  PublishedPort,
-  ResolverOptions,
-  RunningContainer,
-  Upstreams,
+import {
+  type Bandwidth,
+  type Endpoint,
+  type EndpointOptions,
+  hasLinks,
+  type InterfaceStatistics,
+  type Network,
+  type NetworkRequest,
+  type PortRequest,
+  type PublishedPort,
+  type ResolverOptions,
+  type RunningContainer,
+  type Upstreams,
 } from './network.ts';
 import {
   type NetworkFiles,
@@ -179,10 +179,10 @@ export class NetworkController {
 
   /** Gives the container's namespace its interface, addresses and routes. The result replaces `endpoint`. */
   connect(endpoint: Endpoint, namespacePath: string, options: { interfaceName?: string } = {}): Endpoint {
-    const before = this.gatewayEndpoint(endpoint.containerId);
+    const before = this.#publishingEndpoint(endpoint.containerId);
     try {
       const connected = this.#endpoints.connect(endpoint, namespacePath, options.interfaceName);
-      this.#ports.move(endpoint.containerId, before, this.gatewayEndpoint(endpoint.containerId));
+      this.#ports.move(endpoint.containerId, before, this.#publishingEndpoint(endpoint.containerId));
       return connected;
     } catch (error) {
       throw within(`connecting ${endpoint.containerName} to network ${endpoint.networkName}`, error);
@@ -191,9 +191,9 @@ export class NetworkController {
 
   /** Takes the interface away again; the address stays reserved until `release` or `releaseEndpoint`. */
   disconnect(endpoint: Endpoint, namespacePath?: string): void {
-    const before = this.gatewayEndpoint(endpoint.containerId);
+    const before = this.#publishingEndpoint(endpoint.containerId);
     this.#endpoints.disconnect(endpoint, namespacePath);
-    this.#ports.move(endpoint.containerId, before, this.gatewayEndpoint(endpoint.containerId));
+    this.#ports.move(endpoint.containerId, before, this.#publishingEndpoint(endpoint.containerId));
   }
 
   /** Frees the address of one endpoint. */
@@ -215,10 +215,11 @@ export class NetworkController {
 
   /**
    * All or none; once per container and run. Errors: conflict (port taken), exhausted (no free port), invalid (no
-   * such host address). A container on internal networks only publishes nothing, as in Docker.
+   * such host address). A container on internal networks only, or whose way out is no bridge of ours, publishes
+   * nothing, as in Docker.
    */
   publish(containerId: string, ports: readonly PortRequest[]): PublishedPort[] {
-    const endpoint = this.gatewayEndpoint(containerId);
+    const endpoint = this.#publishingEndpoint(containerId);
     if (endpoint === undefined || ports.length === 0) return [];
     return this.#ports.publish(endpoint, ports, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
   }
@@ -232,7 +233,7 @@ export class NetworkController {
     removed: readonly PublishedPort[],
     added: readonly PortRequest[],
   ): PublishedPort[] {
-    const endpoint = this.gatewayEndpoint(containerId);
+    const endpoint = this.#publishingEndpoint(containerId);
     if (endpoint === undefined) return [];
     return this.#ports.change(endpoint, removed, added, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
   }
@@ -246,11 +247,6 @@ export class NetworkController {
 
   unpublish(containerId: string): void {
     this.#ports.unpublish(containerId);
-  }
-
-  /** Brings `lo` up; all a container on `none` needs. */
-  bringLoopbackUp(namespacePath: string): void {
-    bringLoopbackUp(namespacePath);
   }
 
   /** Opens the embedded DNS at 127.0.0.11 in the namespace; only for containers on a user-defined network. */
@@ -354,7 +350,7 @@ export class NetworkController {
     for (const containerId of this.#records.portOwners()) this.unpublish(containerId);
     this.#firewall.remove();
     this.#endpoints.removeLinks();
-    this.#networks.removeBridges();
+    this.#networks.removeLinks();
     const forwarding = this.#records.setting('ip_forward before');
     if (forwarding === undefined) return;
     writeSysctl('ipv4/ip_forward', forwarding);
@@ -362,16 +358,16 @@ export class NetworkController {
   }
 
   #start(): void {
-    this.#networks.start();
+    this.#networks.start(this.#log);
     this.#enableForwarding();
     for (const endpoint of this.#records.endpoints()) this.#ipam.adopt(endpoint);
-    const gatewayOf = (containerId: string) => this.gatewayEndpoint(containerId);
+    const gatewayOf = (containerId: string) => this.#publishingEndpoint(containerId);
     this.#firewall.replace(
       this.list().flatMap(network => firewallBridge(network) ?? []),
       this.#ports.rules(gatewayOf),
     );
     this.#ports.holdAgain(gatewayOf);
-    this.#networks.removeOrphanedBridges(this.#log);
+    this.#networks.removeOrphanedLinks(this.#log);
   }
 
   /** Remembers what it was before, for `dismantle`. */
@@ -385,13 +381,13 @@ export class NetworkController {
 
   #adopt({ containerId, namespacePath, resolver }: RunningContainer): void {
     for (const endpoint of this.endpointsOfContainer(containerId)) {
-      const { bridge } = this.#networkOf(endpoint);
-      if (bridge === undefined || endpoint.interfaceName === '') continue;
+      const network = this.#networkOf(endpoint);
+      if (!hasLinks(network) || endpoint.interfaceName === '') continue;
       try {
-        if (findLink(this.#socket, endpoint.hostLinkName) === undefined)
+        if (!isConnected(this.#socket, endpoint, namespacePath))
           this.connect(endpoint, namespacePath, endpoint);
-        else {
-          reattachPort(this.#socket, endpoint.hostLinkName, bridge);
+        else if (network.bridge !== undefined) {
+          reattachPort(this.#socket, endpoint.hostLinkName, network.bridge);
           this.#endpoints.limitAgain(endpoint);
         }
       } catch (error) {
@@ -430,6 +426,12 @@ export class NetworkController {
       const names = [...new Set([alias, other.containerId.slice(0, 12), other.containerName])];
       return [{ address: other.ipv4.address, names: names.join(' ') }];
     });
+
+  /** Ports are published where the container's way out passes the host's firewall: on a bridge. */
+  #publishingEndpoint(containerId: string): Endpoint | undefined {
+    const endpoint = this.gatewayEndpoint(containerId);
+    return endpoint?.driver === 'bridge' ? endpoint : undefined;
+  }
 
   #networkOf(endpoint: Endpoint): Network {
     return this.get(endpoint.networkId);

@@ -11,23 +11,99 @@ import {
   setLink,
   setLinkUp,
 } from '../linux/netlink/links.ts';
-import { setDefaultRoute } from '../linux/netlink/routes.ts';
+import { setDefaultRoute, setDirectDefaultRoute } from '../linux/netlink/routes.ts';
 import { NetlinkSocket } from '../linux/netlink/socket.ts';
+import { addIpvlan, addMacvlan } from '../linux/netlink/stacked-links.ts';
+import { EngineError } from '../stdx/errors.ts';
 import { parseIp } from '../stdx/ip.ts';
-import type { BridgeSettings, Endpoint, InterfaceStatistics } from './network.ts';
+import type { BridgeSettings, Endpoint, InterfaceStatistics, Network, ParentSettings } from './network.ts';
 import { writeSysctl } from './sysctl.ts';
 
-/** Where an endpoint's default routes lead; undefined entries set none. */
+/** Where a container's default routes lead; undefined entries set none. */
 export interface DefaultRoutes {
-  ipv4?: string;
-  ipv6?: string;
+  ipv4?: DefaultRoute;
+  ipv6?: DefaultRoute;
+}
+
+export interface DefaultRoute {
+  interfaceName: string;
+  /** undefined: everything is taken to be on the link itself (ipvlan in mode l3). */
+  gateway?: string;
 }
 
 /**
- * Gives a container its interface: a veth whose one end is a port of the bridge and whose other end appears inside,
- * with its final name and MAC address. What was made is taken away again when a later step fails.
+ * Gives a container its interface with addresses and routes. What was made is taken away again when a later step
+ * fails.
  */
 export function connectLink(
+  host: NetlinkSocket,
+  endpoint: Endpoint,
+  to: { network: Network; namespacePath: string; routes: DefaultRoutes; group: number },
+): void {
+  const { network } = to;
+  if (network.bridge !== undefined) connectToBridge(host, endpoint, { ...to, bridge: network.bridge });
+  else if (network.parent !== undefined) stackOnParent(host, endpoint, { ...to, parent: network.parent });
+  else throw new EngineError('internal', `network ${network.name} has no links`);
+}
+
+/** Whether the interface that `connectLink` made is there still. */
+export function isConnected(host: NetlinkSocket, endpoint: Endpoint, namespacePath: string): boolean {
+  if (endpoint.hostLinkName !== '') return findLink(host, endpoint.hostLinkName) !== undefined;
+  return withNetworkNamespace(namespacePath, () => {
+    using socket = new NetlinkSocket();
+    return findLink(socket, endpoint.interfaceName) !== undefined;
+  });
+}
+
+/** Takes the interface away, wherever it can be reached from; deleting makes the kernel wait: some 20 ms. */
+export function disconnectLink(host: NetlinkSocket, endpoint: Endpoint, namespacePath?: string): void {
+  if (endpoint.hostLinkName !== '') deleteLink(host, endpoint.hostLinkName);
+  else if (endpoint.interfaceName !== '' && namespacePath !== undefined) {
+    withNetworkNamespace(namespacePath, () => {
+      using socket = new NetlinkSocket();
+      deleteLink(socket, endpoint.interfaceName);
+    });
+  }
+}
+
+/** A macvlan or ipvlan upon the parent appears inside, and nothing of it is left on the host. */
+function stackOnParent(
+  host: NetlinkSocket,
+  endpoint: Endpoint,
+  to: { parent: ParentSettings; namespacePath: string; routes: DefaultRoutes },
+): void {
+  const { parent, namespacePath, routes } = to;
+  const parentLink = findLink(host, parent.linkName);
+  if (parentLink === undefined) {
+    throw new EngineError('notFound', `the parent link ${parent.linkName} is not on the host (any more)`);
+  }
+  const namespaceFd = openNamespace(namespacePath);
+  try {
+    const link = {
+      name: endpoint.interfaceName,
+      parentIndex: parentLink.index,
+      mtu: parent.mtu,
+      namespaceFd,
+    };
+    const { stacking } = parent;
+    if (stacking.kind === 'ipvlan') addIpvlan(host, { ...link, ...stacking });
+    else addMacvlan(host, { ...link, ...stacking, macAddress: endpoint.macAddress });
+  } finally {
+    closeSync(namespaceFd);
+  }
+  try {
+    withNetworkNamespace(namespacePath, () => setUpInside(endpoint, routes));
+  } catch (error) {
+    disconnectLink(host, endpoint, namespacePath);
+    throw error;
+  }
+}
+
+/**
+ * A veth whose one end is a port of the bridge and whose other end appears inside, with its final name and MAC
+ * address.
+ */
+function connectToBridge(
   host: NetlinkSocket,
   endpoint: Endpoint,
   to: { bridge: BridgeSettings; namespacePath: string; routes: DefaultRoutes; group: number },
@@ -107,6 +183,10 @@ function setUpInside(endpoint: Endpoint, routes: DefaultRoutes): void {
   switchIPv6Off();
   setLinkUp(socket, 'lo');
   const link = findLink(socket, endpoint.interfaceName)!;
+  // A macvlan in mode passthru comes with its parent's address, and gives it its own.
+  if (endpoint.macAddress !== '' && link.macAddress !== endpoint.macAddress) {
+    setLink(socket, link.index, { macAddress: endpoint.macAddress });
+  }
   writeSysctl(`ipv6/conf/${endpoint.interfaceName}/disable_ipv6`, endpoint.ipv6 === undefined ? '1' : '0');
   if (endpoint.ipv6 !== undefined) writeSysctl('ipv6/conf/lo/disable_ipv6', '0');
   for (const held of [endpoint.ipv4, endpoint.ipv6]) {
@@ -127,7 +207,11 @@ function switchIPv6Off(): void {
 }
 
 function addDefaultRoutes(socket: NetlinkSocket, routes: DefaultRoutes): void {
-  for (const gateway of [routes.ipv4, routes.ipv6]) {
-    if (gateway !== undefined) setDefaultRoute(socket, parseIp(gateway)!);
+  for (const family of [4, 6] as const) {
+    const route = family === 4 ? routes.ipv4 : routes.ipv6;
+    const link = route && findLink(socket, route.interfaceName);
+    if (route === undefined || link === undefined) continue;
+    if (route.gateway === undefined) setDirectDefaultRoute(socket, family, link.index);
+    else setDefaultRoute(socket, parseIp(route.gateway)!, link.index);
   }
 }

@@ -6,9 +6,15 @@ import { EngineError } from '../stdx/errors.ts';
 import { contains, parseIp, parseSubnet } from '../stdx/ip.ts';
 import { forgetLimits, ifbNameOf, limitEndpoint, unlimited } from './bandwidth.ts';
 import { macFromIpv4 } from './bridges.ts';
-import { bringLoopbackUp, connectLink, type DefaultRoutes, setDefaultRoutes } from './endpoint-links.ts';
+import {
+  bringLoopbackUp,
+  connectLink,
+  type DefaultRoutes,
+  disconnectLink,
+  setDefaultRoutes,
+} from './endpoint-links.ts';
 import type { Ipam } from './ipam/ipam.ts';
-import type { Bandwidth, Endpoint, EndpointOptions, Network } from './network.ts';
+import { type Bandwidth, type Endpoint, type EndpointOptions, hasLinks, type Network } from './network.ts';
 import type { NetworkRecords } from './records.ts';
 
 /** Where a container is on a network. */
@@ -75,7 +81,7 @@ export class Endpoints {
 
   connect(endpoint: Endpoint, namespacePath: string, interfaceName: string | undefined): Endpoint {
     const network = this.#records.network(endpoint.networkId);
-    if (network?.bridge === undefined) {
+    if (network === undefined || !hasLinks(network)) {
       if (endpoint.driver === 'null') bringLoopbackUp(namespacePath);
       return endpoint;
     }
@@ -83,17 +89,12 @@ export class Endpoints {
       ...endpoint,
       interfaceName: interfaceName ?? this.#freeInterfaceName(endpoint.containerId),
     };
-    const routes = this.#gatewayWith(connected).id === connected.id ? this.#routesBy(connected) : {};
-    connectLink(this.#socket, connected, {
-      bridge: network.bridge,
-      namespacePath,
-      routes,
-      group: this.#group,
-    });
+    const routes = routesBy(this.#gatewaysWith(connected));
+    connectLink(this.#socket, connected, { network, namespacePath, routes, group: this.#group });
     try {
       if (connected.bandwidth !== undefined) limitEndpoint(this.#socket, connected, this.#group);
     } catch (error) {
-      this.#deleteLinks(connected);
+      this.#deleteLinks(connected, namespacePath);
       throw error;
     }
     this.#records.putEndpoint(connected);
@@ -103,7 +104,8 @@ export class Endpoints {
   /** Changes the limits of all of a container's endpoints, of connected ones at once. */
   limit(containerId: string, bandwidth: Bandwidth = unlimited): void {
     for (const endpoint of this.#records.endpointsOfContainer(containerId)) {
-      if (endpoint.bandwidth === undefined && isDeepStrictEqual(bandwidth, unlimited)) continue;
+      if (!isUnlimited(bandwidth)) refuseLimits(endpoint);
+      if (endpoint.bandwidth === undefined && isUnlimited(bandwidth)) continue;
       const limited = { ...endpoint, bandwidth };
       // The row first: what is limited belongs to it, and the next start finds it.
       this.#records.putEndpoint(limited);
@@ -117,14 +119,12 @@ export class Endpoints {
     limitEndpoint(this.#socket, endpoint, this.#group);
   }
 
-  /** Deleting a link makes the kernel wait for every CPU to forget it: some 20 ms. */
   disconnect(endpoint: Endpoint, namespacePath: string | undefined): Endpoint {
-    this.#deleteLinks(endpoint);
+    this.#deleteLinks(endpoint, namespacePath);
     const disconnected = { ...endpoint, interfaceName: '' };
     if (this.#records.endpoint(endpoint.id) !== undefined) this.#records.putEndpoint(disconnected);
-    const next = this.gatewayOf(endpoint.containerId);
-    if (next !== undefined && namespacePath !== undefined)
-      setDefaultRoutes(namespacePath, this.#routesBy(next));
+    const routes = routesBy(this.#gatewaysAmong(this.#records.endpointsOfContainer(endpoint.containerId)));
+    if (namespacePath !== undefined) setDefaultRoutes(namespacePath, routes);
     return disconnected;
   }
 
@@ -144,7 +144,9 @@ export class Endpoints {
       this.#ipam.release(endpoint.networkId, endpoint.ipv6);
     }
     this.#sweepLater(
-      known.filter(endpoint => endpoint.interfaceName !== '').map(endpoint => endpoint.hostLinkName),
+      known
+        .filter(endpoint => endpoint.interfaceName !== '' && endpoint.hostLinkName !== '')
+        .map(endpoint => endpoint.hostLinkName),
     );
   }
 
@@ -181,15 +183,16 @@ export class Endpoints {
 
   /** Which of a container's connected endpoints leads out of the host, and has its published ports. */
   gatewayOf(containerId: string): Endpoint | undefined {
-    return this.#gatewayAmong(this.#records.endpointsOfContainer(containerId));
+    const { ipv4, ipv6 } = this.#gatewaysAmong(this.#records.endpointsOfContainer(containerId));
+    return ipv4 ?? ipv6;
   }
 
   close(): void {
     for (const timer of this.#sweeps) clearTimeout(timer);
   }
 
-  #deleteLinks(endpoint: Endpoint): void {
-    if (endpoint.hostLinkName !== '') deleteLink(this.#socket, endpoint.hostLinkName);
+  #deleteLinks(endpoint: Endpoint, namespacePath: string | undefined): void {
+    disconnectLink(this.#socket, endpoint, namespacePath);
     forgetLimits(this.#socket, endpoint);
   }
 
@@ -199,29 +202,27 @@ export class Endpoints {
     );
   }
 
-  #gatewayWith(connected: Endpoint): Partial<Endpoint> {
+  #gatewaysWith(connected: Endpoint): Gateways {
     const others = this.#records
       .endpointsOfContainer(connected.containerId)
       .filter(other => other.id !== connected.id);
-    return this.#gatewayAmong([...others, connected]) ?? {};
+    return this.#gatewaysAmong([...others, connected]);
   }
 
   /** Highest priority first, then the network's name, as in Docker; internal networks lead nowhere. */
-  #gatewayAmong(endpoints: readonly Endpoint[]): Endpoint | undefined {
-    const [best] = endpoints
-      .filter(endpoint => endpoint.interfaceName !== '' && endpoint.gatewayIpv4 !== undefined)
+  #gatewaysAmong(endpoints: readonly Endpoint[]): Gateways {
+    const leading = endpoints
+      .filter(endpoint => endpoint.interfaceName !== '')
       .filter(endpoint => this.#records.network(endpoint.networkId)?.internal === false)
       .sort(
         (one, other) =>
           other.gatewayPriority - one.gatewayPriority || compare(one.networkName, other.networkName),
       );
-    return best;
-  }
-
-  #routesBy(endpoint: Endpoint): DefaultRoutes {
+    const leads = (held: Endpoint['ipv4'], gateway: string | undefined, { networkId }: Endpoint) =>
+      held !== undefined && (gateway !== undefined || isRouted(this.#records.network(networkId)));
     return {
-      ipv4: endpoint.gatewayIpv4,
-      ipv6: endpoint.ipv6 === undefined ? undefined : endpoint.gatewayIpv6,
+      ipv4: leading.find(endpoint => leads(endpoint.ipv4, endpoint.gatewayIpv4, endpoint)),
+      ipv6: leading.find(endpoint => leads(endpoint.ipv6, endpoint.gatewayIpv6, endpoint)),
     };
   }
 
@@ -244,6 +245,38 @@ export class Endpoints {
 }
 
 const sweepAfterMs = 3000;
+
+/** The endpoints that have a container's default routes, one for each family. */
+interface Gateways {
+  ipv4?: Endpoint;
+  ipv6?: Endpoint;
+}
+
+function routesBy({ ipv4, ipv6 }: Gateways): DefaultRoutes {
+  return {
+    ipv4: ipv4 && { interfaceName: ipv4.interfaceName, gateway: ipv4.gatewayIpv4 },
+    ipv6: ipv6 && { interfaceName: ipv6.interfaceName, gateway: ipv6.gatewayIpv6 },
+  };
+}
+
+/** In these modes ipvlan has no neighbours and no gateway: the host's routes decide about every packet. */
+function isRouted(network: Network | undefined): boolean {
+  const stacking = network?.parent?.stacking;
+  return stacking?.kind === 'ipvlan' && stacking.mode !== 'l2';
+}
+
+function isUnlimited(bandwidth: Bandwidth): boolean {
+  return isDeepStrictEqual(bandwidth, unlimited);
+}
+
+/** The limits hang on the host's end of a cable; these drivers have none. */
+function refuseLimits({ driver, networkName }: Pick<Endpoint, 'driver' | 'networkName'>): void {
+  if (driver !== 'macvlan' && driver !== 'ipvlan') return;
+  throw new EngineError(
+    'notImplemented',
+    `bandwidth limits are not supported on network ${networkName}, whose driver is ${driver}`,
+  );
+}
 
 /** A link group made from the daemon's id; 0 is the group of all links nobody grouped. */
 export function groupOf(id: string): number {
@@ -278,6 +311,10 @@ function checkOptions(network: Network, options: EndpointOptions): void {
       `Invalid address ${options.ipv6}: It does not belong to any of this network's subnets`,
     );
   }
+  if (options.bandwidth !== undefined) refuseLimits({ driver: network.driver, networkName: network.name });
+  if (options.macAddress && network.driver === 'ipvlan') {
+    throw new EngineError('invalid', 'ipvlan interfaces do not support custom mac address assignment');
+  }
   if (options.macAddress && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(options.macAddress)) {
     throw new EngineError('invalid', `invalid MAC address: ${options.macAddress}`);
   }
@@ -290,7 +327,8 @@ function newEndpoint(
   ipv6: Endpoint['ipv6'],
 ): Endpoint {
   const id = randomBytes(32).toString('hex');
-  const hasLink = network.bridge !== undefined;
+  // An ipvlan has its parent's MAC address.
+  const hasMac = hasLinks(network) && network.driver !== 'ipvlan';
   return {
     id,
     networkId: network.id,
@@ -298,17 +336,17 @@ function newEndpoint(
     driver: network.driver,
     containerId: options.containerId,
     containerName: options.containerName,
-    macAddress: hasLink ? macFor(options.macAddress, ipv4, id) : '',
+    macAddress: hasMac ? macFor(options.macAddress, ipv4, id) : '',
     ipv4,
     ipv6,
-    gatewayIpv4: gatewayOf(network, ipv4),
-    gatewayIpv6: gatewayOf(network, ipv6),
+    gatewayIpv4: isRouted(network) ? undefined : gatewayOf(network, ipv4),
+    gatewayIpv6: isRouted(network) ? undefined : gatewayOf(network, ipv6),
     aliases: [...(options.aliases ?? [])],
     dnsNames: dnsNames(options),
     links: { ...options.links },
     gatewayPriority: options.gatewayPriority ?? 0,
     interfaceName: '',
-    hostLinkName: hasLink ? `veth${id.slice(0, 7)}` : '',
+    hostLinkName: network.bridge !== undefined ? `veth${id.slice(0, 7)}` : '',
     bandwidth: options.bandwidth,
   };
 }

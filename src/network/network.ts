@@ -1,8 +1,10 @@
+import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../linux/netlink/stacked-links.ts';
+
 /**
  * What a network is: the words of Docker's `network inspect`, in our own spelling. Values of these types are
  * never changed after they were made; an endpoint that changes is replaced by a new value.
  */
-export type NetworkDriver = 'bridge' | 'host' | 'null';
+export type NetworkDriver = 'bridge' | 'host' | 'null' | 'macvlan' | 'ipvlan';
 
 /** One subnet of a network. Addresses are text in their shortest usual form; a subnet is `172.18.0.0/16`. */
 export interface IpamPool {
@@ -39,8 +41,22 @@ export interface Network {
   readonly labels: Record<string, string>;
   /** bridge, host and none: made by the daemon, can never be removed. */
   readonly predefined: boolean;
-  /** What the options mean; undefined for the drivers `host` and `null`. */
+  /** What the options mean; for the driver `bridge`. */
   readonly bridge?: BridgeSettings;
+  /** What the options mean; for the drivers `macvlan` and `ipvlan`. */
+  readonly parent?: ParentSettings;
+}
+
+/** Whether containers on it have links and addresses of their own. */
+export function hasLinks({ bridge, parent }: Network): boolean {
+  return bridge !== undefined || parent !== undefined;
+}
+
+/** Whether containers on it may talk to each other; with `vepa` a switch on the wire decides. */
+export function letsNeighboursTalk({ bridge, parent }: Network): boolean {
+  if (bridge !== undefined) return bridge.interContainer;
+  const { stacking } = parent ?? {};
+  return (stacking?.kind === 'macvlan' ? stacking.mode : stacking?.flag) !== 'private';
 }
 
 export interface BridgeSettings {
@@ -55,6 +71,15 @@ export interface BridgeSettings {
   mtu?: number;
   /** The default network has no embedded DNS and no names. */
   isDefault: boolean;
+}
+
+/** A link of the host upon which each container has its own; the host itself does not take part. */
+export interface ParentSettings {
+  /** `eth0`; `eth0.10`, made with the network when it was not there; `dm-0123456789ab` leads nowhere. */
+  linkName: string;
+  stacking: { kind: 'macvlan'; mode: MacvlanMode } | { kind: 'ipvlan'; mode: IpvlanMode; flag: IpvlanFlag };
+  /** undefined: the parent's. */
+  mtu?: number;
 }
 
 /** What `network create` asks for; everything but the name may be left out. */
@@ -94,7 +119,7 @@ export interface Endpoint {
   readonly driver: NetworkDriver;
   readonly containerId: string;
   readonly containerName: string;
-  /** '' on the networks `host` and `none`. */
+  /** '' on the networks `host` and `none`, and with ipvlan. */
   readonly macAddress: string;
   readonly ipv4?: InterfaceAddress;
   readonly ipv6?: InterfaceAddress;
@@ -110,7 +135,7 @@ export interface Endpoint {
   readonly gatewayPriority: number;
   /** `eth0` inside; '' until connected, and on `host` and `none`. */
   readonly interfaceName: string;
-  /** `veth0123456` on the host; '' on `host` and `none`. */
+  /** `veth0123456` on the host; '' where nothing of the link is there: all drivers but `bridge`. */
   readonly hostLinkName: string;
   /** Absent: as fast as it goes. */
   readonly bandwidth?: Bandwidth;

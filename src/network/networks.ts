@@ -1,5 +1,5 @@
 import type { NetlinkSocket } from '../linux/netlink/socket.ts';
-import { EngineError, within } from '../stdx/errors.ts';
+import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import { parseIp, parseSubnet, type Subnet, subnetOf } from '../stdx/ip.ts';
 import type { Log } from '../stdx/log.ts';
 import { ensureBridge, hostSubnets, orphanedBridges, removeBridge } from './bridges.ts';
@@ -12,9 +12,11 @@ import { defaultPools, type PoolSource, planPools } from './ipam/pools.ts';
 import type { Network, NetworkRequest } from './network.ts';
 import { readResolvConf } from './network-files.ts';
 import { bridgeSettings, checkRequest } from './options.ts';
+import { parentSettings, refuseTakenParent } from './parent-options.ts';
+import { ensureParent, orphanedParents, removeParent } from './parents.ts';
 import type { NetworkRecords } from './records.ts';
 
-/** Networks as such: their rows, subnets and bridges, from creation to removal. */
+/** Networks as such: their rows, subnets, bridges and parents, from creation to removal. */
 export class Networks {
   readonly #config: NetworkConfig;
   readonly #resolvConfPath: string;
@@ -45,17 +47,21 @@ export class Networks {
 
   /** Errors: conflict (name or bridge taken), forbidden (pool overlaps), invalid, notImplemented, exhausted. */
   create(request: NetworkRequest): Network {
-    checkRequest(request, this.list());
-    const network = this.#plan(request);
+    const driver = checkRequest(request, this.list());
+    const network = this.#plan(request, driver);
     this.#records.putNetwork(network);
     this.#ipam.addNetwork(network);
     try {
+      if (network.bridge === undefined) {
+        ensureParent(this.#socket, network, this.#mark);
+        return network;
+      }
       ensureBridge(this.#socket, network, this.#mark);
       this.#firewall.addBridge(firewallBridge(network)!);
       return network;
     } catch (error) {
       this.#forget(network);
-      throw within(`creating network "${network.name}"`, error);
+      throw network.bridge === undefined ? error : within(`creating network "${network.name}"`, error);
     }
   }
 
@@ -111,26 +117,41 @@ export class Networks {
   }
 
   /** Default networks, bridges and subnets as the database says; the firewall comes after. */
-  start(): void {
+  start(log: Log): void {
     this.#ensureDefaultNetworks();
     for (const network of this.list()) {
       this.#ipam.addNetwork(network);
       if (network.bridge !== undefined) ensureBridge(this.#socket, network, this.#mark);
+      if (network.parent !== undefined) this.#tryParent(network, log);
     }
   }
 
-  /** Bridges whose network is gone: a removal was cut off. */
-  removeOrphanedBridges(log: Log): void {
+  /** Bridges and parents whose network is gone: a removal was cut off. */
+  removeOrphanedLinks(log: Log): void {
     for (const linkName of orphanedBridges(this.#socket, this.#mark, this.#linkNames())) {
       log.info({ linkName }, 'removing a bridge without a network');
       removeBridge(this.#socket, linkName, this.#mark);
     }
+    for (const linkName of orphanedParents(this.#socket, this.#mark, this.#parentNames())) {
+      log.info({ linkName }, 'removing the parent link of no network');
+      removeParent(this.#socket, linkName, this.#mark);
+    }
   }
 
-  /** Takes all bridges away, while their networks stay in the database. */
-  removeBridges(): void {
-    for (const network of this.list()) {
-      if (network.bridge !== undefined) removeBridge(this.#socket, network.bridge.linkName, this.#mark);
+  /** Takes all bridges and parents away that were made, while their networks stay in the database. */
+  removeLinks(): void {
+    for (const { bridge, parent } of this.list()) {
+      if (bridge !== undefined) removeBridge(this.#socket, bridge.linkName, this.#mark);
+      if (parent !== undefined) removeParent(this.#socket, parent.linkName, this.#mark);
+    }
+  }
+
+  /** A network card that was pulled out is no reason not to start: who wants that network hears of it. */
+  #tryParent(network: Network, log: Log): void {
+    try {
+      ensureParent(this.#socket, network, this.#mark);
+    } catch (error) {
+      log.warn({ error: messageOf(error), network: network.name }, 'a network has no parent link');
     }
   }
 
@@ -163,21 +184,16 @@ export class Networks {
     this.#records.putNetwork(bridge);
   }
 
-  #plan(request: NetworkRequest): Network {
+  #plan(request: NetworkRequest, driver: 'bridge' | 'macvlan' | 'ipvlan'): Network {
     const id = newNetworkId();
     const options = request.options ?? {};
-    const bridge = bridgeSettings(options, {
-      linkName: `br-${id.slice(0, 12)}`,
-      isDefault: false,
-      hostBindingIpv4: this.#config.hostBindingIpv4 ?? '0.0.0.0',
-    });
-    this.#refuseTakenBridge(request.name, bridge.linkName);
+    const links = driver === 'bridge' ? this.#planBridge(request, id) : this.#planParent(driver, options, id);
     const asked = request.ipam?.pools ?? [];
     return {
       id,
       name: request.name,
       createdAtMs: Date.now(),
-      driver: 'bridge',
+      driver,
       internal: request.internal ?? false,
       attachable: request.attachable ?? false,
       enableIPv6: request.enableIPv6 ?? false,
@@ -189,15 +205,35 @@ export class Networks {
           networkId: id,
           sources: this.#poolSources,
           networks: subnetsOf(this.list()),
-          host: this.#hostSubnets(bridge.linkName),
+          host: this.#hostSubnets(links.bridge?.linkName),
         }),
       },
       subnetsGiven: asked.some(pool => (pool.subnet ?? '') !== ''),
       options,
       labels: request.labels ?? {},
       predefined: false,
-      bridge,
+      ...links,
     };
+  }
+
+  #planBridge(request: NetworkRequest, id: string): Pick<Network, 'bridge' | 'parent'> {
+    const bridge = bridgeSettings(request.options ?? {}, {
+      linkName: `br-${id.slice(0, 12)}`,
+      isDefault: false,
+      hostBindingIpv4: this.#config.hostBindingIpv4 ?? '0.0.0.0',
+    });
+    this.#refuseTakenBridge(request.name, bridge.linkName);
+    return { bridge };
+  }
+
+  #planParent(
+    driver: 'macvlan' | 'ipvlan',
+    options: Readonly<Record<string, string>>,
+    id: string,
+  ): Pick<Network, 'bridge' | 'parent'> {
+    const parent = parentSettings(driver, options, id);
+    refuseTakenParent(parent, this.list());
+    return { parent };
   }
 
   #refuseTakenBridge(name: string, linkName: string): void {
@@ -215,11 +251,18 @@ export class Networks {
       this.#firewall.removeBridge(network.bridge.linkName);
       removeBridge(this.#socket, network.bridge.linkName, this.#mark);
     }
+    if (network.parent !== undefined && !this.#isShared(network)) {
+      removeParent(this.#socket, network.parent.linkName, this.#mark);
+    }
     this.#ipam.removeNetwork(network.id);
     this.#records.deleteNetwork(network.id);
   }
 
-  #hostSubnets(linkName: string): Subnet[] {
+  #isShared({ id, parent }: Network): boolean {
+    return this.list().some(other => other.id !== id && other.parent?.linkName === parent?.linkName);
+  }
+
+  #hostSubnets(linkName = ''): Subnet[] {
     const servers = readResolvConf(this.#resolvConfPath).nameservers.flatMap(server => {
       const address = parseIp(server);
       return address === undefined ? [] : [subnetOf(address, address.family === 4 ? 32 : 128)];
@@ -229,6 +272,10 @@ export class Networks {
 
   #linkNames(): Set<string> {
     return new Set(this.list().flatMap(network => network.bridge?.linkName ?? []));
+  }
+
+  #parentNames(): Set<string> {
+    return new Set(this.list().flatMap(network => network.parent?.linkName ?? []));
   }
 
   get #poolSources(): readonly PoolSource[] {

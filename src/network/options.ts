@@ -1,12 +1,17 @@
 import { EngineError } from '../stdx/errors.ts';
 import { parseIp } from '../stdx/ip.ts';
-import type { BridgeSettings, Network, NetworkDriver, NetworkRequest } from './network.ts';
+import type { BridgeSettings, Network, NetworkRequest } from './network.ts';
 
 /**
- * Checks everything of a request that needs no look at the host. @throws in Docker's words, or notImplemented
+ * Checks everything of a request that needs no look at the host.
+ * @returns the driver it means.
+ * @throws in Docker's words, or notImplemented
  * naming what is not supported: nothing is accepted and then ignored.
  */
-export function checkRequest(request: NetworkRequest, existing: readonly Network[]): void {
+export function checkRequest(
+  request: NetworkRequest,
+  existing: readonly Network[],
+): 'bridge' | 'macvlan' | 'ipvlan' {
   if (predefinedNames.includes(request.name)) {
     throw new EngineError('forbidden', `operation is not permitted on predefined ${request.name} network `);
   }
@@ -17,13 +22,13 @@ export function checkRequest(request: NetworkRequest, existing: readonly Network
     throw new EngineError('conflict', `network with name ${request.name} already exists`);
   }
   refuseUnsupported(request);
-  driverOf(request.driver);
+  return driverOf(request.driver);
 }
 
 /** The predefined networks; `none` and `host` stand for drivers of which there is one network only. */
 const predefinedNames: readonly string[] = ['bridge', 'host', 'none', 'default'];
 
-function driverOf(name: string | undefined): NetworkDriver {
+function driverOf(name: string | undefined): 'bridge' | 'macvlan' | 'ipvlan' {
   switch (name) {
     case undefined:
     case '':
@@ -35,6 +40,7 @@ function driverOf(name: string | undefined): NetworkDriver {
       throw new EngineError('forbidden', `only one instance of "${name}" network is allowed`);
     case 'macvlan':
     case 'ipvlan':
+      return name;
     case 'overlay':
       throw new EngineError('notImplemented', `network driver "${name}" is not supported yet`);
     default:
@@ -78,7 +84,7 @@ const enableIcc = 'com.docker.network.bridge.enable_icc';
 const enableMasquerade = 'com.docker.network.bridge.enable_ip_masquerade';
 const hostBinding = 'com.docker.network.bridge.host_binding_ipv4';
 const defaultBridge = 'com.docker.network.bridge.default_bridge';
-const driverMtu = 'com.docker.network.driver.mtu';
+export const driverMtu = 'com.docker.network.driver.mtu';
 const knownOptions: ReadonlySet<string> = new Set([
   bridgeName,
   enableIcc,
@@ -119,7 +125,7 @@ function parseBoolean(key: string, text: string | undefined, fallback: boolean):
   throw new EngineError('invalid', `failed to parse ${key} value: "${text}"`);
 }
 
-function parseMtu(text: string | undefined): number | undefined {
+export function parseMtu(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const mtu = Number(text);
   // 68 is the least IPv4 allows (RFC 791); 65535 the most a veth takes.

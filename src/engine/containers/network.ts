@@ -77,18 +77,16 @@ export function connectNetworks(
   pid: number,
 ): void {
   const path = namespacePathOf(pid);
-  let index = 0;
   for (const endpoint of endpoints) {
-    if (endpoint.driver === 'null') context.network.bringLoopbackUp(path);
-    if (endpoint.driver !== 'bridge') continue;
-    context.network.connect(endpoint, path, { interfaceName: `eth${index++}` });
+    context.network.connect(endpoint, path);
+    if (endpoint.driver === 'null') continue;
     publishConnect(context, record, endpoint);
   }
   if (context.network.needsResolver(record.id)) {
     context.network.startResolver(record.id, path, record.hostConfig);
   }
   const ports = portRequests(record.config, record.hostConfig);
-  if (ports.length > 0 && index > 0) context.network.publish(record.id, ports);
+  if (ports.length > 0) context.network.publish(record.id, ports);
 }
 
 /** Puts a running container on one more network. */

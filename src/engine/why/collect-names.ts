@@ -112,7 +112,5 @@ function isOnNamedNetwork(context: EngineContext, record: ContainerRecord): bool
 
 /** Networks where containers have names: those that users made. */
 function namedNetworks(context: EngineContext, record: ContainerRecord): string[] {
-  return Object.keys(record.endpoints).filter(
-    name => context.network.find(name)?.bridge?.isDefault === false,
-  );
+  return Object.keys(record.endpoints).filter(name => context.network.find(name)?.predefined === false);
 }

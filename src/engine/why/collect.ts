@@ -1,5 +1,6 @@
 import { readFileSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { hasLinks, letsNeighboursTalk } from '../../network/network.ts';
 import { containerIdOf, hostIdOf, overflowId } from '../../oci/id-mappings.ts';
 import { errnoOf } from '../../stdx/errors.ts';
 import { openVolumePart } from '../../storage/subpaths.ts';
@@ -300,9 +301,12 @@ function collectReach(
   { container, port }: { container: string; port?: number },
 ): ReachEvidence {
   const other = context.containers.get(container);
-  const bridges = (one: ContainerRecord) =>
-    Object.keys(one.endpoints).filter(name => context.network.find(name)?.bridge !== undefined);
-  const [own, others] = [bridges(record), bridges(other)];
+  const linked = (one: ContainerRecord) =>
+    Object.keys(one.endpoints).filter(name => {
+      const network = context.network.find(name);
+      return network !== undefined && hasLinks(network);
+    });
+  const [own, others] = [linked(record), linked(other)];
   const endpoints = context.network.endpointsOfContainer(other.id);
   return {
     name: other.name,
@@ -313,10 +317,11 @@ function collectReach(
     shared: own
       .filter(name => others.includes(name))
       .map(name => {
-        const { interContainer, isDefault } = context.network.get(name).bridge!;
+        const network = context.network.get(name);
+        const interContainer = letsNeighboursTalk(network);
         const endpoint = endpoints.find(({ networkName }) => networkName === name);
         const address = endpoint?.ipv4?.address ?? endpoint?.ipv6?.address ?? '';
-        return { name, interContainer, hasNames: !isDefault, address };
+        return { name, interContainer, hasNames: !network.predefined, address };
       }),
     sockets: other.state.pid === 0 ? [] : listeningSockets(other.state.pid),
   };

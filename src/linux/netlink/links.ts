@@ -206,7 +206,7 @@ function unlessGone(work: () => void): boolean {
 const doomedGroup = 0x67616e74;
 
 /** `02:42:ac:11:00:02` -> six bytes. */
-function macBytes(macAddress: string): Buffer {
+export function macBytes(macAddress: string): Buffer {
   return Buffer.from(macAddress.replaceAll(':', ''), 'hex');
 }
 
@@ -218,7 +218,7 @@ function macBytes(macAddress: string): Buffer {
  *     | family | pad | type  | index  | flags | change |
  *     +--------+-----+-------+--------+-------+--------+
  */
-function linkHeader(index: number, up?: boolean, family = 0): Buffer {
+export function linkHeader(index: number, up?: boolean, family = 0): Buffer {
   const header = Buffer.alloc(linkHeaderBytes);
   header.writeUInt8(family, 0);
   header.writeInt32LE(index, 4);
@@ -229,7 +229,7 @@ function linkHeader(index: number, up?: boolean, family = 0): Buffer {
   return header;
 }
 
-function linkInfo(kind: string, ...data: Buffer[]): Buffer {
+export function linkInfo(kind: string, ...data: Buffer[]): Buffer {
   const details = data.length === 0 ? [] : [nested(IFLA_INFO_DATA, ...data)];
   return nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind), ...details);
 }
@@ -274,23 +274,23 @@ function formatMac(bytes: Buffer): string {
 }
 
 // linux/rtnetlink.h, linux/if_link.h, linux/if.h, linux/veth.h
-const RTM_NEWLINK = 16;
+export const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const linkHeaderBytes = 16;
 const AF_BRIDGE = 7;
 const IFF_UP = 1;
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_STATS64 = 23;
 const IFLA_GROUP = 27;
-const IFLA_NET_NS_FD = 28;
+export const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_BRPORT_MODE = 4;

@@ -25,6 +25,14 @@ export function setDefaultRoute(socket: NetlinkSocket, gateway: IpAddress, linkI
   );
 }
 
+/** As `setDefaultRoute`, but without a gateway: everything is taken to be on the link itself. */
+export function setDirectDefaultRoute(socket: NetlinkSocket, family: 4 | 6, linkIndex: number): void {
+  socket.request('adding a direct default route', RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, [
+    routeHeader(family, 0, family === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
+    u32(RTA_OIF, linkIndex),
+  ]);
+}
+
 /** Unicast routes of the main table, both families: what an administrator sees with `ip route`. */
 export function listRoutes(socket: NetlinkSocket): Route[] {
   return ([4, 6] as const).flatMap(family =>
@@ -57,12 +65,12 @@ export function listRoutes(socket: NetlinkSocket): Route[] {
  *     | family | dst/  | src/  | tos | table | protocol | scope | type | flags |
  *     +--------+-------+-------+-----+-------+----------+-------+------+-------+
  */
-function routeHeader(family: 4 | 6, prefixLength: number): Buffer {
+function routeHeader(family: 4 | 6, prefixLength: number, scope = RT_SCOPE_UNIVERSE): Buffer {
   const header = dumpHeader(family);
   header.writeUInt8(prefixLength, 1);
   header.writeUInt8(RT_TABLE_MAIN, 4);
   header.writeUInt8(RTPROT_BOOT, 5);
-  header.writeUInt8(RT_SCOPE_UNIVERSE, 6);
+  header.writeUInt8(scope, 6);
   header.writeUInt8(RTN_UNICAST, 7);
   return header;
 }
@@ -79,6 +87,7 @@ const routeHeaderBytes = 12;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 const RTA_DST = 1;
 const RTA_OIF = 4;

@@ -283,6 +283,42 @@ export const networksScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'network: macvlan',
+    steps: [
+      {
+        run: 'net ip link add gtm0 type veth peer name gtm1; net ip link set gtm0 up; net ip link set gtm1 up',
+        setup: true,
+      },
+      'docker network create -d macvlan -o parent=nosuch $N',
+      'docker network create -d macvlan -o parent=lo $N',
+      'docker network create -d macvlan -o parent=gtm0.5000 $N',
+      'docker network create -d macvlan -o parent=gtm0.x $N',
+      {
+        run: 'docker network create -d macvlan -o parent=nosuch.5 $N',
+        differs: {
+          reason: 'newer versions have lost a word too many',
+          stderr: 'Error response from daemon: -o parent interface was not found on the host: nosuch\n',
+          code: 1,
+        },
+      },
+      'docker network create -d macvlan -o parent=a.b.c $N',
+      'docker network create -d macvlan -o macvlan_mode=bogus -o parent=gtm0 $N',
+      'docker network create -d ipvlan -o ipvlan_mode=bogus -o parent=gtm0 $N',
+      {
+        run: 'docker network create -d macvlan -o parent=gtm0 --subnet 10.150.0.0/24 --gateway 10.150.0.254 $N >/dev/null; docker network inspect $N',
+        json: true,
+      },
+      "docker network ls --filter driver=macvlan --filter name=$N --format '{{.Name}} {{.Driver}} {{.Scope}}'",
+      'docker run --rm --network $N --ip 10.150.0.7 -p 18391:80 busybox sh -c "ip -4 -o addr show eth0 | cut -d@ -f2- | grep -o "inet [^ ]*"; ip route | sed "s/  */ /g"; ip addr show lo | grep -c inet6"',
+      'docker run -d --name $N --network $N --ip 10.150.0.8 busybox sleep 300 >/dev/null; docker run --rm --network $N busybox ping -c 1 -w 60 $N | grep -c "bytes from 10.150.0.8"',
+      'docker network connect bridge $N; docker exec $N ip route | grep -o "default via 10.150\\|eth[0-9]" | sort -u',
+      'docker network rm $N',
+      'docker network disconnect $N $N; docker exec $N ls /sys/class/net',
+      'docker network connect --ip 10.150.0.9 $N $N; docker exec $N ip -4 -o addr | grep -o "inet 10[^ ]*"',
+      'docker rm -f $N; docker network rm $N; net ip -br link | grep -c "dm-\\|macvlan"; net ip link del gtm0',
+    ],
+  },
+  {
     name: 'network: prune',
     alone: true,
     steps: [
