@@ -297,7 +297,7 @@ export const networksScenarios: readonly Scenario[] = [
         run: 'docker network create -d macvlan -o parent=nosuch.5 $N',
         differs: {
           reason: 'newer versions have lost a word too many',
-          stderr: 'Error response from daemon: -o parent interface was not found on the host: nosuch\n',
+          stderr: /^Error response from daemon: -o parent interface was not found on the host: nosuch\n$/,
           code: 1,
         },
       },
@@ -309,7 +309,7 @@ export const networksScenarios: readonly Scenario[] = [
         json: true,
       },
       "docker network ls --filter driver=macvlan --filter name=$N --format '{{.Name}} {{.Driver}} {{.Scope}}'",
-      'docker run --rm --network $N --ip 10.150.0.7 -p 18391:80 busybox sh -c "ip -4 -o addr show eth0 | cut -d@ -f2- | grep -o "inet [^ ]*"; ip route | sed "s/  */ /g"; ip addr show lo | grep -c inet6"',
+      'docker run --rm --network $N --ip 10.150.0.7 -p 18391:80 busybox sh -c \'ip -4 -o addr show eth0 | grep -o "inet [^ ]*"; ip route | sed "s/  */ /g"\'',
       'docker run -d --name $N --network $N --ip 10.150.0.8 busybox sleep 300 >/dev/null; docker run --rm --network $N busybox ping -c 1 -w 60 $N | grep -c "bytes from 10.150.0.8"',
       'docker network connect bridge $N; docker exec $N ip route | grep -o "default via 10.150\\|eth[0-9]" | sort -u',
       'docker network rm $N',
