@@ -3,11 +3,13 @@ import { applyChanges } from '../build/changes.ts';
 import { familiarText, parseReference, withDefaultTag } from '../distribution/reference.ts';
 import type { SearchResult } from '../distribution/search.ts';
 import { bootstrapImage } from '../images/bootstrap.ts';
+import { type BlobSource, type BorrowedImage, BorrowedImages } from '../images/borrow.ts';
 import { importImage } from '../images/import.ts';
 import { inspectInRegistry, type RegistryInspection } from '../images/inspect-in-registry.ts';
 import { loadImages } from '../images/load.ts';
 import { type ManifestSummary, manifestSummaries } from '../images/manifest-summaries.ts';
 import { needPlatform } from '../images/need-platform.ts';
+import { hostPlatform, parsePlatform } from '../images/platform.ts';
 import type { ProgressEvent } from '../images/progress.ts';
 import { pullImage } from '../images/pull.ts';
 import { pushImage } from '../images/push.ts';
@@ -16,6 +18,7 @@ import { saveImages } from '../images/save.ts';
 import type { ImageServices } from '../images/services.ts';
 import type { Image } from '../images/store.ts';
 import type { Digest } from '../oci/digest.ts';
+import { kindOf } from '../stdx/errors.ts';
 import { isUp } from './containers/stop.ts';
 import type { EngineContext } from './context.ts';
 import { imageLabels, publishImageEvent, publishTransfer } from './image-events.ts';
@@ -63,6 +66,12 @@ export interface ImageUseCases {
     options: { repository?: string; tag?: string; message?: string; changes: string[]; platform?: string },
     signal: AbortSignal,
   ): Promise<{ imageId: string }>;
+  /**
+   * An image that is somewhere else, here for as long as somebody needs it.
+   * @param digest of its manifest, or of an index
+   * @param platform `os/arch`; '' is the machine's own
+   */
+  borrow(source: BlobSource, digest: Digest, platform: string, signal: AbortSignal): Promise<BorrowedImage>;
   bootstrap(
     spec: string,
     progress: (event: ProgressEvent) => void,
@@ -111,7 +120,18 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
     }
   };
 
+  const borrowed = new BorrowedImages(services, async id => {
+    try {
+      await context.images.remove(id, { force: false, noPrune: true, inUse });
+    } catch (error) {
+      // A container has it now, or an image that was made of it.
+      if (kindOf(error) !== 'conflict' && kindOf(error) !== 'notFound') throw error;
+    }
+  });
+
   return {
+    borrow: (source, digest, platform, signal) =>
+      borrowed.borrow(source, digest, platform === '' ? hostPlatform() : parsePlatform(platform), signal),
     async pull(reference, options, progress, signal) {
       await pullImage(services, reference, options, progress, signal);
       const pulled = parseReference(reference);

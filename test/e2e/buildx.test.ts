@@ -203,6 +203,43 @@ CMD ["cat", "/greeting"]
     );
   });
 
+  test('an OCI layout of the client as a context, gone after the build', async () => {
+    const layout = machine.world.path('layout');
+    const archive = machine.world.path('layout.tar');
+    const path = dockerfile(
+      'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /made\nENV FROM_LAYOUT=yes\n',
+    );
+    await build('-f', path, '-o', `type=oci,dest=${archive}`, '.');
+    await machine.must(
+      `mkdir ${layout} && tar xf ${archive} -C ${layout} && docker builder prune -af && docker images -aq --no-trunc > images`,
+    );
+    const on = dockerfile(
+      'FROM base\nCOPY --from=base /made /copied\nRUN cmp /made /copied && test $FROM_LAYOUT = yes\n',
+    );
+    const context = ['--build-context', `base=oci-layout://${layout}`];
+    const { stderr } = await build('-f', on, ...context, '-o', `type=tar,dest=${archive}`, '.');
+    assert.match(stderr, /\[context base\] OCI load from client/);
+    const again = await machine.must(
+      `cd ${folder} && DOCKER_BUILDKIT=1 ${repository}/gantry build --progress plain ${context.join(' ')} -f ${on} -t on-layout . 2>&1`,
+    );
+    assert.match(again, /RUN cmp .*\n#\d+ CACHED/);
+    await machine.must('docker rmi on-layout && docker images -aq --no-trunc | cmp - images');
+    // Content that is not what it is called is never used.
+    for (const name of readdirSync(join(layout, 'blobs/sha256')))
+      writeFileSync(join(layout, 'blobs/sha256', name), '{}');
+    const wrong = await buildx(['build', '-f', on, ...context, '.']);
+    assert.match(wrong.stderr, /the content of sha256:\w+ has another digest/);
+    const missing = await buildx([
+      'build',
+      '-f',
+      on,
+      ...context.slice(0, -1),
+      `${context[1]}@sha256:${'1'.repeat(64)}`,
+      '.',
+    ]);
+    assert.match(missing.stderr, /content sha256:1+: not found/);
+  });
+
   test('a push, and a cache in a registry, with what the client is logged in with', async () => {
     const name = `${privateRegistryAddress}/pushed`;
     const metadata = machine.world.path('pushed.json');

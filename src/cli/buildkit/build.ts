@@ -76,7 +76,7 @@ async function build(call: Call): Promise<number> {
       upload: inputs.upload,
       credentials: credentialsOf(session),
       receive: (index, content) => receive(outputs[index], content, session),
-      stores: caches.stores,
+      stores: new Map([...caches.stores, ...inputs.stores]),
     };
     const options: SolveOptions = {
       attributes: { ...attributes, ...inputs.attributes },

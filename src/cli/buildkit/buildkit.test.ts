@@ -13,7 +13,7 @@ import { LocalCaches, readCaches } from './caches.ts';
 import { printCheck } from './check.ts';
 import type { FileRequest } from './file-selection.ts';
 import { followLinks } from './file-selection.ts';
-import { readAgents, readSecrets } from './inputs.ts';
+import { openInputs, readAgents, readSecrets } from './inputs.ts';
 import { planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { RawDisplay } from './raw-display.ts';
@@ -232,7 +232,7 @@ test('secrets, agents, caches', () => {
   ]);
 });
 
-test('caches in directories: offered by their names, found by their tags', () => {
+test('caches in directories: offered by their names, found by their tags', async () => {
   const said: string[] = [];
   const open = (from: string[], to: string[]) =>
     new LocalCaches({ from: readCaches(from), to: readCaches(to), workingDirectory: root }, text =>
@@ -266,6 +266,18 @@ test('caches in directories: offered by their names, found by their tags', () =>
     /^local cache import at nowhere not found due to err: could not read .*no such file/,
   );
   assert.throws(() => open(['type=local,src=kept2'], []), /requires either explicit digest/);
+  const inputs = await openInputs({
+    ...{ place: '.', file: '', workingDirectory: root, input: () => assert.fail() },
+    contexts: ['base=oci-layout://kept2', `B=oci-layout://kept2:x@${digest}`],
+  });
+  assert.deepEqual(
+    ['base', 'b'].map(name => inputs.attributes[`context:${name}`]?.replace(/\/\/\w+/, '//id')),
+    [`oci-layout://id:latest@${digest}`, `oci-layout://id:x@${digest}`],
+  );
+  assert.deepEqual(
+    [...inputs.stores.values()].map(store => store.directory),
+    [join(root, 'kept2'), join(root, 'kept2')],
+  );
   assert.throws(() => open(['type=local'], []), { message: 'local cache importer requires src' });
   assert.throws(() => open([], ['type=local']), { message: 'local cache exporter requires dest' });
 });

@@ -1,16 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { openContext, wholeText } from '../build-context/context.ts';
 import { readAttributes, splitFields } from './attributes.ts';
+import type { ContentStore } from './content.ts';
 import { FlagFault } from './faults.ts';
+import { digestOfImage } from './layout-index.ts';
 
 /** Where a build's files come from. */
 export interface BuildInputs {
   directories: Map<string, string>;
   attributes: Record<string, string>;
+  /** OCI layouts that are contexts. */
+  stores: Map<string, ContentStore>;
   upload?: AsyncIterable<Uint8Array>;
   /** The same for every build of a directory, so that the daemon finds what it has of it. */
   sharedKey: string;
@@ -35,7 +39,13 @@ function isRemote(place: string): boolean {
 
 /** @throws EngineError `invalid` in buildx's words */
 export async function openInputs(options: InputOptions): Promise<BuildInputs> {
-  const inputs: BuildInputs = { directories: new Map(), attributes: {}, sharedKey: '', close: () => {} };
+  const inputs: BuildInputs = {
+    directories: new Map(),
+    attributes: {},
+    stores: new Map(),
+    sharedKey: '',
+    close: () => {},
+  };
   addNamedContexts(inputs, options);
   const { place, file, workingDirectory, input } = options;
   if (place === '-') {
@@ -99,8 +109,10 @@ function addNamedContexts(inputs: BuildInputs, { contexts, workingDirectory }: I
       inputs.attributes[`context:${key}`] = value;
       continue;
     }
-    if (value.startsWith('oci-layout://'))
-      throw new EngineError('notImplemented', `build context ${name}: OCI layouts are not supported`);
+    if (value.startsWith('oci-layout://')) {
+      addLayout(inputs, key, value.slice('oci-layout://'.length), workingDirectory);
+      continue;
+    }
     const directory = resolve(workingDirectory, value);
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
       throw new EngineError(
@@ -110,6 +122,30 @@ function addNamedContexts(inputs: BuildInputs, { contexts, workingDirectory }: I
     inputs.directories.set(key, directory);
     inputs.attributes[`context:${key}`] = `local:${key}`;
   }
+}
+
+/** @param place `PATH[:TAG][@DIGEST]` */
+function addLayout(inputs: BuildInputs, key: string, place: string, workingDirectory: string): void {
+  const [, path = '', tag = 'latest', given] = /^([^@:]*)(?::([^@]*))?(?:@(.*))?$/.exec(place) ?? [];
+  const directory = resolve(workingDirectory, path);
+  const digest = given ?? digestOfLayout(directory, tag, place);
+  const store = randomBytes(12).toString('hex');
+  inputs.stores.set(`oci:${store}`, { directory, writable: false });
+  inputs.attributes[`context:${key}`] = `oci-layout://${store}:${tag}@${digest}`;
+}
+
+function digestOfLayout(directory: string, tag: string, place: string): string {
+  let reason = 'not found';
+  try {
+    const digest = digestOfImage(directory, tag);
+    if (digest !== undefined) return digest;
+  } catch (error) {
+    reason = messageOf(error);
+  }
+  throw new EngineError(
+    'invalid',
+    `oci-layout reference ${JSON.stringify(`oci-layout://${place}`)} could not be resolved: ${reason}`,
+  );
 }
 
 const secretLimitBytes = 500 * 1024;

@@ -20,10 +20,13 @@ export function digestOfTag(directory: string, tag: string): string | undefined 
   const named = manifests.find(({ annotations = {} }) =>
     [annotations[tagAnnotation], annotations[nameAnnotation]].includes(tag),
   );
-  // Where there is one manifest without a name, it is meant.
-  const [only] = manifests;
-  const lone = manifests.length === 1 && tag === 'latest' && only!.annotations?.[tagAnnotation] === undefined;
-  return named?.digest ?? (lone ? only!.digest : undefined);
+  return named?.digest;
+}
+
+/** As digestOfTag; where there is but one manifest it is meant, whatever it is called. */
+export function digestOfImage(directory: string, tag: string): string | undefined {
+  const { manifests = [] } = readIndex(directory);
+  return digestOfTag(directory, tag) ?? (manifests.length === 1 ? manifests[0]!.digest : undefined);
 }
 
 /** Notes a manifest that is among the blobs under a tag. */

@@ -5,6 +5,7 @@ import type { definitionMessage } from '../../api/buildkit/ops.ts';
 import { uploadService } from '../../api/buildkit/session.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import type { BuildRequest, NamedContext } from '../../build/request.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { BuildContext } from '../build-contexts.ts';
 import type { Services } from '../call.ts';
@@ -19,6 +20,7 @@ import { uploadRemote } from './one-request.ts';
 import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
 import { imageOfDefinition } from './references.ts';
 import { SessionCaches } from './session-caches.ts';
+import { SessionContent } from './session-content.ts';
 import { readCredentials, readSecret } from './session-services.ts';
 import type { BuildSession, BuildSessions } from './sessions.ts';
 import { subrequest } from './subrequests.ts';
@@ -218,11 +220,26 @@ class FrontendFiles {
           return { type: 'directory', directory };
         });
       case 'oci-layout://':
-        throw new EngineError('notImplemented', `build context ${name}: OCI layouts are not supported`);
+        return this.#build.vertices.task(`[context ${name}] OCI load from client`, () =>
+          this.#layout(name, rest, value),
+        );
       default:
         if (/^(https?|git|ssh):\/\/|^git@/.test(value)) return { type: 'git', url: value };
         throw new EngineError('invalid', `build context ${name}: ${value} is not understood`);
     }
+  }
+
+  /** @param place `store:tag@digest`: which manifest the tag means, the client has looked up */
+  async #layout(name: string, place: string, value: string): Promise<NamedContext> {
+    const [, store, digest] = /^([^:@]+)(?::[^@]+)?@(sha256:[0-9a-f]{64})$/.exec(place) ?? [];
+    if (store === undefined)
+      throw new EngineError('invalid', `build context ${name}: ${value} is not understood`);
+    const content = new SessionContent(this.#session, `oci:${store}`);
+    const { images } = this.#services.engine;
+    const platform = this.#plan.platform.split(',')[0]!;
+    const image = await images.borrow(content, digest as Digest, platform, this.#signal);
+    this.#removers.push(image.release);
+    return { type: 'image', reference: image.imageId };
   }
 
   /** After a failure nobody knows how much of it came over. */
