@@ -107,7 +107,7 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
   const inUse = (id: Digest): ContainerUse[] =>
     context.containers
       .list()
-      .filter(record => record.imageId === id)
+      .filter(record => record.imageId === id || record.mounts.some(({ image }) => image?.id === id))
       .map(record => ({ id: record.id, running: isUp(record) }));
   const publishRemoval = (results: RemoveResult[], labels: ReadonlyMap<string, Record<string, string>>) => {
     for (const result of results) {

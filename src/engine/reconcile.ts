@@ -24,7 +24,10 @@ export async function reconcile(context: EngineContext): Promise<void> {
   adoptNetworks(context, records, alive);
   await context.runtime.removeLeftovers(new Set(records.map(record => record.id)));
   const quarantined = context.containers.quarantined();
-  await context.storage.snapshots.reconcile(new Set([...records.map(record => record.id), ...quarantined]));
+  const ofMounts = records.flatMap(({ mounts }) => mounts.flatMap(({ image }) => image?.snapshot ?? []));
+  await context.storage.snapshots.reconcile(
+    new Set([...records.map(record => record.id), ...ofMounts, ...quarantined]),
+  );
   for (const id of quarantined) context.storage.snapshots.unmount(id);
   await context.storage.volumes.reconcile(volumeUsers(records, alive));
   removeUnknownDirectories(context);

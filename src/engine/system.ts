@@ -216,7 +216,9 @@ async function diskUsage(context: EngineContext, builder: Builder): Promise<Disk
       volumes.list().map(async volume => ({
         name: volume.name,
         sizeBytes: await volumes.sizeOf(volume.name),
-        references: records.filter(record => record.mounts.some(mount => mount.name === volume.name)).length,
+        references: records.filter(record =>
+          record.mounts.some(mount => mount.type === 'volume' && mount.name === volume.name),
+        ).length,
       })),
     ),
     buildCache: await builder.usage.list(),

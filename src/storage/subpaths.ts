@@ -82,13 +82,13 @@ function openPart(volume: string, subpath: string): number {
     if (errnoOf(error) === 'EXDEV') {
       throw new EngineError(
         'invalid',
-        `path concatenation escapes the base directory, base: "${volume}", subpath: "${subpath}"`,
+        `path concatenation escapes the base directory, base: ${volume}, subpath: ${subpath}`,
       );
     }
     const reason = reasons[errnoOf(error) ?? ''];
     if (reason === undefined) throw error;
     const path = join(volume, subpath);
-    throw new EngineError('notFound', `cannot access path "${path}": lstat ${path}: ${reason}`);
+    throw new EngineError('notFound', `cannot access path ${path}: lstat ${path}: ${reason}`);
   }
 }
 

@@ -145,6 +145,23 @@ function bindRecursive(value: string): NonNullable<Mount['BindOptions']> {
   }
 }
 
+function validateRecursion({ ReadOnly, BindOptions }: Mount): void {
+  const asked = BindOptions?.ReadOnlyNonRecursive
+    ? 'writable'
+    : BindOptions?.ReadOnlyForceRecursive
+      ? 'readonly'
+      : undefined;
+  if (asked === undefined) return;
+  const requires = (what: string) =>
+    new EngineError(
+      'invalid',
+      `option 'bind-recursive=${asked}' requires '${what}' to be specified in conjunction`,
+    );
+  if (ReadOnly !== true) throw requires('readonly');
+  if (asked === 'readonly' && BindOptions?.Propagation !== 'rprivate')
+    throw requires('bind-propagation=rprivate');
+}
+
 function validate(mount: Mount, text: string): void {
   if (mount.Type.length === 0) throw new EngineError('invalid', 'type is required');
   if (mount.Target === '') throw new EngineError('invalid', 'target is required');
@@ -162,6 +179,7 @@ function validate(mount: Mount, text: string): void {
       );
     }
   }
+  validateRecursion(mount);
 }
 
 function pair(text: string): Record<string, string> {

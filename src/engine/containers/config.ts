@@ -59,12 +59,20 @@ export interface PortBinding {
 }
 
 export interface MountRequest {
-  type: 'bind' | 'volume' | 'tmpfs';
-  /** Path on the host, or volume name; '' for an anonymous volume or a tmpfs. */
+  type: 'bind' | 'volume' | 'tmpfs' | 'image';
+  /** Path on the host, volume name or image; '' for an anonymous volume or a tmpfs. */
   source: string;
   target: string;
   readOnly: boolean;
-  bind?: { propagation?: string; createMountpoint?: boolean; nonRecursive?: boolean };
+  bind?: {
+    propagation?: string;
+    createMountpoint?: boolean;
+    nonRecursive?: boolean;
+    /** What is mounted below it stays writable. */
+    readOnlyNonRecursive?: boolean;
+    /** Rather fail than leave something below it writable. */
+    readOnlyForceRecursive?: boolean;
+  };
   volume?: {
     noCopy?: boolean;
     labels?: Record<string, string>;
@@ -73,6 +81,7 @@ export interface MountRequest {
     subpath?: string;
   };
   tmpfs?: { sizeBytes?: number; mode?: number; options?: string[][] };
+  image?: { subpath?: string };
 }
 
 /** A secret as a file in a container; '' and absent fields are settled at creation. */

@@ -43,8 +43,8 @@ export interface HealthState {
 
 /** A mount as resolved at creation: bind sources and volume names are settled, the order is the mounting order. */
 export interface ResolvedMount {
-  type: 'bind' | 'volume' | 'tmpfs';
-  /** Volume name for volumes, '' otherwise. */
+  type: 'bind' | 'volume' | 'tmpfs' | 'image';
+  /** Of a volume; of an image as it was asked for; '' otherwise. */
   name: string;
   /** Host path for binds; undefined for tmpfs. */
   source: string;
@@ -58,10 +58,14 @@ export interface ResolvedMount {
   copyUp: boolean;
   /** Made for this container alone: goes with `rm -v` and `--rm`. */
   anonymous: boolean;
-  /** For `--mount type=volume,volume-subpath`. */
+  /** Of a volume or an image. */
   subpath?: string;
   tmpfsOptions?: string[];
   nonRecursive?: boolean;
+  /** A read-only bind: what is mounted below it stays writable, or must be read-only; otherwise it is, where possible. */
+  submounts?: 'writable' | 'readOnly';
+  /** Of an image: which it is, and the snapshot that holds its layers and is mounted. */
+  image?: { id: Digest; snapshot: string };
   /** Given by --mount, whose JSON inspect shows in HostConfig.Mounts. */
   fromMountFlag?: boolean;
 }

@@ -13,6 +13,7 @@ import type { ContainerConfig, CreateRequest, HostConfig } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists, containerDirectory, makeContainerDirectory } from './directory.ts';
 import { labelledHealthFailureAction, validateHealthFailureAction } from './health-failure.ts';
+import { holdImage } from './image-mounts.ts';
 import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
@@ -68,7 +69,7 @@ export async function createContainer(
     await makeContainerDirectory(context, id, mappings);
     undo.push('the snapshot', () => context.storage.snapshots.remove(id));
     await context.storage.snapshots.create(id, image.chainId);
-    const mounts = await settleMounts(context, planned, undo);
+    const mounts = await settleMounts(context, id, planned, undo);
     const record = newRecord({ context, id, name, image, config, hostConfig, endpoints, mounts });
     context.storage.database.transaction(() => {
       context.containers.add(record);
@@ -230,16 +231,17 @@ export async function requireBindSources(mounts: PlannedMount[]): Promise<void> 
   }
 }
 
-/** Makes the volumes that are not there yet, and names those that have no name. */
+/** Makes the volumes that are not there yet, names those that have no name, and takes hold of images. */
 export async function settleMounts(
   context: EngineContext,
+  containerId: string,
   planned: PlannedMount[],
   undo: Undo,
 ): Promise<ResolvedMount[]> {
   const mounts: ResolvedMount[] = [];
   for (const { createSource: _, labels, driverOptions, ...mount } of planned) {
     if (mount.type !== 'volume') {
-      mounts.push(mount);
+      mounts.push(mount.type === 'image' ? await holdImage(context, containerId, mount, undo) : mount);
       continue;
     }
     const name = mount.name === '' ? newId() : mount.name;

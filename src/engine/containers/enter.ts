@@ -5,6 +5,7 @@ import type { ConfinedRoot } from '../../storage/confined.ts';
 import { openVolumePart } from '../../storage/subpaths.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
+import { mountImage } from './image-mounts.ts';
 import { newId } from './names.ts';
 import { prepareBind } from './root.ts';
 import { mappingsFor, presentMappings } from './user-namespace.ts';
@@ -127,9 +128,11 @@ async function enterMount(
   const { volumes } = context.storage;
   // Not the container's own claim on the volume: it may start and end meanwhile.
   const user = `cp:${record.id}:${newId()}`;
+  const image = mount.type === 'image' ? await enterImage(context, record, mount) : undefined;
   const source = mount.type === 'volume' ? await volumes.mount(mount.name, user) : mount.source;
   const release = async () => {
     if (mount.type === 'volume') await volumes.unmount(mount.name, user);
+    await image?.leave();
   };
   try {
     if (mount.subpath !== undefined) {
@@ -151,6 +154,25 @@ async function enterMount(
     await release();
     throw error;
   }
+}
+
+/** Mounts an image that a container has among its mounts, as long as somebody looks into it. */
+async function enterImage(
+  context: EngineContext,
+  record: ContainerRecord,
+  mount: ResolvedMount,
+): Promise<{ leave(): Promise<void> }> {
+  const visited = mount.image?.snapshot ?? '';
+  context.visits.enter(visited);
+  const mapped = mappingsFor(context, record.hostConfig) !== undefined;
+  await context.locks.run(record.id, () => void mountImage(context, mount, { mapped }));
+  return {
+    leave: () =>
+      context.locks.run(record.id, () => {
+        if (context.visits.leave(visited) && record.state.pid === 0)
+          context.storage.snapshots.unmount(visited);
+      }),
+  };
 }
 
 /** The part of a volume that a container sees: nobody gets to the rest of it, nor out of it. */

@@ -138,12 +138,20 @@ function planMount(mount: MountRequest, volumeDriver: string): PlannedMount {
         throw refuse(`invalid mount path: '${mount.source}' mount path must be absolute`);
       }
       const propagation = mount.bind?.propagation || 'rprivate';
+      const { readOnlyNonRecursive = false, readOnlyForceRecursive = false } = mount.bind ?? {};
+      if (readOnlyNonRecursive && readOnlyForceRecursive) {
+        throw new EngineError(
+          'invalid',
+          'mount options conflict: "ReadOnlyNonRecursive" && "ReadOnlyForceRecursive"',
+        );
+      }
       if (!propagations.includes(propagation)) throw refuse(`invalid propagation mode: ${propagation}`);
       return {
         ...bindMount(posix.normalize(mount.source), target),
         readWrite: !mount.readOnly,
         propagation,
         nonRecursive: mount.bind?.nonRecursive ?? false,
+        submounts: readOnlyNonRecursive ? 'writable' : readOnlyForceRecursive ? 'readOnly' : undefined,
         fromMountFlag: true,
         createSource: mount.bind?.createMountpoint ?? false,
       };
@@ -164,6 +172,21 @@ function planMount(mount: MountRequest, volumeDriver: string): PlannedMount {
         subpath: mount.volume?.subpath || undefined,
         labels: mount.volume?.labels,
         driverOptions: mount.volume?.driverOptions,
+        fromMountFlag: true,
+      };
+    case 'image':
+      if (mount.source === '') throw refuse('field Source must not be empty');
+      if (mount.image?.subpath && !isBelow(mount.image.subpath))
+        throw refuse('subpath must be a relative path within the volume');
+      return {
+        ...blank,
+        type: 'image',
+        name: mount.source,
+        target,
+        // Whatever was asked: an image is not written to.
+        readWrite: false,
+        propagation: 'rprivate',
+        subpath: mount.image?.subpath || undefined,
         fromMountFlag: true,
       };
     case 'tmpfs':

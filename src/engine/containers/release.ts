@@ -3,6 +3,7 @@ import { unmountSharedMemory } from '../../storage/shared-memory.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerFiles } from './directory.ts';
+import { unmountImages } from './image-mounts.ts';
 
 /**
  * Gives back what a run holds: ports, addresses, the runtime's state, mounts. Every step may find its part gone
@@ -14,6 +15,7 @@ export async function releaseContainer(context: EngineContext, record: Container
   await attempt(context, record, 'releasing its network', () => releaseNetwork(context, record, released));
   await attempt(context, record, 'deleting its runtime state', () => context.runtime.delete(record.id));
   await attempt(context, record, 'unmounting its root', () => context.storage.snapshots.unmount(record.id));
+  await attempt(context, record, 'unmounting images', () => unmountImages(context, record));
   if (record.hostConfig.ipcMode === 'shareable') {
     await attempt(context, record, 'unmounting its shared memory', () =>
       unmountSharedMemory(containerFiles(context, record.id).sharedMemory),

@@ -5,6 +5,7 @@ import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerDirectory } from './directory.ts';
+import { releaseImages } from './image-mounts.ts';
 import { forgetLog } from './log-follow.ts';
 import { isUp, terminate } from './stop.ts';
 
@@ -70,6 +71,7 @@ export async function removeStopped(
   context.execs.forgetContainer(id);
   try {
     await context.storage.snapshots.remove(id);
+    await releaseImages(context, record);
     await forgetLog(context, record);
     await removeTree(containerDirectory(context, id), context.storage.workers);
     if (options.volumes) await removeAnonymousVolumes(context, record);
@@ -90,7 +92,11 @@ async function removeAnonymousVolumes(context: EngineContext, record: ContainerR
     if (mount.type !== 'volume' || !mount.anonymous) continue;
     const shared = context.containers
       .list()
-      .some(other => other.id !== record.id && other.mounts.some(used => used.name === mount.name));
+      .some(
+        other =>
+          other.id !== record.id &&
+          other.mounts.some(used => used.type === 'volume' && used.name === mount.name),
+      );
     if (shared) continue;
     await context.storage.volumes.remove(mount.name, { force: true });
     context.events.publish('volume', 'destroy', mount.name, { driver: mount.driver });

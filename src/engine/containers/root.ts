@@ -1,7 +1,7 @@
-import { chmodSync, chownSync, lchownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { IdMappings } from '../../oci/id-mappings.ts';
-import { EngineError, errnoOf, kindOf, within } from '../../stdx/errors.ts';
+import { EngineError, errnoOf, kindOf, systemMessageOf, within } from '../../stdx/errors.ts';
 import type { Undo } from '../../stdx/undo.ts';
 import { requirePropagation } from '../../storage/mount-propagation.ts';
 import { readRootFile, rootDirectoryExists } from '../../storage/root-files.ts';
@@ -9,6 +9,7 @@ import { showVolumePart } from '../../storage/subpaths.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists } from './directory.ts';
+import { mountImage, unmountImages } from './image-mounts.ts';
 import { type ResolvedUser, resolveUser } from './user.ts';
 import { mappingsFor, rootOwner } from './user-namespace.ts';
 
@@ -57,7 +58,7 @@ function showVolumes(
   };
   undo.push('the views of volumes', releaseViews);
   for (const [index, { type, source, target, subpath }] of record.mounts.entries()) {
-    if (type !== 'volume') continue;
+    if (type !== 'volume' && type !== 'image') continue;
     let path = source;
     const show = (view: { path: string; release: () => void }) => {
       releases.push(view.release);
@@ -65,7 +66,8 @@ function showVolumes(
     };
     const part = { volume: source, subpath: subpath ?? '' };
     if (subpath !== undefined) show(showVolumePart(context.storage.paths, `${record.id}-${index}`, part));
-    if (mappings !== undefined) show(context.storage.mapped!.show(path));
+    // An image is mounted with its owners shifted.
+    if (mappings !== undefined && type === 'volume') show(context.storage.mapped!.show(path));
     if (path !== source) volumeViews.set(target, path);
   }
   return { volumeViews, releaseViews };
@@ -104,6 +106,10 @@ async function prepareMount(
   if (mount.type === 'bind') {
     await prepareBind(mount, seen.mappings);
     requirePropagation(mount.source, mount.propagation);
+  }
+  if (mount.type === 'image') {
+    undo.push(`image ${mount.name}`, () => unmountImages(context, record));
+    mount.source = mountImage(context, mount, { mapped: seen.mappings !== undefined }) ?? mount.source;
   }
   if (mount.type !== 'volume') return;
   const { volumes } = context.storage;
@@ -154,13 +160,29 @@ export async function prepareBind(mount: ResolvedMount, mappings: IdMappings | u
     );
   }
   try {
-    const made = mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+    const made = makeDirectories(mount.source);
     if (mappings !== undefined && made !== undefined) giveTo(rootOwner(mappings), made, mount.source);
   } catch (error) {
     throw new EngineError(
       'invalid',
-      `error while creating mount source path '${mount.source}': mkdir ${mount.source}: ${errnoOf(error)}`,
+      `error while creating mount source path '${mount.source}': ${systemMessageOf(error)}`,
     );
+  }
+}
+
+/**
+ * Not mkdir's `recursive`, which never ends where a directory says that it does not exist, as /proc does (Node 26).
+ * @returns the first one that was missing
+ */
+function makeDirectories(path: string): string | undefined {
+  const above = dirname(path);
+  const first = above !== path && !existsSync(above) ? makeDirectories(above) : undefined;
+  try {
+    mkdirSync(path, { mode: 0o755 });
+    return first ?? path;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return first;
+    throw error;
   }
 }
 

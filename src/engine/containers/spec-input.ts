@@ -30,6 +30,10 @@ export interface StartFacts {
   userNamespace: NamespaceChoice;
   /** Sources of volumes as a user namespace sees them, by target. */
   volumeViews: ReadonlyMap<string, string>;
+  /** Why the OCI runtime cannot make a mount read-only with all below it; undefined when it can. */
+  recursiveReadOnlyObstacle?: string | undefined;
+  /** Of a mount's source. */
+  isDirectory(path: string): boolean;
   secretMounts: readonly RuntimeMount[];
   /** On the host: what is bound to /dev/shm; undefined for one of its own. */
   sharedMemory?: string;
@@ -211,7 +215,7 @@ function mountsOf(record: ContainerRecord, facts: StartFacts): RuntimeMount[] {
   }
   // A volume at /etc goes below the files in it.
   const mounts = record.mounts.map(mount =>
-    runtimeMount({ ...mount, source: facts.volumeViews.get(mount.target) ?? mount.source }),
+    runtimeMount({ ...mount, source: facts.volumeViews.get(mount.target) ?? mount.source }, facts),
   );
   return [...own, ...mounts, ...facts.secretMounts].sort(
     (a, b) => depthOf(a.destination) - depthOf(b.destination),
@@ -222,7 +226,7 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-function runtimeMount(mount: ResolvedMount): RuntimeMount {
+function runtimeMount(mount: ResolvedMount, facts: StartFacts): RuntimeMount {
   if (mount.type === 'tmpfs') {
     return { destination: mount.target, source: 'tmpfs', type: 'tmpfs', options: mount.tmpfsOptions ?? [] };
   }
@@ -231,8 +235,20 @@ function runtimeMount(mount: ResolvedMount): RuntimeMount {
     destination: mount.target,
     source: mount.source,
     type: 'bind',
-    options: mount.readWrite ? options : [...options, 'ro'],
+    options: [...options, ...readOnlyOptions(mount, facts)],
   };
+}
+
+/** As in Docker since 25: what is mounted below is read-only, too, where kernel and runtime can do that. */
+function readOnlyOptions(
+  { readWrite, nonRecursive, submounts, source }: ResolvedMount,
+  { recursiveReadOnlyObstacle: obstacle, isDirectory }: StartFacts,
+): string[] {
+  if (readWrite) return [];
+  if (submounts === 'readOnly' && obstacle !== undefined) throw new EngineError('invalid', obstacle);
+  if (submounts === 'writable' || nonRecursive === true || obstacle !== undefined) return ['ro'];
+  // crun 1.8 takes what is to be read-only with all below it for a directory.
+  return isDirectory(source) ? ['ro', 'rro'] : ['ro'];
 }
 
 /** A mount that shares events with the host needs a root that lets them through. */

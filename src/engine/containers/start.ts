@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { requireSafeDevMount } from '../../runtime/dev-mounts.ts';
+import { recursiveReadOnlyObstacle } from '../../runtime/recursive-read-only.ts';
 import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
@@ -101,6 +103,8 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     mountSharedMemory(files.sharedMemory, record.hostConfig.shmSizeBytes, rootOwner(root.mappings));
   }
   const secrets = prepareSecrets(context, record, root.mappings, undo);
+  const runtimeName = root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime;
+  const runtime = context.runtime.runtimes.get(runtimeName);
   const input = specInputOf(record, {
     ...root,
     files,
@@ -111,9 +115,9 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     sharedFiles: sharedFilesOf(context, record),
     sharedMemory: sharedMemoryOf(context, record),
     userNamespace: userNamespaceOf(context, record, root.mappings),
+    isDirectory: path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+    recursiveReadOnlyObstacle: recursiveReadOnlyObstacle(context.runtime.host, runtime),
   });
-  const runtimeName = root.mappings !== undefined ? runtimeForUserNamespaces : record.runtime;
-  const runtime = context.runtime.runtimes.get(runtimeName);
   if (runtime !== undefined) requireSafeDevMount(input, runtime);
   const spec = planSpec(input, context.runtime.host);
   undo.push('the process', () => context.runtime.delete(id));

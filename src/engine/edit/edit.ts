@@ -83,7 +83,7 @@ async function makeVolumes(
 ): Promise<ResolvedMount[]> {
   const undo = new Undo();
   try {
-    const added = await settleMounts(context, mounts.added, undo);
+    const added = await settleMounts(context, entry.containerId, mounts.added, undo);
     return inMountingOrder([...mounts.kept, ...added]);
   } catch (error) {
     await undo.run(context.log);

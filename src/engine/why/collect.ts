@@ -168,7 +168,7 @@ function collectDisks(context: EngineContext, record: ContainerRecord): DiskEvid
     { what: 'The disk of the data-root', path: dataRoot, kind: 'disk' },
   ];
   for (const mount of record.mounts) {
-    if (!mount.readWrite || mount.type === 'tmpfs') continue;
+    if (!mount.readWrite || mount.type === 'tmpfs' || mount.type === 'image') continue;
     const what = mount.type === 'volume' ? `The disk of volume ${mount.name}` : `The disk of ${mount.source}`;
     places.push({ what, path: mount.source, kind: 'disk' });
   }
@@ -273,7 +273,7 @@ function statMount({ source, subpath }: ResolvedMount): Stats | undefined {
 function collectMounts(context: EngineContext, record: ContainerRecord): MountEvidence[] {
   const mappings = presentMappings(context, record);
   return record.mounts.flatMap((mount): MountEvidence[] => {
-    if (mount.type === 'tmpfs') return [];
+    if (mount.type === 'tmpfs' || mount.type === 'image') return [];
     const stat = statMount(mount);
     if (stat === undefined) return [];
     const uid = mappings === undefined ? stat.uid : containerIdOf(stat.uid, mappings.uid);

@@ -6,13 +6,10 @@ import type { HostConfigBody } from './host-config.ts';
 
 type MountBody = NonNullable<HostConfigBody['Mounts']>[number];
 
-/** One `--mount`. @throws EngineError `invalid`, `notImplemented` */
+/** One `--mount`. @throws EngineError `invalid` */
 export function mountFromWire(mount: MountBody): MountRequest {
   const type = typeOf(mount);
-  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs } = mount;
-  for (const option of ['ReadOnlyNonRecursive', 'ReadOnlyForceRecursive'] as const) {
-    if (bind?.[option] === true) throw notSupported(`BindOptions.${option}`);
-  }
+  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs, ImageOptions: image } = mount;
   const request: MountRequest = {
     type,
     source: mount.Source ?? '',
@@ -24,6 +21,8 @@ export function mountFromWire(mount: MountBody): MountRequest {
       propagation: bind.Propagation || undefined,
       createMountpoint: bind.CreateMountpoint,
       nonRecursive: bind.NonRecursive,
+      readOnlyNonRecursive: bind.ReadOnlyNonRecursive,
+      readOnlyForceRecursive: bind.ReadOnlyForceRecursive,
     };
   }
   if (volume !== undefined) {
@@ -39,13 +38,14 @@ export function mountFromWire(mount: MountBody): MountRequest {
   if (tmpfs !== undefined) {
     request.tmpfs = { sizeBytes: tmpfs.SizeBytes, mode: tmpfs.Mode, options: tmpfs.Options };
   }
+  if (image !== undefined) request.image = { subpath: image.Subpath || undefined };
   refuseForeignOptions(mount, type);
   return request;
 }
 
 /** As inspect shows it in HostConfig.Mounts. */
 export function mountToWire(mount: MountRequest): WireMount {
-  const { bind, volume, tmpfs } = mount;
+  const { bind, volume, tmpfs, image } = mount;
   const wire: WireMount = { Type: mount.type, Target: mount.target };
   if (mount.source !== '') wire.Source = mount.source;
   if (mount.readOnly) wire.ReadOnly = true;
@@ -54,6 +54,8 @@ export function mountToWire(mount: MountRequest): WireMount {
       Propagation: bind.propagation,
       NonRecursive: bind.nonRecursive || undefined,
       CreateMountpoint: bind.createMountpoint || undefined,
+      ReadOnlyNonRecursive: bind.readOnlyNonRecursive || undefined,
+      ReadOnlyForceRecursive: bind.readOnlyForceRecursive || undefined,
     });
   }
   if (volume !== undefined) {
@@ -71,6 +73,7 @@ export function mountToWire(mount: MountRequest): WireMount {
   if (tmpfs !== undefined) {
     wire.TmpfsOptions = defined({ SizeBytes: tmpfs.sizeBytes, Mode: tmpfs.mode, Options: tmpfs.options });
   }
+  if (image !== undefined) wire.ImageOptions = defined({ Subpath: image.subpath });
   return wire;
 }
 
@@ -87,7 +90,7 @@ export function isShown(mount: ResolvedMount): boolean {
 function mountPoint(mount: ResolvedMount): MountPoint {
   return {
     Type: mount.type,
-    ...(mount.type === 'volume' ? { Name: mount.name } : {}),
+    ...(mount.type === 'volume' || mount.type === 'image' ? { Name: mount.name } : {}),
     Source: mount.type === 'tmpfs' ? '' : mount.source,
     Destination: mount.target,
     ...(mount.type === 'volume' ? { Driver: mount.driver } : {}),
@@ -99,25 +102,25 @@ function mountPoint(mount: ResolvedMount): MountPoint {
 
 function typeOf(mount: MountBody): MountRequest['type'] {
   const { Type: type = '' } = mount;
-  if (type === 'bind' || type === 'volume' || type === 'tmpfs') return type;
-  if (type === 'image') throw notSupported('mount type "image"');
+  if (type === 'bind' || type === 'volume' || type === 'tmpfs' || type === 'image') return type;
   throw new EngineError('invalid', `invalid mount config for type "${type}": mount type unknown`);
 }
 
 /** moby, volume/mounts/linux_parser.go: options of another type are a mistake. */
 function refuseForeignOptions(mount: MountBody, type: MountRequest['type']): void {
-  const owners = { BindOptions: 'bind', VolumeOptions: 'volume', TmpfsOptions: 'tmpfs' } as const;
-  for (const field of ['BindOptions', 'VolumeOptions', 'TmpfsOptions'] as const) {
+  const owners = {
+    BindOptions: 'bind',
+    VolumeOptions: 'volume',
+    ImageOptions: 'image',
+    TmpfsOptions: 'tmpfs',
+  } as const;
+  for (const field of ['BindOptions', 'VolumeOptions', 'ImageOptions', 'TmpfsOptions'] as const) {
     if (mount[field] === undefined || owners[field] === type) continue;
     throw new EngineError(
       'invalid',
       `invalid mount config for type "${type}": field ${field} must not be specified`,
     );
   }
-}
-
-function notSupported(what: string): EngineError {
-  return new EngineError('notImplemented', `${what} is not supported yet`);
 }
 
 function defined<T extends object>(fields: T): T {

@@ -92,7 +92,7 @@ const mount = object('Mount', {
     Subpath: string,
   }),
   TmpfsOptions: object('TmpfsOptions', { SizeBytes: int, Mode: int, Options: list(list(string)) }),
-  ImageOptions: anything,
+  ImageOptions: object('ImageOptions', { Subpath: string }),
   ClusterOptions: anything,
 });
 
