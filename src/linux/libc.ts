@@ -55,6 +55,8 @@ export class SystemError extends EngineError {
   readonly code: string;
   readonly errno: number;
   readonly syscall: string;
+  /** What errno means, in libc's words. */
+  readonly reason: string;
 
   constructor(errno: number, name: string, detail: string) {
     const [code, text] = describe(errno);
@@ -62,6 +64,7 @@ export class SystemError extends EngineError {
     this.code = code;
     this.errno = errno;
     this.syscall = name;
+    this.reason = text;
   }
 }
 

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { MS_BIND, MS_REC, MS_REMOUNT } from '../linux/constants.ts';
+import { SystemError } from '../linux/libc.ts';
 import { isMountPoint, mount, unmount } from '../linux/mount.ts';
-import { EngineError, messageOf } from '../stdx/errors.ts';
+import { EngineError, errnoOf, messageOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import { ConfinedRoot } from './confined.ts';
 import type { Database } from './database.ts';
 import type { StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
-import { planLocalMount, resolveAddress } from './volume-mount.ts';
+import { type LocalMount, planLocalMount, resolveAddress } from './volume-mount.ts';
 import { checkVolumeName, isVolumeName, validateLocalOptions } from './volume-options.ts';
 import { diskError } from './worker/errors.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -279,17 +281,41 @@ function isMountable({ options }: Volume): boolean {
 }
 
 async function mountLocal(volume: Volume): Promise<void> {
-  const plan = await resolveAddress(planLocalMount(volume.options));
+  const plan = planLocalMount(volume.options);
+  const target = volume.mountpoint;
   try {
-    mount({ ...plan, target: volume.mountpoint });
+    const { flags, ...what } = await resolveAddress(plan);
+    mount({ ...what, target, flags });
+    // A bind mount takes the flags of its source: its own need a second step.
+    const own = flags & ~(MS_BIND | MS_REC);
+    if ((flags & MS_BIND) !== 0 && own !== 0) remountBind(target, own);
   } catch (error) {
-    const what = `:${plan.source}, data: ${plan.data}`;
-    throw new EngineError(
-      'internal',
-      `error while mounting volume '${volume.mountpoint}': failed to mount local volume: mount ${what}: ${messageOf(error)}`,
-      { cause: error },
-    );
+    const kind = errnoOf(error) === 'ENOENT' ? 'notFound' : 'internal';
+    throw new EngineError(kind, `error while mounting volume '${target}': ${whyNot(plan, target, error)}`, {
+      cause: error,
+    });
   }
+}
+
+function remountBind(target: string, flags: number): void {
+  try {
+    mount({ target, flags: MS_REMOUNT | MS_BIND | flags });
+  } catch (error) {
+    unmount(target, { detach: true });
+    throw error;
+  }
+}
+
+/** In Docker's words (moby/sys/mount), which name the device, the place, and what is not plain. */
+function whyNot({ source, flags, data }: LocalMount, target: string, error: unknown): string {
+  if (errnoOf(error) === 'ENOTFOUND' || errnoOf(error) === 'EAI_AGAIN')
+    return `error resolving passed in network volume address: ${messageOf(error)}`;
+  const what = [
+    `mount ${source}:${target}`,
+    ...(flags === 0 ? [] : [`flags: 0x${flags.toString(16)}`]),
+    ...(data === '' ? [] : [`data: ${data}`]),
+  ].join(', ');
+  return `failed to mount local volume: ${what}: ${error instanceof SystemError ? error.reason : messageOf(error)}`;
 }
 
 function unmountIfMounted(volume: Volume): void {

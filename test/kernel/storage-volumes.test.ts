@@ -98,13 +98,18 @@ suite('volumes', () => {
     await volumes.remove('bound');
     assert.equal(readFileSync(join(source, 'kept'), 'utf8'), 'kept');
 
+    await volumes.create({ name: 'read', options: { type: 'none', device: source, o: 'bind,ro' } });
+    const read = await volumes.mount('read', 'c1');
+    assert.throws(() => writeFileSync(join(read, 'new'), ''), { code: 'EROFS' });
+    await volumes.unmount('read', 'c1');
+
     await volumes.create({
       name: 'wrong',
       options: { type: 'none', device: join(folder, 'nothing'), o: 'bind' },
     });
     await assert.rejects(
       volumes.mount('wrong', 'c1'),
-      /^EngineError: error while mounting volume '.*wrong\/_data': failed to mount local volume: mount .*no such file/i,
+      /^EngineError: error while mounting volume '.*wrong\/_data': failed to mount local volume: mount .*nothing:.*wrong\/_data, flags: 0x1000: no such file or directory$/,
     );
     await volumes.remove('wrong');
   });

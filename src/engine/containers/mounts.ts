@@ -280,7 +280,6 @@ function mountsFrom(spec: string, mountsOf: (ref: string) => ResolvedMount[]): P
       ...mount,
       readWrite: mount.readWrite && mode !== 'ro',
       copyUp: false,
-      anonymous: false,
       fromMountFlag: false,
       createSource: false,
     }));
