@@ -27,7 +27,7 @@ import {
 import { type BuildResult, mainImage } from './export/result.ts';
 import type { StepEvent } from './file-step.ts';
 import { GitCheckouts } from './git/checkouts.ts';
-import { type BuildGraph, planGraph } from './graph.ts';
+import { type BuildGraph, planGraph, usesContext } from './graph.ts';
 import { type FailedStep, HeldSteps } from './held-steps.ts';
 import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
@@ -191,6 +191,11 @@ export class Builder {
       const request = await withContext(asked, workspace, git, signal);
       const graphs = await this.#plan(request, workspace, output);
       const [{ dockerfile }] = graphs as [BuildGraph];
+      if (request.bringContext !== undefined) {
+        workspace.expectContext(request.bringContext);
+        // Under way while other steps run; whoever needs it hears of what goes wrong.
+        if (graphs.some(usesContext)) workspace.context().catch(() => {});
+      }
       warnOfEmptyContinuations(dockerfile, output);
       const transfers = new CacheTransfers({
         ...this.#options,

@@ -2,7 +2,7 @@ import type { Platform } from '../oci/image.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { located } from './dockerfile/errors.ts';
 import { expandWord, type Lookup } from './dockerfile/expand.ts';
-import type { Instruction } from './dockerfile/instructions.ts';
+import type { Instruction, RunMount } from './dockerfile/instructions.ts';
 import type { Dockerfile, Stage } from './dockerfile/parse.ts';
 import { findNamedContext, type NamedContextTable } from './named-contexts.ts';
 import { formatPlatform, parsePlatform, platformArgs } from './platform.ts';
@@ -129,6 +129,22 @@ export function fromsOf(instruction: Instruction): string[] {
   if (instruction.kind === 'COPY') return instruction.from === undefined ? [] : [instruction.from];
   if (instruction.kind !== 'RUN') return [];
   return instruction.mounts.map(mount => mount.from).filter(from => from !== undefined);
+}
+
+/** Whether a stage takes files from the build context, as far as the Dockerfile tells: triggers of base images may. */
+export function usesContext({ stages }: Pick<BuildGraph, 'stages'>): boolean {
+  return stages.some(({ stage }) => stage.instructions.some(takesFromContext));
+}
+
+function takesFromContext(instruction: Instruction): boolean {
+  if (instruction.kind === 'RUN') return instruction.mounts.some(bindsContext);
+  if (instruction.kind !== 'COPY' && instruction.kind !== 'ADD') return false;
+  const { from, sources } = instruction;
+  return from === undefined && sources.some(({ type }) => type === 'path');
+}
+
+function bindsContext({ fields, from }: RunMount): boolean {
+  return from === undefined && (fields.find(({ key }) => key === 'type')?.value ?? 'bind') === 'bind';
 }
 
 export function argsOf(instructions: readonly Instruction[]): string[] {

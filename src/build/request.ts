@@ -9,6 +9,8 @@ export interface BuildRequest {
    * caller removes the directory after the build.
    */
   contextDirectory: string;
+  /** Brings the context over once the Dockerfile is known to be sound and a step needs it; instead of the directory. */
+  bringContext?: () => Promise<string>;
   /** A git repository that is the context, `https://host/repository.git#ref:subdirectory`; instead of the directory. */
   contextUrl?: string;
   /** Path of the Dockerfile in the context; '' means `Dockerfile`. */

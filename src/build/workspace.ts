@@ -31,6 +31,8 @@ export class Workspace {
   readonly #views = new Map<string, Promise<View>>();
   readonly #closers: (() => Promise<void>)[] = [];
   #context: Promise<ConfinedRoot> | undefined;
+  #bring: (() => Promise<string>) | undefined;
+  #closed = false;
   #temporary: Promise<string> | undefined;
   #temporaryRoot: Promise<ConfinedRoot> | undefined;
 
@@ -50,8 +52,13 @@ export class Workspace {
     this.#contextDirectory = directory;
   }
 
+  /** The context is not here yet: the first who asks for it has it brought. */
+  expectContext(bring: () => Promise<string>): void {
+    this.#bring = bring;
+  }
+
   context(): Promise<ConfinedRoot> {
-    this.#context ??= this.#confine(this.#contextDirectory);
+    this.#context ??= this.#openContext();
     return this.#context;
   }
 
@@ -106,6 +113,8 @@ export class Workspace {
 
   /** Closes in reverse order, all of it even when something fails. @throws the first failure */
   async close(): Promise<void> {
+    // A context that is still on its way finds nobody here.
+    this.#closed = true;
     const failures: unknown[] = [];
     for (const close of this.#closers.splice(0).reverse()) {
       try {
@@ -117,8 +126,17 @@ export class Workspace {
     if (failures.length > 0) throw failures[0];
   }
 
+  async #openContext(): Promise<ConfinedRoot> {
+    if (this.#bring !== undefined) this.#contextDirectory = await this.#bring();
+    return this.#confine(this.#contextDirectory);
+  }
+
   async #confine(directory: string): Promise<ConfinedRoot> {
     const root = await this.#storage.confine(directory);
+    if (this.#closed) {
+      await root.close();
+      throw new EngineError('cancelled', 'context canceled');
+    }
     this.#closers.push(() => root.close());
     return root;
   }

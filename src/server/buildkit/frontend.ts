@@ -66,11 +66,15 @@ export async function runFrontend(
     dockerfileText = dockerfile?.text;
     const contexts = await files.namedContexts(request.inputs);
     const isBuild = plan.subrequest === '';
-    const { directory, url } = isBuild ? await files.context() : { directory: await files.emptyDirectory() };
+    // With the Dockerfile at hand the context can wait: a faulty one needs none, and many have no use for it.
+    const waits = isBuild && dockerfile !== undefined && plan.context.remote === '';
+    const { directory, url } =
+      isBuild && !waits ? await files.context() : { directory: await files.emptyDirectory() };
     const buildRequest: BuildRequest = {
       ...plan.request,
       contextDirectory: directory,
       ...(url === undefined ? {} : { contextUrl: url }),
+      ...(waits ? { bringContext: async () => (await files.context()).directory } : {}),
       dockerfile: plan.context.filename,
       ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
       contexts,
@@ -96,7 +100,6 @@ export async function runFrontend(
     return { imageId, answer: { ...answer, ...caches.answer }, metadata: new Map() };
   } catch (error) {
     build.vertices.imageDone(error);
-    await files.discard();
     throw toGrpcError(error, dockerfileText);
   } finally {
     await agents.close();
@@ -124,6 +127,8 @@ class FrontendFiles {
   readonly #removers: (() => Promise<void>)[] = [];
   #kept: (BuildContext & { keep(): Promise<void> })[] = [];
   #ignore: string | undefined;
+  #context: Promise<{ directory: string; url?: string }> | undefined;
+  readonly #stop = new AbortController();
 
   constructor(
     plan: FrontendContext,
@@ -138,7 +143,7 @@ class FrontendFiles {
     this.#build = build;
     this.#session = session;
     this.#services = services;
-    this.#signal = signal;
+    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
   /** undefined: it is in a context that does not come from the client's disk. */
@@ -172,7 +177,12 @@ class FrontendFiles {
     return { text: found.text, ignore: this.#ignore };
   }
 
-  async context(): Promise<{ directory: string; url?: string }> {
+  context(): Promise<{ directory: string; url?: string }> {
+    this.#context ??= this.#bringContext();
+    return this.#context;
+  }
+
+  async #bringContext(): Promise<{ directory: string; url?: string }> {
     const { remote, contextKey } = this.#plan;
     if (remote !== '') return this.#remoteContext(remote);
     const { vertices } = this.#build;
@@ -242,12 +252,10 @@ class FrontendFiles {
     return { type: 'image', reference: image.imageId };
   }
 
-  /** After a failure nobody knows how much of it came over. */
-  async discard(): Promise<void> {
-    for (const { remove } of this.#kept.splice(0)) await remove();
-  }
-
+  /** Nothing more is needed. A step that failed did not wait for the context to come. */
   async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled([this.#context]);
     for (const kept of this.#kept.splice(0)) await kept.keep();
     for (const remove of this.#removers.splice(0)) await remove();
   }
@@ -269,17 +277,23 @@ class FrontendFiles {
     const { sharedKey, id } = session;
     const key = JSON.stringify([sharedKey === '' ? id : sharedKey, name, exclude]);
     const context = await contexts.take(key);
-    if (sharedKey === '') this.#removers.push(context.remove);
-    else this.#kept.push(context);
-    const root = await engine.storage.confine(context.directory);
     try {
-      const selection = { directory: name, exclude };
-      const { receivedBytes } = await receiveDirectory(session, selection, root, {
-        signal: this.#signal,
-      });
-      return { directory: context.directory, receivedBytes };
-    } finally {
-      await root.close();
+      const root = await engine.storage.confine(context.directory);
+      try {
+        const selection = { directory: name, exclude };
+        const { receivedBytes } = await receiveDirectory(session, selection, root, {
+          signal: this.#signal,
+        });
+        if (sharedKey === '') this.#removers.push(context.remove);
+        else this.#kept.push(context);
+        return { directory: context.directory, receivedBytes };
+      } finally {
+        await root.close();
+      }
+    } catch (error) {
+      // Nobody knows how much of it came over.
+      await context.remove();
+      throw error;
     }
   }
 
