@@ -27,7 +27,10 @@ export async function resolveBase(
   const { images, pullImage } = builder;
   const fits = (image: Image): boolean =>
     !options.platformWanted || samePlatform(options.platform, image.config);
-  const here = images.find(reference);
+  const here =
+    options.request.namesOnly && !/^sha256:[0-9a-f]{64}$/.test(reference)
+      ? images.findNamed(reference)
+      : images.find(reference);
   if (here !== undefined && !options.request.pull && fits(here)) return here;
   if (here !== undefined && isExact(reference, here) && fits(here)) return here;
   const { platform, signal, request } = options;

@@ -328,7 +328,7 @@ export class Builder {
     images.tag(imageId, tag);
     const added = images.get(imageId)?.references.find(reference => !before.has(reference));
     const reference = added ?? withTag(tag);
-    output.event({ type: 'tagged', reference });
+    output.event({ type: 'tagged', reference, asked: tag });
     this.#options.onTag(imageId, reference);
   }
 }

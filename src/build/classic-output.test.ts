@@ -49,7 +49,7 @@ test('stages that run at once read as if they ran in order', () => {
     { type: 'stepEnded', step: run },
     { type: 'warning', text: 'careful' },
     { type: 'built', imageId: id },
-    { type: 'tagged', reference: 'x:latest' },
+    { type: 'tagged', reference: 'x:latest', asked: 'x' },
   ]);
   assert.deepEqual(text.split('\n'), [
     'Step 1/4 : FROM a',

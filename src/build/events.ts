@@ -37,7 +37,8 @@ export type BuildEvent =
   /** Triggers a base image brought with it; they run as steps of their own that were not planned. */
   | { type: 'triggers'; step: BuildStep; count: number }
   | { type: 'built'; imageId: Digest }
-  | { type: 'tagged'; reference: string }
+  /** `asked` is the name as the caller wrote it, perhaps without a tag. */
+  | { type: 'tagged'; reference: string; asked: string }
   | { type: 'pushing'; reference: string }
   | { type: 'pushed'; reference: string; digest: Digest }
   /** The result is where it was wanted; caches that are exported follow. */
@@ -58,6 +59,8 @@ export interface BuildStep {
   index: number;
   /** The instruction as written, continuation lines joined: `RUN apk add curl`. */
   text: string;
+  /** Of a FROM: the image's name, variables expanded. */
+  image?: string;
   /** Lines in the Dockerfile, from 1, both included. */
   lines: { first: number; last: number };
   trigger: boolean;

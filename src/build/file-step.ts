@@ -6,6 +6,7 @@ import type { BuildProgress } from './events.ts';
 import type { InputFile } from './explain/reason.ts';
 import type { RecordedStep } from './explain/step-records.ts';
 import type { InFlight } from './in-flight.ts';
+import { type LinkedFiles, linkLayer } from './linked-layer.ts';
 import type { MadeStep } from './transfer/export.ts';
 import type { ImportedSteps } from './transfer/import.ts';
 import { newSnapshotId } from './workspace.ts';
@@ -21,7 +22,7 @@ export interface FileStep {
   /** Its files come from the build context, whose times are chance. */
   timesOfContext?: boolean;
   /** The layer does not depend on what is below it (COPY --link). */
-  independent: boolean;
+  linked?: LinkedFiles;
   /** What `parts` has of files in one digest, file by file, to explain a miss. */
   files?: () => readonly InputFile[];
   /** Ids of the cache mounts it uses. */
@@ -79,19 +80,15 @@ export async function runFileStep(
     ...context,
     explain: (inputs, hit, from) => context.explain({ ...inputs, files, argumentNames }, hit, from),
   };
-  if (!step.independent) return resultOf(parts, parent, description, explained, makeLayer);
+  const { linked } = step;
+  if (linked === undefined) return resultOf(parts, parent, description, explained, makeLayer);
   const alone = await resultOf(parts, undefined, description, explained, makeLayer);
   if (alone.layer === undefined || parent === undefined) return alone;
   const { layer } = alone;
-  const link = { step: 'link', diffId: layer.diffId };
+  const { destination, fileName = null } = linked;
+  const link = { step: 'link', diffId: layer.diffId, destination, fileName };
   const moved = await resultOf(link, parent, description, { ...context, explain: () => {} }, owner =>
-    context.storage.layers.apply({
-      parent,
-      diffId: layer.diffId,
-      source: context.storage.layers.tar(layer.chainId),
-      owner,
-      signal: context.signal,
-    }),
+    linkLayer(layer, linked, { parent, owner }, context),
   );
   return { ...moved, hit: alone.hit };
 

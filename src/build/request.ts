@@ -35,6 +35,8 @@ export interface BuildRequest {
   noCacheStages: string[];
   /** Look for newer versions of base images, though they are here. */
   pull: boolean;
+  /** FROM and --from know images by their names, and by whole ids, but not by the beginning of an id. */
+  namesOnly?: boolean;
   /** Where results may come from that are not in the cache here; the first that has one is taken. */
   cacheFrom: CacheEndpoint[];
   /** Where the results of this build are written after it. */

@@ -43,11 +43,12 @@ export function planSteps(graph: BuildGraph, several = false): PlannedSteps {
   const global = globalArgs.map((instruction, index) => add(undefined, -1, undefined, index, instruction));
   const ofStage = new Map<number, BuildStep[]>();
   for (const planned of graph.stages) {
-    const { stage } = planned;
+    const { stage, base } = planned;
     const platform = several ? stepPlatform(graph, planned) : undefined;
     const steps = [stage.from, ...stage.instructions].map((instruction, index) =>
       add(platform, stage.index, stage.name, index, instruction),
     );
+    if (base.type === 'image') steps[0]!.image = base.reference;
     ofStage.set(stage.index, steps);
   }
   return { all, global, ofStage };

@@ -89,7 +89,7 @@ export class ImageStore {
   find(text: string): Image | undefined {
     const id = text.startsWith('sha256:') ? text : `sha256:${text}`;
     if (isDigest(id)) return this.get(id);
-    return this.#findByName(text) ?? this.#findByPrefix(text);
+    return this.findNamed(text) ?? this.#findByPrefix(text);
   }
 
   get(id: Digest): Image | undefined {
@@ -342,7 +342,8 @@ export class ImageStore {
     });
   }
 
-  #findByName(text: string): Image | undefined {
+  /** By a name alone: `cafe` is no id. */
+  findNamed(text: string): Image | undefined {
     const reference = withDefaultTag(parseReference(text));
     // With both, the digest says which image is meant and the tag is decoration (distribution/reference).
     const suffix = reference.digest === undefined ? `:${reference.tag}` : `@${reference.digest}`;

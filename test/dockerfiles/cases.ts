@@ -57,6 +57,7 @@ long=$(printf 'n%.0s' $(seq 200)); mkdir $long; echo x > $long/$long; ln -s $lon
   },
   'copy-heredoc': {},
   'copy-link': {},
+  'copy-link-onto': { prepare: 'chmod 700 d; chmod 2755 e/sub' },
   'copy-exclude': {},
   'copy-directory-modes': {
     prepare: `

@@ -92,6 +92,41 @@ CMD ["cat", "/greeting"]
     assert.equal(await machine.docker.must('run', '--rm', 'app:3', 'cat', '/src/a'), 'second, longer');
   });
 
+  test('a context that nobody needs is not sent', async () => {
+    const unused = await build('-f', dockerfile('FROM busybox\nCOPY <<text /text\ntext\n'), '.');
+    assert.doesNotMatch(unused.stderr, /load build context/);
+    const faulty = ['FROM busybox\nCOPY . /\nFOO x\n', 'FROM busybox\nCOPY . /\nFROM busybox:${X%}\n'];
+    for (const text of faulty) {
+      const { code, stderr } = await buildx(['build', '--progress', 'plain', '-f', dockerfile(text), '.']);
+      assert.equal(code, 1, stderr);
+      assert.doesNotMatch(stderr, /load build context/);
+    }
+    // A trigger of the base wants it though the Dockerfile does not say so.
+    await build('-f', dockerfile('FROM busybox\nONBUILD COPY src/a /a\n'), '-t', 'triggering', '.');
+    await build('-f', dockerfile('FROM triggering\n'), '-t', 'triggered', '.');
+    assert.equal(await machine.docker.must('run', '--rm', 'triggered', 'cat', '/a'), 'second, longer');
+  });
+
+  test('what was sent for a build that failed is not sent again', async () => {
+    const big = join(folder, 'src/sent');
+    writeFileSync(big, Buffer.alloc(2_000_000, 's'));
+    const failing = dockerfile('FROM busybox\nCOPY src /src\nRUN false\n');
+    const args = ['build', '--progress', 'plain', '--no-cache', '-f', failing, '.'];
+    assert.match((await buildx(args)).stderr, /transferring context: [\d.]+MB/);
+    assert.doesNotMatch((await buildx(args)).stderr, /transferring context: [\d.]+[kM]B/);
+  });
+
+  test('an image is known by its name, not by the beginning of its id', async () => {
+    const id = await machine.docker.must('image', 'inspect', '--format', '{{.Id}}', 'busybox');
+    const beginning = id.slice('sha256:'.length, 'sha256:'.length + 12);
+    const refused = await buildx(['build', '-f', dockerfile(`FROM ${beginning}\n`), '.']);
+    assert.equal(refused.code, 1, refused.stderr);
+    assert.match(refused.stderr, />>> FROM /);
+    await machine.docker.must('tag', 'busybox', beginning.slice(0, 2));
+    await build('-f', dockerfile(`FROM ${beginning.slice(0, 2)}\nRUN true\n`), '.');
+    await build('-f', dockerfile(`FROM ${id}\nRUN true\n`), '.');
+  });
+
   test('a failed step, with the place in the Dockerfile', async () => {
     const path = dockerfile('FROM busybox\nRUN echo before && exit 7\n');
     const { code, stderr } = await buildx(['build', '--progress', 'plain', '-f', path, '.']);

@@ -9,6 +9,7 @@ import { inputFiles } from '../explain/input-files.ts';
 import type { FileStep } from '../file-step.ts';
 import type { GitCheckouts } from '../git/checkouts.ts';
 import { parseGitSource } from '../git/git-source.ts';
+import type { LinkedFiles } from '../linked-layer.ts';
 import { type BuildState, chainIdOfState, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
 import { prepareGit } from './add-git.ts';
@@ -90,9 +91,16 @@ export async function prepareCopy(
     mountPoints: false,
     timesOfContext:
       context.from?.keepsOwners !== true && sources.every(source => source.archive === undefined),
-    independent: instruction.link,
+    ...(instruction.link ? { linked: linkedFiles(plan) } : {}),
     apply: (rootfs, _emit, signal) => applyCopy(plan, owner, rootfs, context.storage, signal),
   };
+}
+
+function linkedFiles({ sources, destination, workingDirectory, owner }: CopyPlan): LinkedFiles {
+  const path = posix.resolve('/', workingDirectory, destination);
+  const [only] = sources;
+  const isNamed = sources.length === 1 && !only!.found.isDirectory && !namesDirectory(destination);
+  return { destination: path, ...(isNamed ? { fileName: basename(only!.found.path) } : {}), owner };
 }
 
 /** What was written here for the step has a name, but no path that anybody knows. */

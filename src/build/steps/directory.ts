@@ -11,7 +11,6 @@ export async function prepareDirectory(from: ConfinedRoot, storage: Storage): Pr
     timesOfContext: true,
     createdBy: 'COPY . / # context',
     mountPoints: false,
-    independent: false,
     apply: async (rootfs, _emit, signal) => {
       const root = await storage.confine(rootfs);
       try {

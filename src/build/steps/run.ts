@@ -131,7 +131,6 @@ export async function prepareRun(
     argumentNames: [...state.args.keys()].filter(name => !ofImage.has(name)),
     createdBy: describe(state, args),
     mountPoints: true,
-    independent: false,
     apply: (rootfs, emit, signal) => applyRun(plan, rootfs, context, emit, signal),
   };
 }

@@ -22,7 +22,6 @@ export async function prepareWorkdir(
     parts: { step: 'workdir', path, owner: owner === undefined ? null : `${owner.uid}:${owner.gid}` },
     createdBy,
     mountPoints: false,
-    independent: false,
     apply: async rootfs => {
       const root = await storage.confine(rootfs);
       try {

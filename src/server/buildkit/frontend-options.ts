@@ -73,6 +73,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
       noCache: noCache === '',
       noCacheStages: noCache === undefined || noCache === '' ? [] : noCache.split(','),
       pull: text('image-resolve-mode') === 'pull',
+      namesOnly: true,
       cacheFrom: cacheImports(text('cache-imports')),
       squash: false,
       networkMode: text('force-network-mode') || 'default',

@@ -81,7 +81,7 @@ export class Vertices implements BuildOutput {
         this.#imageStatus(`writing image ${event.imageId}`);
         return;
       case 'tagged':
-        this.#imageStatus(`naming to ${canonicalName(event.reference)}`);
+        this.#imageStatus(`naming to ${canonicalName(event.asked)}`);
         return;
       case 'pushing':
         this.#imageStatus('pushing layers', { done: false });
@@ -196,7 +196,7 @@ export class Vertices implements BuildOutput {
       for (const [index, step] of ofStage.entries()) {
         const key = keyOf(step);
         const position = String(index + 1).padStart(String(total).length);
-        this.#names.set(key, `[${label}${position}/${total}] ${step.text}`);
+        this.#names.set(key, `[${label}${position}/${total}] ${shownText(step)}`);
         if (before !== undefined) this.#inputs.set(key, [before]);
         before = this.#digestOf(key);
       }
@@ -333,12 +333,20 @@ function errorText(error: unknown): string {
   return kindOf(error) === 'cancelled' ? 'context canceled' : bareMessageOf(error);
 }
 
-/** `docker.io/library/web:latest` for `web`. */
+/** FROM as BuildKit shows it: the image alone, by its full name. */
+function shownText({ image, text }: BuildStep): string {
+  if (image === undefined) return text;
+  const name = canonicalName(image);
+  return `FROM ${/[:@][^/]*$/.test(name) ? name : `${name}:latest`}`;
+}
+
+/** `docker.io/library/web` for `web`; an id is left as it is. */
 function canonicalName(name: string): string {
+  if (name.startsWith('sha256:')) return name;
   const [first = '', ...rest] = name.split('/');
   const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
   const path = hasRegistry ? rest.join('/') : name;
   const registry = hasRegistry ? first : 'docker.io';
   const repository = registry === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
-  return `${registry}/${repository}${/[:@][^/]*$/.test(path) ? '' : ':latest'}`;
+  return `${registry}/${repository}`;
 }
