@@ -154,6 +154,10 @@ const network: CommandGroup = {
     prune: entry('Remove all unused networks', () => import('./commands/network/prune.ts')),
     rm: removeNetworks,
     remove: hidden(removeNetworks),
+    trace: entry(
+      'Walk the way from a container to an address, and say where it breaks',
+      () => import('./commands/network/trace.ts'),
+    ),
   },
 };
 

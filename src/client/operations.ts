@@ -40,6 +40,7 @@ import type {
 import type { ScheduleRun, ScheduleSummary } from '../api/schedules.ts';
 import type { Secret, SecretCreateResponse, SecretSpec } from '../api/secrets.ts';
 import type { DiskUsageResponse, SystemInfo, VersionResponse } from '../api/system.ts';
+import type { TraceResponse } from '../api/trace.ts';
 import type { Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse } from '../api/volumes.ts';
 import type { WhyResponse } from '../api/why.ts';
 import type { Operation } from './operation.ts';
@@ -65,6 +66,8 @@ export const containerOperations = {
   ),
   /** Gantry's own: what is wrong with a container. */
   why: get<WhyResponse, 'port' | 'resolve' | 'reach'>()('/gantry/containers/{id}/why'),
+  /** Gantry's own: the way from a container to an address. */
+  trace: get<TraceResponse, 'to' | 'protocol'>()('/gantry/containers/{id}/trace'),
   attach: post<never, never, 'stream' | 'stdin' | 'stdout' | 'stderr' | 'logs' | 'detachKeys'>()(
     '/containers/{id}/attach',
   ),

@@ -15,6 +15,7 @@ import type { ScheduledRun } from './schedules/run.ts';
 import type { ScheduleView } from './schedules/use-cases.ts';
 import type { SecretUseCases } from './secrets.ts';
 import type { SystemUseCases } from './system.ts';
+import type { Trace, TraceTarget } from './trace/trace.ts';
 import type { VolumeUseCases } from './volumes.ts';
 import type { WhyOptions } from './why/collect.ts';
 import type { WhyAnswer } from './why/why.ts';
@@ -56,6 +57,8 @@ export interface ContainerUseCases {
   update(ref: string, changes: Partial<HostConfig>): Promise<{ warnings: string[] }>;
   /** Says what is wrong with it, with evidence and what mends it. */
   why(ref: string, options: WhyOptions): Promise<WhyAnswer>;
+  /** Walks the way from a container to an address. Errors: notFound, conflict (it does not run). */
+  trace(ref: string, to: TraceTarget): Promise<Trace>;
   edit(ref: string, request: EditRequest, options: EditOptions): Promise<EditOutcome>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
   /**

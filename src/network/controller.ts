@@ -143,6 +143,10 @@ export class NetworkController {
     return this.#records.endpointsOfContainer(containerId);
   }
 
+  get firewallTable(): string {
+    return this.#config.firewallTable ?? defaultFirewallTable;
+  }
+
   /** What `host-gateway` stands for; '' when the default network has no address. */
   get hostGatewayIp(): string {
     return this.#config.hostGatewayIp ?? this.get('bridge').ipam.pools[0]?.gateway ?? '';

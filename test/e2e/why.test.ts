@@ -73,6 +73,41 @@ describe('gantry why', { concurrency: false }, () => {
     await machine.must('docker rm -f typo shell variable background idle');
   });
 
+  test('the way to another container is walked to where it breaks', async () => {
+    /** Asks until the answer is there: a server takes its time to listen. */
+    const trace = async (line: string, status: number, wanted: RegExp): Promise<string> => {
+      for (let attempt = 0; ; attempt++) {
+        const { code, stdout, stderr } = await gantry(`network trace ${line}`);
+        if (code === status && wanted.test(stdout + stderr)) return stdout;
+        if (attempt === 150) assert.match(`exit code ${code}\n${stdout}${stderr}`, wanted, line);
+        await sleep(200);
+      }
+    };
+    await run('--name way --network app busybox sleep 1000');
+    await run('--name near --network app -p 18090:80 busybox httpd -f -p 80');
+    await run('--name far --network back busybox httpd -f -p 80');
+    await run('--name beside --network container:way busybox sleep 1000');
+    const whole = await trace('way near:80', 0, /ok {6}connection {2}A connection is accepted/);
+    assert.deepEqual(
+      [...whole.matchAll(/^ok +(\w+)/gm)].map(match => match[1]),
+      ['name', 'address', 'route', 'bridge', 'firewall', 'listener', 'connection'],
+    );
+    await trace('beside near:80', 0, /127\.0\.0\.11 says so/);
+    await trace('way near:81', 1, /BREAKS {2}listener {4}Nobody in near listens on port 81\/tcp/);
+    await trace('--udp way near:80', 1, /BREAKS {2}listener .*80\/udp/);
+    await trace('way far', 1, /BREAKS {2}name .*another network[^>]*> gantry network connect back way/);
+    const address = (
+      await machine.must(`docker inspect -f '{{.NetworkSettings.Networks.back.IPAddress}}' far`)
+    ).trim();
+    await trace(`way ${address}:80`, 1, /BREAKS {2}firewall .*different networks/);
+    await machine.must('docker network connect back way');
+    await trace(`way ${address}:80`, 0, /connection {2}A connection is accepted/);
+    await trace('way nosuch', 1, /BREAKS {2}name .*Nobody knows the name nosuch/);
+    await trace('way a:b', 1, /invalid destination: a:b/);
+    await machine.must('docker rm -f beside way near far');
+    await trace('ok ok:80', 0, /is the container itself/);
+  });
+
   test('it is killed for want of memory', async () => {
     await run('--name hungry -m 16m --memory-swap 16m busybox tail /dev/zero');
     // For a moment it is killed but not yet known to have ended.

@@ -1,6 +1,7 @@
 import type { EngineContext } from '../context.ts';
 import { editContainer } from '../edit/edit.ts';
 import type { ContainerUseCases } from '../engine.ts';
+import { traceFrom } from '../trace/trace.ts';
 import { explainContainer } from '../why/why.ts';
 import { exportContainer, readArchive, statPath, writeArchive } from './archive.ts';
 import { attachContainer } from './attach.ts';
@@ -41,6 +42,7 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     rename: (ref, name) => renameContainer(context, ref, name),
     update: (ref, changes) => updateContainer(context, ref, changes),
     why: (ref, options) => explainContainer(context, ref, options),
+    trace: (ref, to) => traceFrom(context, ref, to),
     edit: (ref, request, options) => editContainer(context, ref, request, options),
     remove: (ref, options = {}) => removeContainer(context, ref, options),
     async wait(ref, condition, signal) {

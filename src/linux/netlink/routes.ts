@@ -1,4 +1,5 @@
 import { formatIp, type IpAddress, ipBytes, ipFromBytes, type Subnet } from '../../stdx/ip.ts';
+import { SystemError } from '../libc.ts';
 import { addressFamily } from './addresses.ts';
 import { attribute, parseAttributes, u32 } from './attributes.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE } from './message.ts';
@@ -57,6 +58,38 @@ export function listRoutes(socket: NetlinkSocket): Route[] {
   );
 }
 
+/** Where the kernel would send a packet; undefined when it has no route. */
+export interface FoundRoute {
+  linkIndex: number;
+  /** undefined: the address is on the link itself. */
+  gateway?: IpAddress;
+  /** The address it would come from. */
+  source?: IpAddress;
+}
+
+export function lookUpRoute(socket: NetlinkSocket, address: IpAddress): FoundRoute | undefined {
+  const header = dumpHeader(address.family);
+  header.writeUInt8(address.family === 4 ? 32 : 128, 1);
+  try {
+    const [answer] = socket.request(`looking up the route to ${formatIp(address)}`, RTM_GETROUTE, 0, [
+      header,
+      attribute(RTA_DST, ipBytes(address)),
+    ]);
+    const attributes = parseAttributes(answer!.payload.subarray(routeHeaderBytes));
+    const linkIndex = attributes.get(RTA_OIF)?.readUInt32LE();
+    if (linkIndex === undefined) return undefined;
+    const gateway = attributes.get(RTA_GATEWAY);
+    const source = attributes.get(RTA_PREFSRC);
+    return { linkIndex, gateway: gateway && ipFromBytes(gateway), source: source && ipFromBytes(source) };
+  } catch (error) {
+    if (error instanceof SystemError && noRouteCodes.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** No route at all, or one that refuses (unreachable, prohibit, blackhole). */
+const noRouteCodes: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
+
 /**
  * struct rtmsg (linux/rtnetlink.h):
  *
@@ -92,4 +125,5 @@ const RTN_UNICAST = 1;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;

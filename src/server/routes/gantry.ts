@@ -1,14 +1,17 @@
+import { isIP } from 'node:net';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { editOutcomeToWire, editRequestFromWire } from '../convert/edit-request.ts';
 import { scheduledRunToWire, scheduleSummaryToWire } from '../convert/schedules.ts';
 import { editRequest } from '../convert/shapes.ts';
+import { traceToWire } from '../convert/trace.ts';
 import { whyToWire } from '../convert/why.ts';
 
 /** What Docker has not: below /gantry/, so that it is never in the way of what Docker may have one day. */
 export const gantryRoutes: readonly Route[] = [
   { method: 'POST', path: '/gantry/containers/{id}/edit', handler: edit },
   { method: 'GET', path: '/gantry/containers/{id}/why', handler: why },
+  { method: 'GET', path: '/gantry/containers/{id}/trace', handler: trace },
   { method: 'GET', path: '/gantry/schedules', handler: listSchedules },
   { method: 'GET', path: '/gantry/containers/{id}/schedule/runs', handler: listRuns },
   { method: 'POST', path: '/gantry/containers/{id}/schedule/run', handler: runNow },
@@ -35,6 +38,15 @@ async function why(call: Call): Promise<void> {
     reach: readReach(query.optional('reach')),
   });
   call.json(whyToWire(answer));
+}
+
+async function trace(call: Call): Promise<void> {
+  const to = call.query.optional('to') ?? '';
+  const protocol = call.query.optional('protocol') || 'tcp';
+  if (protocol !== 'tcp' && protocol !== 'udp')
+    throw new EngineError('invalid', `invalid protocol: ${protocol}: want tcp or udp`);
+  const answer = await call.engine.containers.trace(call.param('id'), { ...readTarget(to), protocol });
+  call.json(traceToWire(answer));
 }
 
 async function listSchedules(call: Call): Promise<void> {
@@ -70,6 +82,16 @@ function readReach(text: string | undefined): { container: string; port?: number
     throw new EngineError('invalid', `invalid container and port: ${text}`);
   }
   return { container, port: port === undefined ? undefined : Number(port) };
+}
+
+/** `HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address. */
+function readTarget(text: string): { host: string; port?: number } {
+  const match = /^\[([^\]]+)\](?::(\d+))?$/.exec(text) ?? /^([^:]+)(?::(\d+))?$/.exec(text);
+  if (match === null && isIP(text) === 6) return { host: text };
+  const port = match?.[2] === undefined ? undefined : Number(match[2]);
+  if (match === null || (port !== undefined && !isPort(port)))
+    throw new EngineError('invalid', `invalid destination: ${text}: want NAME[:PORT] or ADDRESS[:PORT]`);
+  return { host: match[1]!, port };
 }
 
 function isPort(port: number): boolean {
