@@ -7,6 +7,8 @@ export interface InetSocketOptions {
   address: IpAddress;
   /** 0: the kernel chooses. */
   port: number;
+  /** false: others are kept from the port, and who connects is refused. true when undefined. */
+  listening?: boolean;
 }
 
 /**
@@ -14,9 +16,9 @@ export interface InetSocketOptions {
  * `listen` and `bind` report them later and open the socket in whatever namespace the thread is in by then. The file
  * descriptor is for `net.Server.listen({ fd })` or dgram's `bind({ fd })`, which close it.
  *
- * TCP and SCTP sockets listen already: a bound socket that does not listen would not keep others from the port.
+ * TCP and SCTP sockets listen already, unless asked not to.
  */
-export function openInetSocket({ protocol, address, port }: InetSocketOptions): number {
+export function openInetSocket({ protocol, address, port, listening = true }: InetSocketOptions): number {
   const detail = `${protocol} port ${port}`;
   const type = protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM;
   const family = address.family === 4 ? AF_INET : AF_INET6;
@@ -27,7 +29,10 @@ export function openInetSocket({ protocol, address, port }: InetSocketOptions): 
     if (address.family === 6) setsockopt(detail, fd, IPPROTO_IPV6, IPV6_V6ONLY, one, one.length);
     const name = socketAddress(address, port);
     bind(detail, fd, name, name.length);
-    if (protocol !== 'udp') listen(detail, fd, backlog);
+    if (protocol !== 'udp' && listening) listen(detail, fd, backlog);
+    // Two sockets with this option may have one port as long as neither listens: so it was for bind(2) alone, which
+    // connections that ended a minute ago would fail without it.
+    if (protocol !== 'udp' && !listening) setsockopt(detail, fd, SOL_SOCKET, SO_REUSEADDR, zero, zero.length);
     return fd;
   } catch (error) {
     closeSync(fd);
@@ -85,6 +90,7 @@ const IPV6_V6ONLY = 26;
 const protocols = { tcp: 6, udp: 17, sctp: 132 };
 const backlog = 4096;
 const one = Buffer.from([1, 0, 0, 0]);
+const zero = Buffer.alloc(4);
 
 const socket = libc<[number, number, number]>('int socket(int domain, int type, int protocol)');
 const bind = libc<[number, Buffer, number]>('int bind(int fd, const void *address, uint32_t length)');

@@ -171,11 +171,11 @@ describe('gantryd flags', () => {
   });
 
   test('that mean nothing here are accepted with a warning', () => {
-    const { warnings } = parse(['--live-restore', '--userland-proxy=false', '--containerd', '/x']);
+    const { warnings } = parse(['--live-restore', '--userland-proxy-path=/p', '--containerd', '/x']);
     assert.deepEqual(warnings.map(text => text.split(' ')[0]).sort(), [
       '--containerd',
       '--live-restore',
-      '--userland-proxy',
+      '--userland-proxy-path',
     ]);
   });
 

@@ -5,13 +5,19 @@ import type { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { formatIp, type IpAddress, ipBytes, parseIp, parseSubnet, type Subnet } from '../stdx/ip.ts';
 import type { Network } from './network.ts';
-import { enableIPv6Forwarding, writeSysctl } from './sysctl.ts';
+import { writeSysctl } from './sysctl.ts';
 
 /**
  * Makes a network's bridge, or completes one that is there: repeating it changes nothing.
  * @param mark written on the link as its alias: which daemon it belongs to.
+ * @param guarded whether there is a firewall.
  */
-export function ensureBridge(socket: NetlinkSocket, network: Network, mark: string): void {
+export function ensureBridge(
+  socket: NetlinkSocket,
+  network: Network,
+  mark: string,
+  { guarded }: { guarded: boolean },
+): void {
   const { linkName, mtu } = network.bridge!;
   const addresses = gatewayAddresses(network);
   let link = findLink(socket, linkName);
@@ -26,8 +32,7 @@ export function ensureBridge(socket: NetlinkSocket, network: Network, mark: stri
   // The host is the router there: it takes no routes from containers that say they are one.
   writeSysctl(`ipv6/conf/${linkName}/accept_ra`, '0');
   // Lets 127.0.0.1 be published; the guard chain of the firewall keeps it from everybody else.
-  writeSysctl(`ipv4/conf/${linkName}/route_localnet`, '1');
-  if (network.enableIPv6) enableIPv6Forwarding();
+  writeSysctl(`ipv4/conf/${linkName}/route_localnet`, guarded ? '1' : '0');
   setAddresses(socket, link.index, addresses, { removeOthers: ours });
   setLink(socket, link.index, ours ? { up: true, alias: mark } : { up: true });
 }

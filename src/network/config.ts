@@ -10,6 +10,16 @@ export interface NetworkConfig {
   firewallTable?: string;
   /** Whether containers on the default bridge may talk to each other; true. */
   interContainer?: boolean;
+  /** Whether containers on the default bridge leave the host under its own address; true. */
+  masquerade?: boolean;
+  /** Whether there are firewall rules at all; true. Without them proxies alone serve published ports. */
+  firewall?: boolean;
+  /** Whether the daemon answers on published ports where the kernel's rules do not reach (`[::1]`); true. */
+  userlandProxy?: boolean;
+  /** Whether the host is made to forward packets; true. */
+  ipForward?: boolean;
+  /** A host that forwards because of us forwards for everybody; false: for our bridges only. */
+  ipForwardNoDrop?: boolean;
   /** MTU of the default bridge. */
   mtu?: number;
   /** Where ports are published when the caller names no address; 0.0.0.0. */

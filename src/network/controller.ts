@@ -12,6 +12,7 @@ import { fallbackServers, type HostsEntry } from './files.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
 import { watchFirewall } from './firewall/watch.ts';
+import { Forwarding } from './forwarding.ts';
 import { Ipam } from './ipam/ipam.ts';
 import {
   type Bandwidth,
@@ -38,7 +39,6 @@ import { HostPorts } from './ports/host-ports.ts';
 import { PublishedPorts } from './ports/published.ts';
 import { StaleFlows } from './ports/stale-flows.ts';
 import { NetworkRecords } from './records.ts';
-import { readSysctl, writeSysctl } from './sysctl.ts';
 
 export type { NetworkConfig } from './config.ts';
 export type { NetworkFiles, NetworkFilesRequest } from './network-files.ts';
@@ -59,6 +59,7 @@ export class NetworkController {
   readonly #ipam = new Ipam();
   readonly #socket = new NetlinkSocket();
   readonly #firewall: Firewall;
+  readonly #forwarding: Forwarding;
   readonly #hostPorts: HostPorts;
   readonly #flows: StaleFlows;
   readonly #networks: Networks;
@@ -87,8 +88,13 @@ export class NetworkController {
     this.#resolvConfPath = config.resolvConfPath ?? '/etc/resolv.conf';
     this.#log = log;
     this.#records = new NetworkRecords(database, log);
-    this.#firewall = new Firewall({ table: config.firewallTable ?? defaultFirewallTable, log });
-    this.#hostPorts = new HostPorts({ log });
+    this.#firewall = new Firewall({
+      table: config.firewallTable ?? defaultFirewallTable,
+      enabled: config.firewall !== false,
+      log,
+    });
+    this.#forwarding = new Forwarding({ records: this.#records, config });
+    this.#hostPorts = new HostPorts({ log, proxy: config.userlandProxy !== false });
     this.#flows = new StaleFlows({ log });
     const parts = {
       config,
@@ -97,6 +103,7 @@ export class NetworkController {
       ipam: this.#ipam,
       socket: this.#socket,
       firewall: this.#firewall,
+      forwarding: this.#forwarding,
       hostPorts: this.#hostPorts,
       flows: this.#flows,
       mark: markOf(this.#records.ownId()),
@@ -355,15 +362,13 @@ export class NetworkController {
     this.#firewall.remove();
     this.#endpoints.removeLinks();
     this.#networks.removeLinks();
-    const forwarding = this.#records.setting('ip_forward before');
-    if (forwarding === undefined) return;
-    writeSysctl('ipv4/ip_forward', forwarding);
-    this.#records.deleteSetting('ip_forward before');
+    this.#forwarding.restore();
   }
 
   #start(): void {
     this.#networks.start(this.#log);
-    this.#enableForwarding();
+    this.#forwarding.enable(4);
+    this.#firewall.closeWires(this.#forwarding.closed);
     for (const endpoint of this.#records.endpoints()) this.#ipam.adopt(endpoint);
     const gatewayOf = (containerId: string) => this.#publishingEndpoint(containerId);
     this.#firewall.replace(
@@ -372,15 +377,6 @@ export class NetworkController {
     );
     this.#ports.holdAgain(gatewayOf);
     this.#networks.removeOrphanedLinks(this.#log);
-  }
-
-  /** Remembers what it was before, for `dismantle`. */
-  #enableForwarding(): void {
-    const before = readSysctl('ipv4/ip_forward') ?? '1';
-    if (before === '1') return;
-    if (this.#records.setting('ip_forward before') === undefined)
-      this.#records.putSetting('ip_forward before', before);
-    writeSysctl('ipv4/ip_forward', '1');
   }
 
   #adopt({ containerId, namespacePath, resolver }: RunningContainer): void {

@@ -9,6 +9,7 @@ export interface DefaultBridgeConfig {
   bip?: string;
   bridgeName: string;
   interContainer: boolean;
+  masquerade: boolean;
   mtu?: number;
   hostBindingIpv4: string;
   pools: readonly PoolSource[];
@@ -53,6 +54,7 @@ export function planDefaultBridge(
       { linkName: config.bridgeName, isDefault: true, hostBindingIpv4: config.hostBindingIpv4 },
     ),
     interContainer: config.interContainer,
+    masquerade: config.masquerade,
     mtu: config.mtu,
   };
   const pools =

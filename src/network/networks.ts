@@ -7,6 +7,7 @@ import { defaultBridgeName, type NetworkConfig } from './config.ts';
 import { newNetworkId, plainNetwork, planDefaultBridge } from './default-networks.ts';
 import type { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { defaultPools, type PoolSource, planPools } from './ipam/pools.ts';
 import type { Network, NetworkRequest } from './network.ts';
@@ -24,6 +25,7 @@ export class Networks {
   readonly #ipam: Ipam;
   readonly #socket: NetlinkSocket;
   readonly #firewall: Firewall;
+  readonly #forwarding: Forwarding;
   /** Written on our bridges: whose they are, when two daemons share a host. */
   readonly #mark: string;
 
@@ -34,6 +36,7 @@ export class Networks {
     ipam: Ipam;
     socket: NetlinkSocket;
     firewall: Firewall;
+    forwarding: Forwarding;
     mark: string;
   }) {
     this.#config = parts.config;
@@ -42,6 +45,7 @@ export class Networks {
     this.#ipam = parts.ipam;
     this.#socket = parts.socket;
     this.#firewall = parts.firewall;
+    this.#forwarding = parts.forwarding;
     this.#mark = parts.mark;
   }
 
@@ -56,7 +60,7 @@ export class Networks {
         ensureParent(this.#socket, network, this.#mark);
         return network;
       }
-      ensureBridge(this.#socket, network, this.#mark);
+      this.#ensureBridge(network);
       this.#firewall.addBridge(firewallBridge(network)!);
       return network;
     } catch (error) {
@@ -121,7 +125,7 @@ export class Networks {
     this.#ensureDefaultNetworks();
     for (const network of this.list()) {
       this.#ipam.addNetwork(network);
-      if (network.bridge !== undefined) ensureBridge(this.#socket, network, this.#mark);
+      if (network.bridge !== undefined) this.#ensureBridge(network);
       if (network.parent !== undefined) this.#tryParent(network, log);
     }
   }
@@ -155,6 +159,13 @@ export class Networks {
     }
   }
 
+  #ensureBridge(network: Network): void {
+    ensureBridge(this.#socket, network, this.#mark, { guarded: this.#config.firewall !== false });
+    if (!network.enableIPv6) return;
+    this.#forwarding.enable(6);
+    this.#firewall.closeWires(this.#forwarding.closed);
+  }
+
   #ensureDefaultNetworks(): void {
     const nowMs = Date.now();
     for (const name of ['host', 'none'] as const) {
@@ -169,6 +180,7 @@ export class Networks {
         bip: this.#config.bip,
         bridgeName,
         interContainer: this.#config.interContainer ?? true,
+        masquerade: this.#config.masquerade ?? true,
         mtu: this.#config.mtu,
         hostBindingIpv4: this.#config.hostBindingIpv4 ?? '0.0.0.0',
         pools: this.#poolSources,

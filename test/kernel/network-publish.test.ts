@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
@@ -186,5 +186,82 @@ describe('the host s own 127.0.0.1', () => {
     // The attack is one: without the rules it gets through.
     nft.run('flush chain inet gantry guard');
     assert.match(await askTcp(namespace, '127.0.0.1', 6379), /^service /);
+  });
+});
+
+describe('a host that forwards because of us', () => {
+  let other: Namespace;
+  let server: { close(): void };
+  before(() => {
+    other = plugNeighbour([{ host: '198.51.100.1/24', neighbour: '198.51.100.9/24' }], 'far');
+    server = serveTcp(other, 7777, 'far');
+  });
+  after(() => {
+    server.close();
+    other.close();
+  });
+
+  function reopen(forwardedBefore: '0' | '1', config?: NetworkConfig): void {
+    networks.dismantle();
+    networks.close();
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', forwardedBefore);
+    openNetworks(config);
+  }
+
+  test('is no router for its neighbours', async () => {
+    reopen('0');
+    const { namespace } = runContainer('web', [web]);
+    assert.equal(await askTcp(namespace, '198.51.100.9', 7777), 'far 198.51.100.1');
+    assert.equal(await askTcp(other, '198.51.100.1', 8080), 'web 198.51.100.9');
+    networks.close();
+    openNetworks();
+    assert.equal(await askTcp(neighbour, '198.51.100.9', 7777), 'timeout', 'also after a restart');
+  });
+
+  test('is one when asked to be, and when it was one before', async () => {
+    reopen('0', { ipForwardNoDrop: true });
+    assert.equal(await askTcp(neighbour, '198.51.100.9', 7777), 'far 192.0.2.9');
+    reopen('1');
+    assert.equal(await askTcp(neighbour, '198.51.100.9', 7777), 'far 192.0.2.9');
+    networks.dismantle();
+    assert.equal(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8'), '1\n');
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+  });
+});
+
+describe('without', () => {
+  function reopen(config: NetworkConfig): void {
+    networks.close();
+    openNetworks(config);
+  }
+
+  test('rules, the proxy serves published ports', async () => {
+    reopen({ firewall: false });
+    assert.doesNotMatch(nft.run('list tables'), /gantry/);
+    runContainer('web', [web]);
+    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 172.17.0.1');
+    assert.equal(await askTcp(undefined, '::1', 8080), 'web 172.17.0.1');
+    assert.equal(networks.verify(), false);
+    assert.doesNotMatch(nft.run('list tables'), /gantry/);
+    // With rules again what runs on is served by them.
+    reopen({});
+    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 192.0.2.9');
+  });
+
+  test('a proxy, the kernel does, and nobody else gets the port', async () => {
+    reopen({ userlandProxy: false });
+    runContainer('web', [web]);
+    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 192.0.2.9');
+    assert.match(await askTcp(undefined, '127.0.0.1', 8080), /^web /);
+    assert.equal(await askTcp(undefined, '::1', 8080), 'ECONNREFUSED');
+    assert.throws(() => serveTcp(undefined, 8080, 'thief'), { code: 'EADDRINUSE' });
+  });
+
+  test('masquerading, containers leave under their own address', async () => {
+    reopen({ masquerade: false });
+    const { namespace } = runContainer('plain');
+    const server = serveTcp(neighbour, 7778, 'neighbour');
+    closing.push(() => server.close());
+    assert.match(await askTcp(namespace, '192.0.2.9', 7778), /^neighbour 172\.17\.0\.\d+$/);
   });
 });

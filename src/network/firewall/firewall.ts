@@ -15,6 +15,7 @@ import {
   planPortsAdded,
   planPortsRemoved,
   planRuleset,
+  planWiresClosed,
 } from './ruleset.ts';
 
 /**
@@ -23,18 +24,22 @@ import {
  */
 export class Firewall {
   readonly #table: string;
+  readonly #enabled: boolean;
   readonly #log: Log;
   readonly #nft = new Nftables();
   readonly #generation = new NftGeneration();
   readonly #bridges = new Map<string, FirewallBridge>();
   readonly #ports = new Map<string, PortRule>();
+  #closed: readonly (4 | 6)[] = [];
   /** The generation after which nobody but us changed anything. */
   #seen = -1;
   /** Chains and rules as the kernel shows them when they are right. */
   #wanted = '';
 
-  constructor(options: { table: string; log: Log }) {
+  /** @param options.enabled false: there is no table, and nothing here does anything. */
+  constructor(options: { table: string; enabled: boolean; log: Log }) {
     this.#table = options.table;
+    this.#enabled = options.enabled;
     this.#log = options.log;
   }
 
@@ -61,6 +66,18 @@ export class Firewall {
     this.#openNeighbours();
   }
 
+  /** From now on the host forwards packets of these families to and from bridges only. */
+  closeWires(families: readonly (4 | 6)[]): void {
+    const more = families.filter(family => !this.#closed.includes(family));
+    const before = this.#closed;
+    this.#closed = families;
+    // Before `replace` there is no table yet.
+    if (this.#seen === -1 || more.length === 0) return;
+    this.#changeOrUndo(planWiresClosed(this.#table, more), () => {
+      this.#closed = before;
+    });
+  }
+
   addPorts(ports: readonly PortRule[]): void {
     if (ports.length === 0) return;
     for (const port of ports) this.#ports.set(keyOf(port), port);
@@ -81,6 +98,7 @@ export class Firewall {
 
   /** @returns whether something was missing and was put back. 10 µs when nobody changed any table. */
   verify(): boolean {
+    if (!this.#enabled) return false;
     if (this.#generation.current() === this.#seen) {
       // The old interface does not count its changes; without such tables this reads two small files.
       openLegacyFirewall([...this.#bridges.keys()], this.#table);
@@ -102,7 +120,7 @@ export class Firewall {
     this.#bridges.clear();
     this.#ports.clear();
     this.#openNeighbours();
-    this.#nft.run(`table inet ${this.#table}\ndelete table inet ${this.#table}\n`);
+    this.#deleteTable();
   }
 
   close(): void {
@@ -111,7 +129,12 @@ export class Firewall {
   }
 
   get #state(): FirewallState {
-    return { table: this.#table, bridges: [...this.#bridges.values()], ports: [...this.#ports.values()] };
+    return {
+      table: this.#table,
+      bridges: [...this.#bridges.values()],
+      ports: [...this.#ports.values()],
+      closed: this.#closed,
+    };
   }
 
   #changeOrUndo(commands: string, undo: () => void): void {
@@ -125,6 +148,7 @@ export class Firewall {
 
   /** One small transaction, or all of it when the kernel does not have what the small one builds on. */
   #change(commands: string): void {
+    if (!this.#enabled) return;
     const before = this.#generation.current();
     try {
       this.#nft.run(commands);
@@ -137,6 +161,10 @@ export class Firewall {
   }
 
   #rebuild(): void {
+    if (!this.#enabled) {
+      this.#deleteTable();
+      return;
+    }
     this.#nft.run(planRuleset(this.#state));
     this.#wanted = withoutElements(this.#nft.list(`list table inet ${this.#table}`));
     this.#openNeighbours();
@@ -162,7 +190,12 @@ export class Firewall {
     });
   }
 
+  #deleteTable(): void {
+    this.#nft.run(`table inet ${this.#table}\ndelete table inet ${this.#table}\n`);
+  }
+
   #openNeighbours(): void {
+    if (!this.#enabled) return;
     const before = this.#generation.current();
     const bridges = [...this.#bridges.keys()];
     const commands = chainsToOpen(this.#nft.list('list chains'), this.#table).flatMap(chain => {

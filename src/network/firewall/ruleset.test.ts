@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { planNeighbours } from './neighbours.ts';
 import {
   countElements,
   type FirewallBridge,
@@ -10,6 +11,7 @@ import {
   planPortsAdded,
   planPortsRemoved,
   planRuleset,
+  planWiresClosed,
 } from './ruleset.ts';
 
 const gantry0: FirewallBridge = {
@@ -34,31 +36,55 @@ const web: PortRule = {
   containerPort: 80,
 };
 const local: PortRule = { ...web, hostIp: '127.0.0.1', hostPort: 5432, containerPort: 5432 };
+const names: PortRule = { ...web, protocol: 'udp', hostPort: 5353, containerPort: 53 };
 const six: PortRule = { ...web, family: 6, address: 'fd00:1::2' };
 
-test('the whole table is one transaction', () => {
-  const golden = readFileSync(`${import.meta.dirname}/golden/ruleset.nft`, 'utf8');
-  assert.equal(planRuleset({ table: 'gantry', bridges: [gantry0, inner], ports: [web, local, six] }), golden);
+const documented: Readonly<Record<string, string>> = {
+  table: planRuleset({ table: 'gantry', bridges: [], ports: [], closed: [] }),
+  bridge: planBridgeAdded('gantry', gantry0),
+  internal: planBridgeAdded('gantry', inner),
+  ports: planPortsAdded('gantry', [web, local, names, six]),
+  closed: planWiresClosed('gantry', [4, 6]),
+  neighbours: `${planNeighbours([{ family: 'ip', table: 'filter', name: 'DOCKER-USER', rules: [] }], ['gantry0'], 'gantry').join('\n')}\n`,
+};
+
+test('docs/firewall.md shows what is done (GANTRY_RECORD=1 writes it anew)', () => {
+  const path = `${import.meta.dirname}/../../../docs/firewall.md`;
+  const page = readFileSync(path, 'utf8');
+  const shown: string[] = [];
+  const fresh = page.replaceAll(
+    /(<!-- ruleset: (\w+) -->\n```nft\n)[^`]*(```)/g,
+    (_, before: string, name: string, after: string) => {
+      shown.push(name);
+      return `${before}${documented[name]}${after}`;
+    },
+  );
+  assert.deepEqual(shown, Object.keys(documented));
+  if (process.env['GANTRY_RECORD'] !== undefined) writeFileSync(path, fresh);
+  else assert.equal(page, fresh);
 });
 
-test('a change is its elements alone', () => {
+test('the whole table has everything there is', () => {
+  const state = {
+    table: 'gantry',
+    bridges: [gantry0, inner],
+    ports: [web, local, six],
+    closed: [4],
+  } as const;
   assert.equal(
-    planBridgeAdded('gantry', gantry0),
-    `add element inet gantry bridges { "gantry0" }
-add element inet gantry talking { "gantry0" . "gantry0" }
-add element inet gantry own4 { "gantry0" . 172.17.0.0/16 }
-add element inet gantry masqueraded4 { 172.17.0.0/16 }
-`,
+    planRuleset(state),
+    planRuleset({ ...state, bridges: [], ports: [], closed: [] }) +
+      planBridgeAdded('gantry', gantry0) +
+      planBridgeAdded('gantry', inner) +
+      planPortsAdded('gantry', [web, local, six]) +
+      planWiresClosed('gantry', [4]),
   );
+});
+
+test('what is removed is what was added', () => {
   assert.equal(
     planBridgeRemoved('gantry', inner),
     planBridgeAdded('gantry', inner).replaceAll('add ', 'delete '),
-  );
-  assert.equal(
-    planPortsAdded('gantry', [web, local, { ...web, hostPort: 81 }]),
-    `add element inet gantry anyports4 { tcp . 8080 : 172.17.0.2 . 80, tcp . 81 : 172.17.0.2 . 80 }
-add element inet gantry ports4 { tcp . 127.0.0.1 . 5432 : 172.17.0.2 . 5432 }
-`,
   );
   assert.equal(
     planPortsRemoved('gantry', [six]),
@@ -66,8 +92,23 @@ add element inet gantry ports4 { tcp . 127.0.0.1 . 5432 : 172.17.0.2 . 5432 }
   );
 });
 
+test('ports of one map are one command', () => {
+  assert.equal(
+    planPortsAdded('gantry', [web, local, { ...web, hostPort: 81 }]),
+    `add element inet gantry anyports4 { tcp . 8080 : 172.17.0.2 . 80, tcp . 81 : 172.17.0.2 . 80 }
+add element inet gantry ports4 { tcp . 127.0.0.1 . 5432 : 172.17.0.2 . 5432 }
+`,
+  );
+});
+
 test('elements are counted by set', () => {
-  assert.deepEqual(countElements({ table: 'gantry', bridges: [gantry0, inner], ports: [web, local, six] }), {
+  const state = {
+    table: 'gantry',
+    bridges: [gantry0, inner],
+    ports: [web, local, six],
+    closed: [4],
+  } as const;
+  assert.deepEqual(countElements(state), {
     bridges: 2,
     talking: 1,
     own4: 2,
@@ -78,5 +119,6 @@ test('elements are counted by set', () => {
     anyports4: 1,
     ports4: 1,
     anyports6: 1,
+    closed: 1,
   });
 });

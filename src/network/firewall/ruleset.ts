@@ -7,6 +7,8 @@ export interface FirewallState {
   table: string;
   bridges: readonly FirewallBridge[];
   ports: readonly PortRule[];
+  /** Families in which the host forwards for nobody but our bridges, and other people's. */
+  closed: readonly (4 | 6)[];
 }
 
 export interface FirewallBridge {
@@ -52,6 +54,7 @@ export function planRuleset(state: FirewallState): string {
       bridgeElements(bridge).map(element => `add element inet ${table} ${element}`),
     ),
     ...groupedPorts('add', table, state.ports),
+    ...state.closed.map(family => `add element inet ${table} ${closedElement(family)}`),
     '',
   ].join('\n');
 }
@@ -62,6 +65,10 @@ export function planBridgeAdded(table: string, bridge: FirewallBridge): string {
 
 export function planBridgeRemoved(table: string, bridge: FirewallBridge): string {
   return commands(bridgeElements(bridge).map(element => `delete element inet ${table} ${element}`));
+}
+
+export function planWiresClosed(table: string, families: readonly (4 | 6)[]): string {
+  return commands(families.map(family => `add element inet ${table} ${closedElement(family)}`));
 }
 
 export function planPortsAdded(table: string, ports: readonly PortRule[]): string {
@@ -87,7 +94,11 @@ export function firewallBridge(network: Network): FirewallBridge | undefined {
 /** How many elements each set must hold: tells whether somebody else took some away. */
 export function countElements(state: FirewallState): Record<string, number> {
   const counts: Record<string, number> = {};
-  const elements = [...state.bridges.flatMap(bridgeElements), ...state.ports.map(portElement)];
+  const elements = [
+    ...state.bridges.flatMap(bridgeElements),
+    ...state.ports.map(portElement),
+    ...state.closed.map(closedElement),
+  ];
   for (const element of elements) {
     const name = element.split(' ', 1)[0]!;
     counts[name] = (counts[name] ?? 0) + 1;
@@ -102,6 +113,8 @@ const sets = `
 	set talking { type ifname . ifname; }
 	set apart { type ifname; }
 	set internal { type ifname; }
+	# Families in which this host would forward nothing if the daemon had not switched it on.
+	set closed { type nf_proto; }
 	# Subnets that leave the host under the host's own address.
 	set masqueraded4 { type ipv4_addr; flags interval; }
 	set masqueraded6 { type ipv6_addr; flags interval; }
@@ -140,10 +153,14 @@ const rules = `
 		ip6 daddr ::1 return
 		meta l4proto { tcp, udp, sctp } fib daddr type local jump publish
 	}
+	# The host is a router now. From wire to wire it lets nothing pass unless it did so before; other people's bridges
+	# (dockerd's, libvirt's) have rules of their own.
 	chain forward {
 		type filter hook forward priority filter; policy accept;
 		oifname @bridges jump inbound
 		iifname @internal drop
+		iifname @bridges accept
+		meta nfproto @closed meta iifkind != "bridge" meta oifkind != "bridge" drop
 	}
 	# Into a bridge: answers, siblings, and what was published. Another network's containers come in by a
 	# published port only; a neighbour on the LAN too, however it routes.
@@ -176,6 +193,10 @@ function bridgeElements(bridge: FirewallBridge): string[] {
     if (bridge.masquerade) elements.push(`masqueraded${family} { ${subnet} }`);
   }
   return elements;
+}
+
+function closedElement(family: 4 | 6): string {
+  return `closed { ipv${family} }`;
 }
 
 function portElement(port: PortRule): string {

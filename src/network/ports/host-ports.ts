@@ -17,10 +17,13 @@ export class HostPorts {
   /** All of them by protocol, family and port: looking for a clash costs the same with 10 or 10,000 ports. */
   readonly #byPort = new Map<string, Held[]>();
   readonly #log: Log;
+  readonly #proxy: boolean;
   #nextFree = 0;
 
-  constructor(options: { log: Log }) {
+  /** @param options.proxy false: ports are held and not answered. */
+  constructor(options: { log: Log; proxy: boolean }) {
     this.#log = options.log;
+    this.#proxy = options.proxy;
   }
 
   /**
@@ -156,13 +159,13 @@ export class HostPorts {
   ): PortProxy | undefined {
     let fd: number;
     try {
-      fd = openInetSocket({ protocol, address, port });
+      fd = openInetSocket({ protocol, address, port, listening: this.#proxy });
     } catch (error) {
       // Kernels without SCTP sockets still translate SCTP packets; there is nobody to hold the port against.
       if (protocol === 'sctp' && errnoOf(error) === 'EPROTONOSUPPORT') return undefined;
       throw bindError(protocol, address, port, error);
     }
-    if (protocol === 'sctp') return { close: () => closeSync(fd) };
+    if (protocol === 'sctp' || !this.#proxy) return { close: () => closeSync(fd) };
     return startProxy(protocol, fd, address.family, target, this.#log);
   }
 }
