@@ -189,6 +189,8 @@ export class Builder {
     const endHolding = holding === undefined ? () => {} : this.heldSteps.open(holding);
     try {
       const request = await withContext(asked, workspace, git, signal);
+      // Who names a time, or none, has the last word.
+      const commitMs = 'SOURCE_DATE_EPOCH' in request.buildArgs ? undefined : request.commitTimeMs;
       const graphs = await this.#plan(request, workspace, output);
       const [{ dockerfile }] = graphs as [BuildGraph];
       if (request.bringContext !== undefined) {
@@ -234,11 +236,19 @@ export class Builder {
         // A FROM scratch with nothing after it.
         if (state.history.length === 0)
           throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
-        const config = { ...imageConfigOf(state, epochMs), ...transfers.inline(graph, state.layers) };
-        return { platform: graph.platform, config, layers: state.layers };
+        const config = {
+          ...imageConfigOf(state, { epochMs, commitMs }),
+          ...transfers.inline(graph, state.layers),
+        };
+        return {
+          platform: graph.platform,
+          config,
+          layers: state.layers,
+          ownLayers: state.layers.slice(state.base.layers),
+        };
       });
       warnOfUnusedArgs(request, graphs, output);
-      const result: BuildResult = { images, several, own: this.#options.platform };
+      const result: BuildResult = { images, several, own: this.#options.platform, commitMs };
       const context: ExportContext = {
         images: this.#options.images,
         storage,
@@ -384,9 +394,9 @@ async function withContext(
   signal: AbortSignal,
 ): Promise<BuildRequest> {
   if (request.contextUrl === undefined) return request;
-  const contextDirectory = await git.contextOf(request.contextUrl, signal);
+  const { directory: contextDirectory, timeMs } = await git.contextOf(request.contextUrl, signal);
   workspace.useContext(contextDirectory);
-  return { ...request, contextDirectory };
+  return { ...request, contextDirectory, commitTimeMs: timeMs };
 }
 
 async function sourceOf(request: BuildRequest, workspace: Workspace): Promise<DockerfileSource> {

@@ -124,7 +124,11 @@ test('faults', () => {
 
 test('times: of the layer before, or the first new one; never later than the epoch', () => {
   const base = { ...scratchState({ os: 'linux', architecture: 'amd64' }), config: {} };
-  const old = { ...base, history: [{ created: '2020-01-01T00:00:00.000Z', created_by: 'base' }] };
+  const old = {
+    ...base,
+    base: { layers: 0, history: 1 },
+    history: [{ created: '2020-01-01T00:00:00.000Z', created_by: 'base' }],
+  };
   const step = (state: BuildState): BuildState => ({
     ...state,
     history: [...state.history, { created_by: 'ENV' }],
@@ -132,11 +136,16 @@ test('times: of the layer before, or the first new one; never later than the epo
   const layer = (state: BuildState): BuildState =>
     withLayer(state, { createdMs: Date.UTC(2026, 0, 2) }, 'RUN');
   const times = (state: BuildState, epochMs?: number) =>
-    imageConfigOf(state, epochMs).history!.map(entry => entry.created!.slice(0, 10));
+    imageConfigOf(state, { epochMs }).history!.map(entry => entry.created!.slice(0, 10));
   assert.deepEqual(times(step(old)), ['2020-01-01', '2020-01-01']);
   assert.deepEqual(times(step(layer(step(old)))), ['2020-01-01', '2026-01-02', '2026-01-02', '2026-01-02']);
   assert.deepEqual(times(layer(step(base))), ['2026-01-02', '2026-01-02']);
   assert.deepEqual(times(layer(old), Date.UTC(2021, 0, 1)), ['2020-01-01', '2021-01-01']);
   assert.equal(imageConfigOf(layer(step(old))).created, '2026-01-02T00:00:00Z');
-  assert.equal(imageConfigOf(layer(old), 0).created, '1970-01-01T00:00:00Z');
+  assert.equal(imageConfigOf(layer(old), { epochMs: 0 }).created, '1970-01-01T00:00:00Z');
+  const committed = imageConfigOf(layer(step(old)), { commitMs: Date.UTC(2027, 0, 1) });
+  assert.deepEqual(
+    [committed.created, ...committed.history!.map(entry => entry.created!.slice(0, 10))],
+    ['2027-01-01T00:00:00Z', '2020-01-01', '2027-01-01', '2027-01-01'],
+  );
 });

@@ -51,7 +51,10 @@ export class NamedDirectories {
   }
 
   async #open(context: NamedContext, signal: AbortSignal): Promise<ConfinedRoot> {
-    if (context.type === 'git') return this.#workspace.rootOf(await this.#git.contextOf(context.url, signal));
+    if (context.type === 'git') {
+      const { directory } = await this.#git.contextOf(context.url, signal);
+      return this.#workspace.rootOf(directory);
+    }
     if (context.type !== 'directory') throw new Error(`a context of type ${context.type} is no directory`);
     await pruneContext(context.directory);
     return this.#workspace.rootOf(context.directory);

@@ -19,6 +19,8 @@ export interface BuildRequest {
   dockerfileText?: string;
   /** The text of .dockerignore, when the context came without what it leaves out. */
   ignoreText?: string;
+  /** When the context, which is just a commit's files, was committed: the time of the result, unless another is given. */
+  commitTimeMs?: number;
   /** `--build-context`: what FROM, COPY --from and RUN --mount=from= find under a name, before stages and images. */
   contexts: Record<string, NamedContext>;
   /** References to give the result, in any form `docker tag` takes; not looked at when there are `exports`. */

@@ -9,6 +9,8 @@ export interface BuildState {
   author?: string;
   /** Base first. */
   layers: readonly Layer[];
+  /** How many of the layers, and of the entries of the history, are those of the image it is built on. */
+  base: { layers: number; history: number };
   /** Entries without `created` get their time when the image is written (imageConfigOf). */
   history: readonly HistoryEntry[];
   /**
@@ -31,6 +33,7 @@ export function scratchState(platform: Platform): BuildState {
     platform,
     config: { Env: [`PATH=${defaultPath}`], WorkingDir: '/' },
     layers: [],
+    base: { layers: 0, history: 0 },
     history: [],
     args: new Map(),
     cmdSet: false,
@@ -40,12 +43,14 @@ export function scratchState(platform: Platform): BuildState {
 export function imageState(config: ImageConfig, layers: readonly Layer[]): BuildState {
   const { os, architecture, variant } = config;
   const extra = config['os.version'] === undefined ? {} : { 'os.version': config['os.version'] };
+  const history = completeHistory(config, layers.length);
   return {
     platform: { os, architecture, ...(variant === undefined ? {} : { variant }), ...extra },
     config: structuredClone(config.config ?? {}),
     author: config.author,
     layers,
-    history: completeHistory(config, layers.length),
+    base: { layers: layers.length, history: history.length },
+    history,
     args: new Map(),
     cmdSet: false,
   };
@@ -127,11 +132,22 @@ export function shellOf(config: ImageRunConfig): readonly string[] {
  * first new one after), as in BuildKit (exporter/containerimage, normalizeLayersAndHistory): the same steps from
  * the cache give the same image.
  *
- * @param epochMs SOURCE_DATE_EPOCH: no time is later than this.
+ * @param times `epochMs` is SOURCE_DATE_EPOCH: no time is later than this. `commitMs`: the time of all that is not the
+ * base image's, also of steps that were made for another commit.
  */
-export function imageConfigOf(state: BuildState, epochMs?: number): Omit<ImageConfig, 'rootfs'> {
-  const history = fillTimes(state.history, epochMs);
-  const created = epochMs === undefined ? history.at(-1)?.created : timeOf(epochMs);
+export function imageConfigOf(
+  state: BuildState,
+  { epochMs, commitMs }: { epochMs?: number | undefined; commitMs?: number | undefined } = {},
+): Omit<ImageConfig, 'rootfs'> {
+  const filled = fillTimes(state.history, epochMs);
+  const history =
+    commitMs === undefined
+      ? filled
+      : filled.map((entry, at) =>
+          at < state.base.history ? entry : { ...entry, created: timeOf(commitMs) },
+        );
+  const settledMs = epochMs ?? commitMs;
+  const created = settledMs === undefined ? history.at(-1)?.created : timeOf(settledMs);
   return {
     ...(created === undefined ? {} : { created }),
     ...(state.author === undefined ? {} : { author: state.author }),
@@ -157,5 +173,5 @@ function fillTimes(history: readonly HistoryEntry[], epochMs: number | undefined
 /** An id for the state, as the classic client shows one after each step; the last one's is the image's. */
 export function stateIdOf(state: BuildState, epochMs?: number): Digest {
   const rootfs = { type: 'layers', diff_ids: state.layers.map(layer => layer.diffId) };
-  return digestOf(JSON.stringify({ ...imageConfigOf(state, epochMs), rootfs }));
+  return digestOf(JSON.stringify({ ...imageConfigOf(state, { epochMs }), rootfs }));
 }

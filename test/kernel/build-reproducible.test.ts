@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { test } from 'node:test';
 import { packLayer } from '../../src/images/pack.ts';
 import { KeyedMutex } from '../../src/stdx/mutex.ts';
@@ -45,6 +47,40 @@ test('the same inputs are the same image, on two data-roots and at two times', a
     }
   }
   assert.deepEqual(made[1], made[0]);
+});
+
+test("a commit's time, and the same archive, also of steps that were made for an earlier commit", async () => {
+  const digests: (string | undefined)[] = [];
+  for (const [index, mtime] of [1_500_000_000, Date.now() / 1000].entries()) {
+    const world = await BuilderWorld.open();
+    try {
+      await world.makeBase({ buildArgs: { SOURCE_DATE_EPOCH: '1600000000' } });
+      const prepare = (context: string) => utimesSync(join(context, 'src/a'), mtime, mtime);
+      const build = (commitTimeMs: number, attributes: Record<string, string> = {}) => {
+        const write = async (archive: Readable) => void (await finished(archive.resume()));
+        const request = { commitTimeMs, exports: [{ type: 'oci' as const, attributes, write }] };
+        return world.build(files, request, { prepare });
+      };
+      if (index === 1) await build(1_650_000_000_000);
+      const { events, answer } = await build(1_700_000_000_000);
+      const ran = events.some(({ type }) => type === 'stepRunning');
+      assert.equal(ran, index === 0, 'another commit builds nothing anew');
+      digests.push(answer['containerimage.digest']);
+      const asMade = await build(1_700_000_000_000, { 'rewrite-timestamp': 'false' });
+      assert.notEqual(asMade.answer['containerimage.digest'], digests[0]);
+
+      const { image } = await world.build(files, { commitTimeMs: 1_700_000_000_000 }, { prepare });
+      assert.equal(image.config.created, '2023-11-14T22:13:20Z');
+      assert.equal(image.config.history?.at(-1)?.created, '2023-11-14T22:13:20Z');
+      assert.equal(image.config.history?.[0]?.created, '2020-09-13T12:26:40Z');
+      const off = { commitTimeMs: 1_700_000_000_000, buildArgs: { SOURCE_DATE_EPOCH: '' } };
+      const untimed = await world.build(files, off, { prepare });
+      assert.notEqual(untimed.image.config.created, '2023-11-14T22:13:20Z');
+    } finally {
+      await world.close();
+    }
+  }
+  assert.equal(digests[1], digests[0]);
 });
 
 /** What a registry would get: compressed, these make the manifest's digest. */

@@ -81,6 +81,8 @@ test('a git repository is the context', async () => {
     (await world.list(imageId, '/')).map(line => line.split(' ')[3]),
     ['.dockerignore', 'Dockerfile', 'kept'],
   );
+  const commitSeconds = Number(git.git('context', 'show', '--no-patch', '--format=%ct', 'main'));
+  assert.equal(Date.parse(world.images.get(imageId)!.config.created!), commitSeconds * 1000);
   const basic = `basic ${Buffer.from('x-access-token:t').toString('base64')}`;
   assert.equal(git.requests.at(-1)?.authorization, basic);
 });

@@ -11,7 +11,7 @@ test('what exporters are asked for', () => {
     push: true,
     ociTypes: undefined,
     annotations: [],
-    rewriteTimes: false,
+    rewriteTimes: undefined,
     epochMs: undefined,
   });
   assert.deepEqual(planExport('local', { 'source-date-epoch': '3' }), {
@@ -38,8 +38,7 @@ test('what exporters are asked for', () => {
         { of: 'manifest', platform: 'linux/amd64', key: 'b.c', value: '2' },
         { of: 'manifest-descriptor', key: 'd', value: '3' },
       ],
-      // There is no time to set.
-      rewriteTimes: false,
+      rewriteTimes: true,
       epochMs: undefined,
     },
   );

@@ -9,7 +9,8 @@ export type ExportPlan =
       /** Media types of OCI, not of Docker; undefined: nothing was said. */
       ociTypes?: boolean;
       annotations: Annotation[];
-      rewriteTimes: boolean;
+      /** Times in layers are changed to the build's; undefined: nothing was said. */
+      rewriteTimes?: boolean;
       epochMs?: number;
     }
   | {
@@ -25,7 +26,7 @@ export type ExportPlan =
       /** Media types of OCI, not of Docker. */
       ociTypes: boolean;
       annotations: Annotation[];
-      rewriteTimes: boolean;
+      rewriteTimes?: boolean;
       epochMs?: number;
     };
 
@@ -95,7 +96,7 @@ function planImage(read: AttributeReader, epochMs: number | undefined): ExportPl
   const compression = readForm(read);
   if (compression.type !== 'gzip' || compression.level !== undefined || compression.force)
     throw read.unsupported('compression');
-  const rewriteTimes = readRewrite(read, epochMs);
+  const rewriteTimes = read.boolean('rewrite-timestamp');
   const annotations = read.annotations();
   return { type: 'image', names: read.list('name'), push, ociTypes, annotations, rewriteTimes, epochMs };
 }
@@ -106,7 +107,7 @@ function planArchive(type: 'oci' | 'docker', read: AttributeReader, epochMs: num
   // Docker has no media type for zstd that all of its versions read.
   const ociTypes = read.boolean('oci-mediatypes') ?? (type === 'oci' || compression.type === 'zstd');
   const annotations = read.annotations();
-  const rewriteTimes = readRewrite(read, epochMs);
+  const rewriteTimes = read.boolean('rewrite-timestamp');
   return { type, names: read.list('name'), compression, ociTypes, annotations, rewriteTimes, epochMs };
 }
 
@@ -119,12 +120,6 @@ function readForm(read: AttributeReader): LayerForm {
     level: read.integer('compression-level'),
     force: read.boolean('force-compression') ?? false,
   };
-}
-
-function readRewrite(read: AttributeReader, epochMs: number | undefined): boolean {
-  const rewrite = read.boolean('rewrite-timestamp') ?? false;
-  // Without a time there is nothing they could be set to; BuildKit does nothing then either.
-  return rewrite && epochMs !== undefined;
 }
 
 class AttributeReader {

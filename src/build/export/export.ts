@@ -15,7 +15,7 @@ import { imageArchive } from './image-archive.ts';
 import { type Blob, blobOf, imageIndex, imageManifest, type NewManifest } from './manifests.ts';
 import { packLayer } from './packed-layers.ts';
 import { type BuildResult, type BuiltImage, mainImage } from './result.ts';
-import { rewriteTimes } from './rewrite-times.ts';
+import { type LayerTimes, rewriteTimes } from './rewrite-times.ts';
 import { storeIndexed } from './store-indexed.ts';
 import { type ExportedTree, foldersOf, refuseCollisions, treesTar } from './trees.ts';
 
@@ -102,7 +102,7 @@ function asType<T extends ExportPlan['type']>(plan: ExportPlan, type: T): Extrac
 }
 
 async function exportedTrees(
-  { split, epochMs }: Extract<ExportPlan, { type: 'local' | 'tar' }>,
+  { type, split, epochMs }: Extract<ExportPlan, { type: 'local' | 'tar' }>,
   result: BuildResult,
   { workspace, made }: ExportContext,
 ): Promise<ExportedTree[]> {
@@ -110,7 +110,8 @@ async function exportedTrees(
   const trees: ExportedTree[] = [];
   for (const [index, { layers }] of result.images.entries()) {
     const { root } = await workspace.view(layers.at(-1)?.chainId);
-    trees.push({ root, folder: folders[index], extras: [], timeMs: epochMs });
+    const timeMs = epochMs ?? (type === 'tar' ? result.commitMs : undefined);
+    trees.push({ root, folder: folders[index], extras: [], timeMs });
   }
   if (trees.length > 1 && folders[0] === undefined) await refuseCollisions(result, trees);
   made(idOfImage(mainImage(result)));
@@ -124,9 +125,8 @@ async function exportImage(
 ): Promise<ExportAnswer> {
   const images: BuiltImage[] = [];
   for (const image of result.images) {
-    const layers = plan.rewriteTimes
-      ? await rewriteLayers(image.layers, plan.epochMs!, context)
-      : image.layers;
+    const layers =
+      plan.rewriteTimes === true ? await rewriteLayers(image, plan, result, context) : image.layers;
     images.push({ ...image, layers });
   }
   const settled = { ...result, images };
@@ -152,15 +152,37 @@ async function storeAlone(
   return { imageId: id, answer: { 'containerimage.digest': id } };
 }
 
-/** The same layers with no time later than the epoch, as layers of the store. */
+/**
+ * What becomes of a layer's times. With SOURCE_DATE_EPOCH none is later; the time of a commit is that of all files, as
+ * the steps may have been made for an earlier one, except of those that the base image has. Without a time there is
+ * nothing they could be set to, and nothing is done, as in BuildKit.
+ */
+function timesOf(
+  layer: Layer,
+  { epochMs }: ExportPlan,
+  { ownLayers }: BuiltImage,
+  { commitMs }: BuildResult,
+): LayerTimes | undefined {
+  if (epochMs !== undefined) return { timeMs: epochMs, change: 'latest' };
+  if (commitMs === undefined || !ownLayers.includes(layer)) return undefined;
+  return { timeMs: commitMs, change: 'all' };
+}
+
+/** The same layers with other times, as layers of the store. */
 async function rewriteLayers(
-  layers: readonly Layer[],
-  epochMs: number,
+  image: BuiltImage,
+  plan: ExportPlan,
+  result: BuildResult,
   { storage, lease, signal }: ExportContext,
 ): Promise<Layer[]> {
   const rewritten: Layer[] = [];
-  for (const layer of layers) {
-    const tar = rewriteTimes(storage.layers.tar(layer.chainId), epochMs);
+  for (const layer of image.layers) {
+    const times = timesOf(layer, plan, image, result);
+    if (times === undefined) {
+      rewritten.push(layer);
+      continue;
+    }
+    const tar = rewriteTimes(storage.layers.tar(layer.chainId), times);
     const parent = rewritten.at(-1)?.chainId;
     const source = Readable.from(tar, { objectMode: false, highWaterMark: 1 << 20 });
     const next = await storage.layers.apply({ parent, source, signal });
@@ -177,7 +199,7 @@ async function exportArchive(
   context: ExportContext,
 ): Promise<ExportAnswer> {
   const manifests: NewManifest[] = [];
-  for (const image of result.images) manifests.push(await packedManifest(plan, image, context));
+  for (const image of result.images) manifests.push(await packedManifest(plan, image, result, context));
   const [first] = manifests as [NewManifest];
   const index = result.several ? imageIndex(manifests, plan) : undefined;
   const { descriptor: root } = index ?? first;
@@ -206,14 +228,17 @@ async function exportArchive(
 async function packedManifest(
   plan: Extract<ExportPlan, { type: 'oci' | 'docker' }>,
   image: BuiltImage,
+  result: BuildResult,
   { workspace, storage, signal }: ExportContext,
 ): Promise<NewManifest> {
   const directory = await workspace.temporaryDirectory();
-  const latestMs = plan.rewriteTimes ? plan.epochMs : undefined;
   const { compression: form, ociTypes } = plan;
+  // An archive is handed on as a whole: that it is the same everywhere costs nobody a layer he already had.
+  const rewrites = plan.rewriteTimes ?? plan.epochMs === undefined;
   const packed = [];
   for (const layer of image.layers) {
-    packed.push(await packLayer(layer, { storage, directory, form, ociTypes, latestMs, signal }));
+    const times = rewrites ? timesOf(layer, plan, image, result) : undefined;
+    packed.push(await packLayer(layer, { storage, directory, form, ociTypes, times, signal }));
   }
   const config: ImageConfig = {
     ...image.config,

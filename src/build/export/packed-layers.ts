@@ -10,7 +10,7 @@ import { type LayerCompression, mediaTypes } from '../../oci/media-types.ts';
 import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { LayerForm } from './attributes.ts';
-import { rewriteTimes } from './rewrite-times.ts';
+import { type LayerTimes, rewriteTimes } from './rewrite-times.ts';
 
 export interface PackedLayer {
   descriptor: Descriptor;
@@ -25,8 +25,8 @@ export interface PackingOptions {
   directory: string;
   form: LayerForm;
   ociTypes: boolean;
-  /** No time in the layers is later than this. */
-  latestMs?: number;
+  /** undefined: the layer's own. */
+  times?: LayerTimes | undefined;
   signal: AbortSignal;
 }
 
@@ -35,9 +35,9 @@ const defaultGzipLevel = 1;
 
 /** A layer as an archive has it: the blob that is kept, if it is in the form wanted, else a file made of it. */
 export async function packLayer(layer: Layer, options: PackingOptions): Promise<PackedLayer> {
-  const { storage, form, ociTypes, latestMs } = options;
+  const { storage, form, ociTypes, times } = options;
   const { blob } = layer;
-  if (blob !== undefined && latestMs === undefined && storage.blobs.has(blob.digest)) {
+  if (blob !== undefined && times === undefined && storage.blobs.has(blob.digest)) {
     const kept = compressionOf(blob.mediaType);
     if (kept === form.type || (!form.force && kept !== 'none' && form.level === undefined)) {
       const descriptor = {
@@ -53,7 +53,7 @@ export async function packLayer(layer: Layer, options: PackingOptions): Promise<
   const packed = createHash('sha256');
   let size = 0;
   const tar = storage.layers.tar(layer.chainId);
-  const source = latestMs === undefined ? tar : rewriteTimes(tar, latestMs);
+  const source = times === undefined ? tar : rewriteTimes(tar, times);
   const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
       packed.update(chunk);

@@ -8,6 +8,8 @@ export interface BuiltImage {
   /** Without its layers. */
   config: Omit<ImageConfig, 'rootfs'>;
   layers: readonly Layer[];
+  /** Those of them that are not the base image's. */
+  ownLayers: readonly Layer[];
 }
 
 /** What was built, for all platforms that were asked for. */
@@ -18,6 +20,8 @@ export interface BuildResult {
   several: boolean;
   /** The machine's own platform. */
   own: Platform;
+  /** When the files it was built from were committed. */
+  commitMs?: number | undefined;
 }
 
 /** The one that can run here, else the first: the result's names lead to it. */

@@ -1,13 +1,19 @@
 import { readTar } from '../../archive/tar-reader.ts';
 import { encodeEnd, encodeHeader, encodePadding } from '../../archive/tar-writer.ts';
 
-/** A tar in which no time is later than `latestMs`. */
+/** What becomes of the times in a layer: none is later, or all are the same. */
+export interface LayerTimes {
+  timeMs: number;
+  change: 'latest' | 'all';
+}
+
+/** A tar with other times. */
 export async function* rewriteTimes(
   tar: AsyncIterable<Uint8Array>,
-  latestMs: number,
+  { timeMs, change }: LayerTimes,
 ): AsyncGenerator<Buffer> {
-  const latestNs = BigInt(latestMs) * 1_000_000n;
-  yield* tarEntries(tar, mtimeNs => (mtimeNs > latestNs ? latestNs : mtimeNs));
+  const timeNs = BigInt(timeMs) * 1_000_000n;
+  yield* tarEntries(tar, mtimeNs => (change === 'all' || mtimeNs > timeNs ? timeNs : mtimeNs));
   yield encodeEnd();
 }
 

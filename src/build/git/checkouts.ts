@@ -5,7 +5,7 @@ import type { BuildRequest } from '../request.ts';
 import type { Workspace } from '../workspace.ts';
 import { type GitProgram, makeGitHome } from './git-program.ts';
 import { type GitSource, parseGitContext } from './git-source.ts';
-import { checkOut, resolveCommit } from './repository.ts';
+import { checkOut, type GitTree, resolveCommit } from './repository.ts';
 
 /** The git repositories of one build: each is asked and fetched once, and gone with the build's workspace. */
 export class GitCheckouts {
@@ -13,7 +13,7 @@ export class GitCheckouts {
   readonly #request: Pick<BuildRequest, 'secrets' | 'ssh' | 'buildArgs'>;
   readonly #path: string | undefined;
   readonly #commits = new Map<string, Promise<string>>();
-  readonly #trees = new Map<string, Promise<string>>();
+  readonly #trees = new Map<string, Promise<GitTree>>();
 
   /** @param path of git; undefined: the machine has none */
   constructor(
@@ -33,8 +33,7 @@ export class GitCheckouts {
     );
   }
 
-  /** A directory with the files of a source; its path has no links. */
-  treeOf(source: GitSource, signal: AbortSignal): Promise<string> {
+  treeOf(source: GitSource, signal: AbortSignal): Promise<GitTree> {
     return once(this.#trees, JSON.stringify(source), async () => {
       const commit = await this.commitOf(source, signal);
       const directory = join(await this.#workspace.temporaryDirectory(), 'tree');
@@ -43,7 +42,7 @@ export class GitCheckouts {
   }
 
   /** A repository as a build context. @throws EngineError `invalid` for what is none */
-  async contextOf(url: string, signal: AbortSignal): Promise<string> {
+  async contextOf(url: string, signal: AbortSignal): Promise<GitTree> {
     const source = parseGitContext(url);
     if (source === undefined) throw new EngineError('invalid', `invalid git context ${url}`);
     const keep = this.#request.buildArgs['BUILDKIT_CONTEXT_KEEP_GIT_DIR'] ?? '';

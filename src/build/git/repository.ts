@@ -46,16 +46,24 @@ async function commitsOf(source: GitSource, program: GitProgram): Promise<string
   return tagged === undefined ? [commit] : [tagged, commit];
 }
 
+/** The files of a commit. */
+export interface GitTree {
+  /** Of the subdirectory that was asked for; its path has no links. */
+  directory: string;
+  commit: string;
+  /** When it was committed. */
+  timeMs: number;
+}
+
 /**
  * Puts the files of a commit into a new directory, submodules included. Nothing of it may be trusted but that it is
  * there: links in it lead anywhere.
- * @returns the subdirectory that was asked for
  */
 export async function checkOut(
   source: GitSource & { commit: string },
   directory: string,
   program: GitProgram,
-): Promise<string> {
+): Promise<GitTree> {
   const { remote, commit } = source;
   const run = (...args: string[]) => git(source, program, directory, args);
   await mkdir(directory);
@@ -64,12 +72,14 @@ export async function checkOut(
   await run('remote', 'add', '--', 'origin', remote);
   await fetchCommit(commit, run);
   await run('checkout', '--quiet', '--force', '--detach', commit);
+  const timeMs =
+    Number(await run('show', '--no-patch', '--no-show-signature', '--format=%ct', commit)) * 1000;
   const hasSubmodules = source.submodules && existsSync(join(directory, '.gitmodules'));
   if (hasSubmodules) await run('submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1');
   const keepGitDir = source.keepGitDir === true && source.subdirectory === '';
   if (keepGitDir) await forgetCredentials(source, directory, run);
   else await removeGitFiles(directory, hasSubmodules);
-  return subdirectoryOf(source, directory);
+  return { directory: await subdirectoryOf(source, directory), commit, timeMs };
 }
 
 /** One commit alone where the server gives it away by itself, else everything. */

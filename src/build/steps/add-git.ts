@@ -34,7 +34,7 @@ export async function prepareGit(
     hash: digestOf(JSON.stringify(['git', commit, subdirectory, submodules, kept, exclude])),
     entries: [],
     open: async running => {
-      const root = await workspace.rootOf(await git.treeOf(source, running));
+      const root = await workspace.rootOf((await git.treeOf(source, running)).directory);
       return { root, path: '/', only: await includedEntries(root, found, exclude) };
     },
   };

@@ -1,5 +1,5 @@
 import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GrpcError } from '../../api/grpc/status.ts';
@@ -22,6 +22,7 @@ import { openInputs, readAgents, readSecrets } from './inputs.ts';
 import { type BuildOutput, planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { QuietDisplay, RawDisplay } from './raw-display.ts';
+import { repositoryAttributes } from './repository.ts';
 import type { Offers } from './services.ts';
 import { ask, type Display, type SolveOptions, solve, sourcesOf } from './solve.ts';
 import type { BuildStatus } from './status.ts';
@@ -78,8 +79,12 @@ async function build(call: Call): Promise<number> {
       receive: (index, content) => receive(outputs[index], content, session),
       stores: new Map([...caches.stores, ...inputs.stores]),
     };
+    const context = inputs.directories.get('context');
+    const local = context !== undefined && args[0] !== '-';
+    const dockerfile = join(inputs.directories.get('dockerfile') ?? '', inputs.attributes['filename'] ?? '');
+    const committed = local ? await repositoryAttributes(context, dockerfile, session.env) : {};
     const options: SolveOptions = {
-      attributes: { ...attributes, ...inputs.attributes },
+      attributes: { ...attributes, ...inputs.attributes, ...committed },
       exporters: outputs.map(output => output.exporter),
       cacheImports: caches.imports,
       cacheExports: caches.exports,

@@ -84,6 +84,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
         .map(host => host.replace('=', ':')),
       platform,
       ...multiPlatform(options, platform),
+      ...commitTime(text('gantry.commit-time')),
       limits: {
         shmSizeBytes: numberOf('shm-size', text('shm-size')),
         memoryBytes: 0,
@@ -109,6 +110,7 @@ const known = new Set([
   'dockerfilekey',
   'filename',
   'force-network-mode',
+  'gantry.commit-time',
   'gantry.explain',
   'gantry.hold-failed',
   'image-resolve-mode',
@@ -119,6 +121,13 @@ const known = new Set([
   'target',
   'ulimit',
 ]);
+
+/** In seconds. */
+function commitTime(text: string): Pick<BuildRequest, 'commitTimeMs'> {
+  if (text === '') return {};
+  if (!/^\d{1,12}$/.test(text)) throw new EngineError('invalid', `invalid gantry.commit-time: ${text}`);
+  return { commitTimeMs: Number(text) * 1000 };
+}
 
 /** Said by an option, or by a build argument: the result is an index. */
 function multiPlatform(
