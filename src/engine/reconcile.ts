@@ -104,8 +104,10 @@ function removeUnwantedEndpoints(context: EngineContext, record: ContainerRecord
 /** Running containers by the volumes they have mounted. */
 function volumeUsers(records: ContainerRecord[], alive: ReadonlyMap<string, number>): Map<string, string[]> {
   const users = new Map<string, string[]>();
-  for (const { id, mounts } of records) {
-    if (!alive.has(id)) continue;
+  for (const { id, mounts, state } of records) {
+    // What ended meanwhile gives its volumes back when its end is settled.
+    const held = alive.has(id) || state.status === 'running' || state.status === 'paused';
+    if (!held) continue;
     for (const { type, name } of mounts) {
       if (type === 'volume') users.set(name, [...(users.get(name) ?? []), id]);
     }

@@ -18,6 +18,7 @@ export interface SystemInfo {
   id: string;
   containers: { total: number; running: number; paused: number; stopped: number };
   images: number;
+  volumeDrivers: string[];
   storageDriver: string;
   storageStatus: [string, string][];
   logDriver: string;
@@ -114,6 +115,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     id: storage.id,
     containers: { total: records.length, running, paused, stopped: records.length - running - paused },
     images: context.images.list().length,
+    volumeDrivers: storage.volumes.drivers(),
     storageDriver: storage.snapshots.driver,
     storageStatus: [
       ['Backing Filesystem', fileSystemName(storage.paths.dataRoot)],
@@ -213,13 +215,16 @@ async function diskUsage(context: EngineContext, builder: Builder): Promise<Disk
       records.map(async record => ({ id: record.id, ...(await containerSize(context, record)) })),
     ),
     volumes: await Promise.all(
-      volumes.list().map(async volume => ({
-        name: volume.name,
-        sizeBytes: await volumes.sizeOf(volume.name),
-        references: records.filter(record =>
-          record.mounts.some(mount => mount.type === 'volume' && mount.name === volume.name),
-        ).length,
-      })),
+      volumes
+        .list()
+        .filter(({ driver }) => driver === 'local')
+        .map(async volume => ({
+          name: volume.name,
+          sizeBytes: await volumes.sizeOf(volume.name),
+          references: records.filter(record =>
+            record.mounts.some(mount => mount.type === 'volume' && mount.name === volume.name),
+          ).length,
+        })),
     ),
     buildCache: await builder.usage.list(),
   };

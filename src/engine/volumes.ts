@@ -1,5 +1,5 @@
 import { EngineError } from '../stdx/errors.ts';
-import type { Volume } from '../storage/volumes.ts';
+import type { InspectedVolume, Volume } from '../storage/volumes.ts';
 import { newId } from './containers/names.ts';
 import type { EngineContext } from './context.ts';
 
@@ -10,8 +10,11 @@ export interface VolumeUseCases {
     labels?: Record<string, string>;
     options?: Record<string, string>;
   }): Promise<Volume>;
-  get(name: string): Volume;
+  get(name: string): Promise<InspectedVolume>;
+  /** Those known here. */
   list(): Volume[];
+  /** Those that plugins have, too. */
+  listAll(): Promise<{ volumes: InspectedVolume[]; warnings: string[] }>;
   /** Ids of the containers that use it, running or not. */
   usersOf(name: string): string[];
   remove(name: string, options: { force: boolean }): Promise<void>;
@@ -32,17 +35,18 @@ export function volumeUseCases(context: EngineContext): VolumeUseCases {
   return {
     async create(options) {
       const name = options.name || newId();
-      const existing = store.find(name);
-      if (existing !== undefined) return existing;
+      const existing = await store.lookUp(name);
       const volume = await store.create({ ...options, name });
-      context.events.publish('volume', 'create', volume.name, { driver: volume.driver });
+      if (existing === undefined)
+        context.events.publish('volume', 'create', volume.name, { driver: volume.driver });
       return volume;
     },
-    get: name => store.get(name),
+    get: name => store.inspect(name),
     list: () => store.list(),
+    listAll: () => store.listAll(),
     usersOf,
     async remove(name, options) {
-      const volume = store.find(name);
+      const volume = await store.lookUp(name);
       if (volume === undefined && options.force) return;
       if (volume === undefined) throw new EngineError('notFound', `get ${name}: no such volume`);
       const users = usersOf(name);
@@ -56,6 +60,8 @@ export function volumeUseCases(context: EngineContext): VolumeUseCases {
       const deleted: string[] = [];
       let reclaimedBytes = 0;
       for (const volume of store.list()) {
+        // As in Docker: what others look after is theirs.
+        if (volume.driver !== 'local') continue;
         const anonymous = 'com.docker.volume.anonymous' in volume.labels;
         if ((!anonymous && !options.all) || usersOf(volume.name).length > 0 || !options.matches(volume))
           continue;

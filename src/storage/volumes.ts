@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { MS_BIND, MS_REC, MS_REMOUNT } from '../linux/constants.ts';
 import { SystemError } from '../linux/libc.ts';
 import { isMountPoint, mount, unmount } from '../linux/mount.ts';
-import { EngineError, errnoOf, messageOf } from '../stdx/errors.ts';
+import { EngineError, errnoOf, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
-import { ConfinedRoot } from './confined.ts';
 import type { Database } from './database.ts';
 import type { StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
 import { type LocalMount, planLocalMount, resolveAddress } from './volume-mount.ts';
 import { checkVolumeName, isVolumeName, validateLocalOptions } from './volume-options.ts';
+import type { PluginVolume, VolumePlugin } from './volume-plugin.ts';
+import { VolumePlugins } from './volume-plugins.ts';
 import { diskError } from './worker/errors.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -21,14 +22,22 @@ export interface Volume {
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   readonly createdMs: number;
-  /** The directory on the host. */
+  /** The directory on the host; '' of a plugin's volume that is mounted nowhere. */
   readonly mountpoint: string;
+}
+
+/** With what its driver alone knows. */
+export interface InspectedVolume extends Volume {
+  readonly scope: 'local' | 'global';
+  /** As the plugin writes it, where it says. */
+  readonly createdAt?: string;
+  readonly status?: Readonly<Record<string, unknown>>;
 }
 
 export interface VolumeOptions {
   /** Default: 64 random hexadecimal digits. */
   name?: string;
-  /** Default: `local`, the only one there is. */
+  /** Default: `local`; otherwise a plugin's name. */
   driver?: string;
   labels?: Record<string, string>;
   /** Of the local driver: `type`, `o`, `device`, as mount(8) takes them. */
@@ -36,7 +45,8 @@ export interface VolumeOptions {
 }
 
 /**
- * Volumes of the driver `local`: a directory, or with options what is mounted there while somebody uses it.
+ * Volumes of the driver `local`: a directory, or with options what is mounted there while somebody uses it. Those of
+ * other drivers are a plugin's (volume-plugin.ts); of them a row says only that they were made or used here.
  *
  * A row is `creating` before its directory is made, `ready` after, and `removing` before anything is deleted; what is
  * found in the first or last state at start is removed. A directory without a row (the database was lost) is taken
@@ -49,27 +59,39 @@ export class VolumeStore {
   readonly #log: Log;
   readonly #locks = new KeyedMutex();
   readonly #users = new Map<string, Set<string>>();
+  readonly #plugins: VolumePlugins;
+  /** Of plugins' volumes, as long as they are used. */
+  readonly #mountpoints = new Map<string, string>();
 
-  constructor(options: { database: Database; paths: StoragePaths; workers: WorkerPool; log: Log }) {
+  constructor(options: {
+    database: Database;
+    paths: StoragePaths;
+    workers: WorkerPool;
+    log: Log;
+    plugins?: VolumePlugins;
+  }) {
     this.#database = options.database;
     this.#paths = options.paths;
     this.#workers = options.workers;
     this.#log = options.log;
+    this.#plugins = options.plugins ?? new VolumePlugins();
     this.#database.migrate('volumes', migrations);
   }
 
   /** To be called once, before anything else. */
   async removeLeftovers(): Promise<void> {
-    const cut = this.#database.prepare("select name from volumes where state <> 'ready'").all();
-    for (const { name } of cut as unknown as { name: string }[]) {
-      this.#log.info({ volume: name }, 'removing a volume whose creation or removal was cut short');
-      await this.#destroy(name);
+    const cut = this.#database.prepare("select name, driver from volumes where state <> 'ready'").all();
+    for (const { name, driver } of cut as unknown as Volume[]) {
+      this.#log.info({ volume: name, driver }, 'removing a volume whose creation or removal was cut short');
+      // Whether a plugin has it, the plugin says when it is asked.
+      if (driver === 'local') await this.#destroy(name);
+      else this.#forget(name);
     }
     for (const name of readdirSync(this.#paths.volumes)) {
       if (this.find(name) !== undefined || !isVolumeName(name) || !existsSync(this.#paths.volumeData(name)))
         continue;
       this.#log.warn({ volume: name }, 'taking in a volume that the state database does not know');
-      this.#insert(name, {}, 'ready');
+      this.#insert(name, 'local', {}, 'ready');
     }
   }
 
@@ -79,19 +101,27 @@ export class VolumeStore {
    */
   async create(options: VolumeOptions): Promise<Volume> {
     const name = options.name || randomBytes(32).toString('hex');
-    checkDriver(name, options.driver);
-    return this.#locks.run(name, () => {
-      const existing = this.find(name);
-      if (existing !== undefined) return existing;
+    const driver = options.driver || 'local';
+    return this.#locks.run(name, async () => {
+      const existing = await this.#lookUp(name);
+      if (existing !== undefined && (!options.driver || existing.driver === driver)) return existing;
+      if (driver !== 'local') this.#pluginFor('create', name, driver);
+      if (existing !== undefined) {
+        throw new EngineError(
+          'conflict',
+          `create ${name}: driver '${existing.driver}' already has volume '${name}': volume name must be unique`,
+        );
+      }
+      if (driver !== 'local') return this.#createByPlugin(name, driver, options);
       checkVolumeName(name);
       validateLocalOptions(name, options.options ?? {});
-      this.#insert(name, options, 'creating');
+      this.#insert(name, driver, options, 'creating');
       try {
         mkdirSync(this.#paths.volumeData(name), { recursive: true, mode: 0o755 });
         chmodSync(this.#paths.volume(name), 0o701);
         chmodSync(this.#paths.volumeData(name), 0o755);
       } catch (error) {
-        this.#database.prepare('delete from volumes where name = ?').run(name);
+        this.#forget(name);
         throw diskError(`create ${name}`, error);
       }
       this.#setState(name, 'ready');
@@ -106,10 +136,53 @@ export class VolumeStore {
     return row === undefined ? undefined : this.#volumeOf(row as unknown as VolumeRow);
   }
 
+  /** As find, and asks the plugins for one that nobody has used here yet. */
+  lookUp(name: string): Promise<Volume | undefined> {
+    return this.#locks.run(name, () => this.#lookUp(name));
+  }
+
+  /** With what its driver says now. @throws EngineError `notFound`; what the plugin fails with */
+  async inspect(name: string): Promise<InspectedVolume> {
+    const volume = (await this.lookUp(name)) ?? this.get(name);
+    if (volume.driver === 'local') return { ...volume, scope: 'local' };
+    const plugin = this.#pluginFor('get', name, volume.driver);
+    const said = await plugin.find(name);
+    if (said === undefined) throw noSuchVolume(name);
+    return inspected(volume, said, await plugin.scope());
+  }
+
+  /** As list, and what the plugins have; of one that does not answer a warning. */
+  async listAll(): Promise<{ volumes: InspectedVolume[]; warnings: string[] }> {
+    const rows = this.list();
+    const volumes: InspectedVolume[] = rows
+      .filter(({ driver }) => driver === 'local')
+      .map(volume => ({ ...volume, scope: 'local' }));
+    const warnings: string[] = [];
+    const plugins = this.#plugins.list();
+    const ask = async (plugin: VolumePlugin) => {
+      const scope = await plugin.scope();
+      for (const said of await plugin.list()) {
+        const row = rows.find(({ name, driver }) => name === said.name && driver === plugin.name);
+        const { name } = said;
+        const blank = { name, driver: plugin.name, labels: {}, options: {}, createdMs: 0, mountpoint: '' };
+        // Of two with one name the one that is known here counts.
+        if (row !== undefined || !rows.some(known => known.name === name))
+          volumes.push(inspected(row ?? blank, said, scope));
+      }
+    };
+    await Promise.all(plugins.map(plugin => ask(plugin).catch(error => warnings.push(messageOf(error)))));
+    return { volumes: volumes.sort((a, b) => (a.name < b.name ? -1 : 1)), warnings };
+  }
+
+  /** Names of the drivers there are, for `info`. */
+  drivers(): string[] {
+    return ['local', ...this.#plugins.list().map(({ name }) => name)];
+  }
+
   /** @throws EngineError `notFound`: `get x: no such volume` */
   get(name: string): Volume {
     const volume = this.find(name);
-    if (volume === undefined) throw new EngineError('notFound', `get ${name}: no such volume`);
+    if (volume === undefined) throw noSuchVolume(name);
     return volume;
   }
 
@@ -124,13 +197,18 @@ export class VolumeStore {
   /** @throws EngineError `notFound` unless forced; `conflict` while a container uses it. */
   async remove(name: string, options: { force?: boolean } = {}): Promise<void> {
     await this.#locks.run(name, async () => {
-      if (this.find(name) === undefined) {
+      const volume = await this.#lookUp(name);
+      if (volume === undefined) {
         if (options.force === true) return;
-        throw new EngineError('notFound', `get ${name}: no such volume`);
+        throw noSuchVolume(name);
       }
       const users = [...(this.#users.get(name) ?? [])];
       if (users.length > 0)
         throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
+      if (volume.driver !== 'local') {
+        await this.#removeByPlugin(volume, options.force === true);
+        return;
+      }
       this.#setState(name, 'removing');
       await this.#destroy(name);
     });
@@ -145,36 +223,6 @@ export class VolumeStore {
     return this.#workers.run('sizeOfTree', { root: this.pathOf(name) });
   }
 
-  /** Whether there is nothing in it: then the image's content is copied in at first use. */
-  isEmpty(name: string): boolean {
-    return readdirSync(this.pathOf(name)).length === 0;
-  }
-
-  /**
-   * Copies what the image has at `target` into the volume, and gives it that directory's owner and permissions.
-   * Nothing happens when there is no such directory in the image.
-   */
-  async copyUp(name: string, rootfs: string, target: string): Promise<void> {
-    const data = this.pathOf(name);
-    const from = await ConfinedRoot.open(rootfs, this.#workers);
-    try {
-      const stat = await from.stat(target, { follow: true });
-      if (stat?.type !== 'directory') return;
-      const to = await ConfinedRoot.open(data, this.#workers);
-      try {
-        await to.copyTree({ from, source: target, destination: '/' });
-      } finally {
-        await to.close();
-      }
-      chownSync(data, stat.uid, stat.gid);
-      chmodSync(data, stat.permissions);
-    } catch (error) {
-      throw diskError(`copying the image's ${target} to volume ${name}`, error);
-    } finally {
-      await from.close();
-    }
-  }
-
   /**
    * To be called for every container that starts to use it: a volume with options is mounted for the first.
    * @returns the directory.
@@ -183,21 +231,26 @@ export class VolumeStore {
     return this.#locks.run(name, async () => {
       const volume = this.get(name);
       const users = this.#users.get(name) ?? new Set();
-      if (isMountable(volume) && !isMountPoint(volume.mountpoint)) await mountLocal(volume);
+      if (volume.driver !== 'local') {
+        if (!users.has(user) || !this.#mountpoints.has(name)) await this.#mountByPlugin(volume, user);
+      } else if (isMountable(volume) && !isMountPoint(volume.mountpoint)) await mountLocal(volume);
       users.add(user);
       this.#users.set(name, users);
-      return volume.mountpoint;
+      return this.#mountpoints.get(name) ?? volume.mountpoint;
     });
   }
 
   /** The last user's unmounts it. Idempotent. */
   async unmount(name: string, user: string): Promise<void> {
-    await this.#locks.run(name, () => {
+    await this.#locks.run(name, async () => {
       const users = this.#users.get(name);
-      users?.delete(user);
+      const wasUsed = users?.delete(user) === true;
+      const volume = this.find(name);
+      if (wasUsed && volume !== undefined && volume.driver !== 'local')
+        await this.#pluginFor('unmount', name, volume.driver).unmount(name, user);
       if (users !== undefined && users.size > 0) return;
       this.#users.delete(name);
-      const volume = this.find(name);
+      this.#mountpoints.delete(name);
       if (volume !== undefined) unmountIfMounted(volume);
     });
   }
@@ -209,6 +262,67 @@ export class VolumeStore {
     for (const volume of this.list()) if (!this.#users.has(volume.name)) unmountIfMounted(volume);
   }
 
+  async #lookUp(name: string): Promise<Volume | undefined> {
+    const known = this.find(name);
+    if (known !== undefined) return known;
+    for (const plugin of this.#plugins.list()) {
+      try {
+        if ((await plugin.find(name)) === undefined) continue;
+        this.#insert(name, plugin.name, {}, 'ready');
+        return this.find(name);
+      } catch (error) {
+        this.#log.warn({ plugin: plugin.name, err: error }, 'a volume plugin does not answer');
+      }
+    }
+    return undefined;
+  }
+
+  async #createByPlugin(name: string, driver: string, options: VolumeOptions): Promise<Volume> {
+    const plugin = this.#pluginFor('create', name, driver);
+    this.#insert(name, driver, options, 'creating');
+    try {
+      await plugin.create(name, options.options ?? {});
+    } catch (error) {
+      this.#forget(name);
+      throw within(`create ${name}`, error);
+    }
+    this.#setState(name, 'ready');
+    return this.get(name);
+  }
+
+  async #removeByPlugin({ name, driver }: Volume, force: boolean): Promise<void> {
+    try {
+      await this.#pluginFor('remove', name, driver).remove(name);
+    } catch (error) {
+      if (!force) throw within(`remove ${name}`, error);
+      this.#log.warn(
+        { volume: name, driver, err: error },
+        'forgetting a volume that its plugin did not remove',
+      );
+    }
+    this.#forget(name);
+  }
+
+  async #mountByPlugin({ name, driver }: Volume, user: string): Promise<void> {
+    try {
+      this.#mountpoints.set(name, await this.#pluginFor('mount', name, driver).mount(name, user));
+    } catch (error) {
+      throw within(`error while mounting volume '${this.#mountpoints.get(name) ?? ''}'`, error);
+    }
+  }
+
+  #pluginFor(doing: string, name: string, driver: string): VolumePlugin {
+    try {
+      return this.#plugins.get(driver);
+    } catch (error) {
+      throw within(`${doing} ${name}`, error);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#database.prepare('delete from volumes where name = ?').run(name);
+  }
+
   async #destroy(name: string): Promise<void> {
     const data = this.#paths.volumeData(name);
     // What is mounted there is not ours to delete.
@@ -218,17 +332,17 @@ export class VolumeStore {
     } catch (error) {
       throw diskError(`remove ${name}`, error);
     }
-    this.#database.prepare('delete from volumes where name = ?').run(name);
+    this.#forget(name);
   }
 
-  #insert(name: string, options: VolumeOptions, state: string): void {
+  #insert(name: string, driver: string, options: VolumeOptions, state: string): void {
     this.#database
       .prepare(
         'insert into volumes (name, driver, labels, options, state, created_ms) values (?, ?, ?, ?, ?, ?)',
       )
       .run(
         name,
-        'local',
+        driver,
         JSON.stringify(options.labels ?? {}),
         JSON.stringify(options.options ?? {}),
         state,
@@ -241,7 +355,8 @@ export class VolumeStore {
   }
 
   #volumeOf({ name, driver, labels, options, createdMs }: VolumeRow): Volume {
-    const mountpoint = this.#paths.volumeData(name);
+    const mountpoint =
+      driver === 'local' ? this.#paths.volumeData(name) : (this.#mountpoints.get(name) ?? '');
     return { name, driver, labels: JSON.parse(labels), options: JSON.parse(options), createdMs, mountpoint };
   }
 }
@@ -267,16 +382,17 @@ const migrations = [
 
 const columns = 'name, driver, labels, options, created_ms as createdMs';
 
-/** Docker's words for a plugin that is not installed. */
-function checkDriver(name: string, driver = 'local'): void {
-  if (driver === 'local' || driver === '') return;
-  throw new EngineError(
-    'notFound',
-    `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
-  );
+function noSuchVolume(name: string): EngineError {
+  return new EngineError('notFound', `get ${name}: no such volume`);
 }
 
-function isMountable({ options }: Volume): boolean {
+function inspected(volume: Volume, said: PluginVolume, scope: 'local' | 'global'): InspectedVolume {
+  const { mountpoint, createdAt, status } = said;
+  return { ...volume, mountpoint: mountpoint || volume.mountpoint, createdAt, status, scope };
+}
+
+function isMountable({ driver, options }: Volume): boolean {
+  if (driver !== 'local') return false;
   return options['device'] !== undefined || options['type'] !== undefined;
 }
 

@@ -245,17 +245,20 @@ export async function settleMounts(
       continue;
     }
     const name = mount.name === '' ? newId() : mount.name;
-    if (context.storage.volumes.find(name) === undefined) {
-      const volume = await context.storage.volumes.create({
-        name,
-        driver: mount.driver,
-        labels: mount.anonymous ? { 'com.docker.volume.anonymous': '', ...labels } : labels,
-        options: driverOptions,
-      });
-      undo.push(`volume ${name}`, () => context.storage.volumes.remove(name, { force: true }));
-      context.events.publish('volume', 'create', volume.name, { driver: volume.driver });
+    const { volumes } = context.storage;
+    const existing = await volumes.lookUp(name);
+    const volume = await volumes.create({
+      name,
+      // One that was not named takes the volume as it is.
+      driver: mount.driver === 'local' ? undefined : mount.driver,
+      labels: mount.anonymous ? { 'com.docker.volume.anonymous': '', ...labels } : labels,
+      options: driverOptions,
+    });
+    if (existing === undefined) {
+      undo.push(`volume ${name}`, () => volumes.remove(name, { force: true }));
+      context.events.publish('volume', 'create', name, { driver: volume.driver });
     }
-    mounts.push({ ...mount, name, source: context.storage.volumes.pathOf(name) });
+    mounts.push({ ...mount, name, driver: volume.driver, source: volume.mountpoint });
   }
   return mounts;
 }

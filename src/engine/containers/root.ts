@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError, errnoOf, kindOf, systemMessageOf, within } from '../../stdx/errors.ts';
@@ -122,7 +122,7 @@ async function prepareMount(
     propagation: mount.propagation,
     'read/write': String(mount.readWrite),
   });
-  if (mount.copyUp && volumes.isEmpty(mount.name)) await copyUp(context, seen, mount);
+  if (mount.copyUp && readdirSync(mount.source).length === 0) await copyUp(context, seen, mount);
   // Once, as in Docker: a volume that is empty at a later start has the owner and mode it was given meanwhile.
   mount.copyUp = false;
 }

@@ -50,6 +50,7 @@ function volumesToWire(engine: Engine, usage: DiskUsage) {
   const sizes = new Map(usage.volumes.map(one => [one.name, one]));
   return engine.volumes
     .list()
+    .filter(({ driver }) => driver === 'local')
     .map(volume => volumeToWire(volume, sizes.get(volume.name) ?? { sizeBytes: -1, references: -1 }));
 }
 

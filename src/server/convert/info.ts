@@ -66,7 +66,7 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
     Driver: info.storageDriver,
     DriverStatus: info.storageStatus,
     Plugins: {
-      Volume: ['local'],
+      Volume: info.volumeDrivers,
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
       Log: [...info.logDrivers],

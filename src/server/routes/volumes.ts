@@ -13,24 +13,26 @@ export const volumeRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/volumes/{name}', handler: remove },
 ];
 
-function list(call: Call): void {
+async function list(call: Call): Promise<void> {
   const { volumes } = call.engine;
   const filters = Filters.read(call.query, ['dangling', 'driver', 'label', 'name']);
   const dangling = filters.flag('dangling');
-  const shown = volumes
-    .list()
-    .filter(
-      volume =>
-        filters.match('name', volume.name) &&
-        filters.exact('driver', volume.driver) &&
-        filters.labels('label', volume.labels) &&
-        (dangling === undefined || (volumes.usersOf(volume.name).length === 0) === dangling),
-    );
-  call.json({ Volumes: shown.map(volume => volumeToWire(volume)), Warnings: null });
+  const listed = await volumes.listAll();
+  const shown = listed.volumes.filter(
+    volume =>
+      filters.match('name', volume.name) &&
+      filters.exact('driver', volume.driver) &&
+      filters.labels('label', volume.labels) &&
+      (dangling === undefined || (volumes.usersOf(volume.name).length === 0) === dangling),
+  );
+  call.json({
+    Volumes: shown.map(volume => volumeToWire(volume)),
+    Warnings: listed.warnings.length > 0 ? listed.warnings : null,
+  });
 }
 
-function inspect(call: Call): void {
-  call.json(volumeToWire(call.engine.volumes.get(call.param('name'))));
+async function inspect(call: Call): Promise<void> {
+  call.json(volumeToWire(await call.engine.volumes.get(call.param('name'))));
 }
 
 async function create(call: Call): Promise<void> {
