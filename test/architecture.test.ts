@@ -23,7 +23,8 @@ const mayImport: Record<string, readonly string[]> = {
   server: ['engine', 'api', 'stdx'],
   client: ['api', 'stdx'],
   // `cp` and build contexts are tar archives, the latter with Docker's rules of what is left out.
-  cli: ['client', 'api', 'archive', 'build/patterns/ignore.ts', 'stdx'],
+  cli: ['compose', 'client', 'api', 'archive', 'build/patterns/ignore.ts', 'stdx'],
+  compose: ['client', 'api', 'stdx'],
   main: ['*'],
 };
 

@@ -3,7 +3,7 @@ import { EngineError, messageOf } from '../stdx/errors.ts';
 import { arityFault } from './command.ts';
 import { type CommandEntry, type CommandGroup, commandTree, isGroup } from './command-tree.ts';
 import { ExitError, UsageError } from './errors.ts';
-import { declareFlags, type Parsed, parseFlags } from './flags.ts';
+import { declareFlags, FlagValues, type Parsed, parseFlags } from './flags.ts';
 import { globalFlags } from './global-flags.ts';
 import { Session, type Surroundings } from './session.ts';
 
@@ -52,17 +52,30 @@ async function runNamed(name: string, rest: string[], session: Session, help: bo
   const found = find(commandTree, name);
   if (found === undefined) throw await unknownCommand(name, Object.keys(commandTree), '');
   if (!isGroup(found)) return runCommand(name, found, help ? ['--help'] : rest, session);
-  const [subName, ...subRest] = rest;
-  if (subName === undefined || subName === '--help' || subName === '-h' || help) {
+  const { values: groupFlags, rest: inGroup, help: groupHelpAsked } = groupArguments(name, found, rest);
+  const [subName, ...subRest] = inGroup;
+  if (subName === undefined || groupHelpAsked || subName === '--help' || subName === '-h' || help) {
     const { groupHelp } = await import('./help.ts');
-    (subName === undefined ? session.err : session.out).write(groupHelp(name, found));
+    const to = subName === undefined && !groupHelpAsked && !help ? session.err : session.out;
+    to.write(groupHelp(name, found, helpWidth(session)));
     return 0;
   }
   if (subName.startsWith('-'))
     throw misused(new UsageError(`unknown flag: ${subName}`), `gantry ${name}`, `gantry ${name} COMMAND`);
   const command = find(found.commands, subName);
   if (command === undefined) throw await unknownCommand(subName, Object.keys(found.commands), name);
-  return runCommand(`${name} ${subName}`, command, subRest, session);
+  return runCommand(`${name} ${subName}`, command, subRest, session, groupFlags);
+}
+
+/** Flags of the group come before the name of the command; groups without flags leave that to the command. */
+function groupArguments(name: string, group: CommandGroup, args: string[]): Parsed {
+  const flags = declareFlags(group.flags ?? '');
+  if (group.flags === undefined) return { values: new FlagValues(flags), rest: args, help: false };
+  try {
+    return parseFlags(flags, args, false);
+  } catch (error) {
+    throw misused(error, `gantry ${name}`, `gantry ${name} [OPTIONS] COMMAND`);
+  }
 }
 
 async function runCommand(
@@ -70,6 +83,7 @@ async function runCommand(
   entry: CommandEntry,
   args: readonly string[],
   session: Session,
+  groupFlags = new FlagValues([]),
 ): Promise<number> {
   const { command } = await entry.load();
   const full = `gantry ${path}`;
@@ -96,7 +110,7 @@ async function runCommand(
   }
   try {
     const { values: flags, rest, dashAt } = parsed;
-    return (await command.run({ session, flags, args: rest, dashAt, path })) ?? 0;
+    return (await command.run({ session, flags, groupFlags, args: rest, dashAt, path })) ?? 0;
   } catch (error) {
     if (error instanceof UsageError) throw misused(error, full, usage);
     throw command.runsContainers ? failedRun(error, full) : error;

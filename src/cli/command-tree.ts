@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { composeFlags } from './compose/flags.ts';
 
 export interface CommandEntry {
   short: string;
@@ -8,6 +9,8 @@ export interface CommandEntry {
 
 export interface CommandGroup {
   short: string;
+  /** Flags between the group's name and the command's, for all of its commands. */
+  flags?: string;
   commands: Record<string, CommandEntry>;
   hidden?: boolean;
 }
@@ -259,12 +262,23 @@ const buildx: CommandGroup = {
   commands: { b: hidden(ofImages.build), ...ofBuilds },
 };
 
+const composeConfig = entry(
+  'Parse, resolve and render compose file in canonical format',
+  () => import('./commands/compose/config.ts'),
+);
+const compose: CommandGroup = {
+  short: 'Define and run multi-container applications',
+  flags: composeFlags,
+  commands: { config: composeConfig, convert: hidden(composeConfig) },
+};
+
 /** All commands by name. */
 export const commandTree: Record<string, CommandEntry | CommandGroup> = sorted({
   ...ofContainers,
   ...ofImages,
   builder,
   buildx,
+  compose,
   completion: entry('Print a shell completion script', () => import('./commands/completion.ts')),
   container,
   context,

@@ -23,6 +23,8 @@ export interface Command {
 export interface Call {
   session: Session;
   flags: FlagValues;
+  /** What was given between the group's name and the command's. */
+  groupFlags: FlagValues;
   args: string[];
   /** How many of `args` came before a `--`; undefined when there was none. */
   dashAt?: number;

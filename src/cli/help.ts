@@ -20,9 +20,13 @@ export function usageLine(path: string, command: Command): string {
   return `${program} ${path} ${command.usage}`.trimEnd();
 }
 
-export function groupHelp(path: string, group: CommandGroup): string {
+export function groupHelp(path: string, group: CommandGroup, width: number): string {
+  const options =
+    group.flags === undefined ? '' : `Options:\n${flagUsages(declareFlags(group.flags), width)}\n\n`;
+  const usage =
+    group.flags === undefined ? `${program} ${path} COMMAND` : `${program} ${path} [OPTIONS] COMMAND`;
   const entries = Object.entries(group.commands).filter(([, entry]) => !entry.hidden);
-  return `Usage:  ${program} ${path} COMMAND\n\n${group.short}\n\nCommands:\n${listing(entries)}\nRun '${program} ${path} COMMAND --help' for more information on a command.\n`;
+  return `Usage:  ${usage}\n\n${group.short}\n\n${options}Commands:\n${listing(entries)}\nRun '${program} ${path} COMMAND --help' for more information on a command.\n`;
 }
 
 const common = [

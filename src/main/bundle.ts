@@ -7,11 +7,12 @@ import { build, type Plugin } from 'esbuild';
  * Bundles the client:
  *
  *     dist/client.cjs      everything, commands are initialised when they are called
+ *     dist/yaml.cjs        the YAML parser, which Compose alone needs: a quarter of all the code
  *     dist/gantry.cjs      the entry: turns V8's compile cache on, then loads client.cjs
  *     dist/compile-cache/  what V8 compiled before
  *
  * Measured for one `ps`, after Node's own start: a chunk per shared piece 23 ms, one file 20, one file with the
- * compile cache 16. Both files are renamed into place, the entry last: its time says how fresh the bundle is.
+ * compile cache 16. All files are renamed into place, the entry last: its time says how fresh the bundle is.
  */
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'dist');
@@ -28,6 +29,13 @@ const builtins: Plugin = {
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
       loader: 'js',
     }));
+  },
+};
+
+const yamlApart: Plugin = {
+  name: 'yaml apart',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^yaml$/ }, () => ({ path: './yaml.cjs', external: true }));
   },
 };
 
@@ -52,8 +60,7 @@ function place(name: string, text: string | Uint8Array): void {
 }
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-const { outputFiles } = await build({
-  entryPoints: [join(root, 'src/main/gantry.ts')],
+const shape = {
   write: false,
   bundle: true,
   // Node's loader of ES modules costs 2 ms more.
@@ -62,11 +69,21 @@ const { outputFiles } = await build({
   target: 'node26',
   minify: true,
   legalComments: 'none',
+} as const;
+const yaml = await build({
+  ...shape,
+  stdin: { contents: "export * from 'yaml'", resolveDir: root },
   plugins: [builtins],
+});
+const { outputFiles } = await build({
+  ...shape,
+  entryPoints: [join(root, 'src/main/gantry.ts')],
+  plugins: [builtins, yamlApart],
   define: { GANTRY_BUILD: JSON.stringify({ version, commit: commit(), builtAt: new Date().toUTCString() }) },
   logLevel: 'error',
 });
 mkdirSync(folder, { recursive: true });
+place('yaml.cjs', yaml.outputFiles[0]!.contents);
 place('client.cjs', outputFiles[0]!.contents);
 place(
   'gantry.cjs',

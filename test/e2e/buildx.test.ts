@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { controlService } from '../../src/api/buildkit/control.ts';
 import { GrpcConnection } from '../../src/api/grpc/client.ts';
-import { buildxConfig } from '../support/buildx.ts';
 import { repository } from '../support/daemon.ts';
 import { privateRegistryAddress, startPrivateRegistry } from '../support/registry.ts';
 import type { Outcome } from '../support/run-program.ts';
 import { settled } from '../support/settled.ts';
+import { buildxConfig } from '../support/sid-plugins.ts';
 import { Machine } from './machine.ts';
 
 /** Generous: a build is one of many programs on a busy machine. */

@@ -21,7 +21,17 @@ export async function buildxConfig(directory: string): Promise<string> {
 
 /** Its path. */
 function buildxProgram(): Promise<string> {
-  return cached('docker-buildx', async (target, scratch) => {
+  return pluginOfSid('docker-buildx');
+}
+
+/** The path of docker compose, version 2, from the same suite. */
+export function composeProgram(): Promise<string> {
+  return pluginOfSid('docker-compose');
+}
+
+/** A plugin of the docker client, whose package has its name. */
+function pluginOfSid(name: string): Promise<string> {
+  return cached(name, async (target, scratch) => {
     const mirror = (await hostSources()).find(source => /\/debian\/?$/.test(source.uri))?.uri;
     if (mirror === undefined)
       throw new Error('this machine has no mirror of Debian among its sources of packages');
@@ -46,12 +56,12 @@ function buildxProgram(): Promise<string> {
     const apt = (...args: string[]) =>
       runOrThrow(['apt-get', '-qq', ...options, ...args], { cwd: scratch, timeoutMs: fetchTimeoutMs });
     await apt('update');
-    await apt('download', 'docker-buildx');
-    await runOrThrow(['sh', '-ec', 'dpkg-deb -x docker-buildx_*.deb unpacked'], {
+    await apt('download', name);
+    await runOrThrow(['sh', '-ec', `dpkg-deb -x ${name}_*.deb unpacked`], {
       cwd: scratch,
       timeoutMs: fetchTimeoutMs,
     });
-    copyFileSync(join(scratch, 'unpacked/usr/libexec/docker/cli-plugins/docker-buildx'), target);
+    copyFileSync(join(scratch, 'unpacked/usr/libexec/docker/cli-plugins', name), target);
     chmodSync(target, 0o755);
   });
 }

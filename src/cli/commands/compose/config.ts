@@ -1,0 +1,121 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Loaded, LoadOptions } from '../../../compose/load/load.ts';
+import { serviceHash } from '../../../compose/print/hash.ts';
+import { toGoJson } from '../../../compose/print/json.ts';
+import { printedProject } from '../../../compose/print/ordered.ts';
+import { toYaml } from '../../../compose/print/yaml.ts';
+import type { Project } from '../../../compose/project.ts';
+import { EngineError } from '../../../stdx/errors.ts';
+import { anyArguments, type Command } from '../../command.ts';
+import { loadNamedProject } from '../../compose/load-project.ts';
+import { UsageError } from '../../errors.ts';
+import type { FlagValues } from '../../flags.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] [SERVICE...]',
+  short: 'Parse, resolve and render compose file in canonical format',
+  aliases: 'compose config, compose convert',
+  flags: `
+      --environment  Print environment used for interpolation.
+      --format string  Format the output. Values: [yaml | json] (default "yaml")
+      --hash string  Print the service config hash, one per line.
+      --images  Print the image names, one per line.
+!     --lock-image-digests  digests are not looked up yet
+      --models  Print the model names, one per line.
+      --networks  Print the network names, one per line.
+      --no-consistency  Don't check model consistency - warning: may produce invalid Compose output
+      --no-env-resolution  Don't resolve service env files
+      --no-interpolate  Don't interpolate environment variables
+      --no-normalize  Don't normalize compose model
+      --no-path-resolution  Don't resolve file paths
+  -o, --output string  Save to file (default to stdout)
+      --profiles  Print the profile names, one per line.
+  -q, --quiet  Only validate the configuration, don't print anything
+!     --resolve-image-digests  digests are not looked up yet
+      --services  Print the service names, one per line.
+!     --variables  variables of the model are not listed yet
+      --volumes  Print the volume names, one per line.
+`,
+  takes: anyArguments,
+  run({ session, flags, groupFlags, args }) {
+    const format = flags.string('format');
+    if (format !== 'yaml' && format !== 'json')
+      throw new UsageError(`unsupported format ${JSON.stringify(format)}`);
+    const loaded = loadNamedProject(session, groupFlags, loadOptions(flags, args));
+    const text = rendered({ ...loaded, project: restricted(loaded.project, args) }, flags);
+    const file = flags.given('output');
+    if (file === undefined) session.out.write(text);
+    else writeFileSync(resolve(session.surroundings.workingDirectory, file), text);
+    return Promise.resolve(0);
+  },
+};
+
+function loadOptions(flags: FlagValues, services: readonly string[]): Partial<LoadOptions> {
+  return {
+    interpolates: !flags.on('no-interpolate'),
+    resolvesPaths: !flags.on('no-path-resolution'),
+    normalises: !flags.on('no-normalize'),
+    checksConsistency: !flags.on('no-consistency'),
+    // The hash is that of the service as it is written.
+    readsServiceFiles: !flags.on('no-env-resolution') && !flags.changed('hash'),
+    services,
+  };
+}
+
+/** The named services and those they need. */
+function restricted(project: Project, names: readonly string[]): Project {
+  if (names.length === 0) return project;
+  const wanted = new Set<string>();
+  const want = (name: string) => {
+    const service = project.services[name];
+    if (service === undefined) throw new EngineError('notFound', `no such service: ${name}`);
+    if (wanted.has(name)) return;
+    wanted.add(name);
+    for (const [other, { required }] of Object.entries(service.depends_on ?? {}))
+      if (required || project.services[other] !== undefined) want(other);
+  };
+  names.forEach(want);
+  const services = Object.entries(project.services).filter(([name]) => wanted.has(name));
+  return { ...project, services: Object.fromEntries(services) };
+}
+
+function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): string {
+  if (flags.on('quiet')) return '';
+  if (flags.on('environment'))
+    return lines([...sources.environment].map(([name, value]) => `${name}=${value}`).sort());
+  if (flags.on('services')) return lines(Object.keys(project.services).sort());
+  if (flags.on('volumes')) return lines(Object.keys(project.volumes ?? {}).sort());
+  if (flags.on('networks')) return lines(Object.keys(project.networks ?? {}).sort());
+  if (flags.on('models')) return lines(Object.keys(project.models ?? {}).sort());
+  if (flags.on('images'))
+    return lines(
+      Object.entries(project.services).map(([name, { image }]) => image ?? `${project.name}-${name}`),
+    );
+  if (flags.on('profiles')) {
+    const all = [...Object.values(project.services), ...Object.values(disabled)];
+    return lines([...new Set(all.flatMap(({ profiles = [] }) => profiles))].sort());
+  }
+  if (flags.changed('hash')) return hashes(project, flags.string('hash'));
+  const isJson = flags.string('format') === 'json';
+  const text = isJson
+    ? `${toGoJson(printedProject(project, 'json'), 2)}\n`
+    : toYaml(printedProject(project, 'yaml'));
+  // Read again, a dollar sign must not start a variable.
+  return flags.on('no-interpolate') ? text : text.replaceAll('$', '$$$$');
+}
+
+function hashes(project: Project, wanted: string): string {
+  const names = wanted === '*' ? Object.keys(project.services).sort() : wanted.split(',');
+  return lines(
+    names.map(name => {
+      const service = project.services[name];
+      if (service === undefined) throw new EngineError('notFound', `no such service: ${name}`);
+      return `${name} ${serviceHash(service)}`;
+    }),
+  );
+}
+
+function lines(items: readonly string[]): string {
+  return items.map(item => `${item}\n`).join('');
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { type Loaded, type LoadOptions, loadProject } from '../../compose/load/load.ts';
+import { withoutUnused } from '../../compose/load/profiles.ts';
+import { findSources, type Sources } from '../../compose/load/sources.ts';
+import type { FlagValues } from '../flags.ts';
+import type { Session } from '../session.ts';
+
+/** The project that the flags of `compose` and the surroundings name. */
+export function loadNamedProject(
+  session: Session,
+  groupFlags: FlagValues,
+  options: Partial<LoadOptions> = {},
+): Loaded {
+  const loaded = loadProject(namedSources(session, groupFlags), {
+    homeDirectory: session.surroundings.homeDirectory,
+    standardInput: groupFlags.list('file').includes('-') ? readFileSync(0, 'utf8') : undefined,
+    warn: message => warn(session, message),
+    ...options,
+  });
+  return groupFlags.on('all-resources') ? loaded : { ...loaded, project: withoutUnused(loaded.project) };
+}
+
+export function namedSources(session: Session, groupFlags: FlagValues): Sources {
+  return findSources({
+    files: groupFlags.list('file'),
+    projectDirectory: groupFlags.given('project-directory'),
+    envFiles: groupFlags.list('env-file'),
+    projectName: groupFlags.given('project-name'),
+    profiles: groupFlags.list('profile'),
+    workingDirectory: session.surroundings.workingDirectory,
+    environment: session.env,
+    warn: message => warn(session, message),
+  });
+}
+
+function warn(session: Session, message: string): void {
+  session.err.line(`WARNING: ${message}`);
+}

@@ -1,0 +1,99 @@
+import { EngineError } from '../../stdx/errors.ts';
+import type { Project } from '../project.ts';
+import { checkConsistency, type Locate } from './consistency.ts';
+import { type Loading, loadLayers, readDocuments } from './layer.ts';
+import { ComposeFileError, entryOf, mapping, type Node, placeAt, scalar, textOf, toPlain } from './node.ts';
+import { normalise } from './normalise.ts';
+import { type Selection, selectProfiles } from './profiles.ts';
+import { withServiceFiles } from './service-files.ts';
+import { nameOfDirectory, normaliseName, type Sources } from './sources.ts';
+
+/** Phases that `config` can leave out. */
+export interface LoadOptions {
+  interpolates?: boolean;
+  resolvesPaths?: boolean;
+  normalises?: boolean;
+  checksConsistency?: boolean;
+  readsServiceFiles?: boolean;
+  /** Services asked for by name; they are there whatever their profiles. */
+  services?: readonly string[];
+  homeDirectory: string;
+  /** What `-f -` reads. */
+  standardInput?: string;
+  warn(message: string): void;
+}
+
+export interface Loaded extends Selection {
+  sources: Sources;
+}
+
+/**
+ * A project, from its files: read, interpolated, merged, normalised, checked.
+ * @throws ComposeFileError with file, line, column and attribute; EngineError for what is no fault of a file
+ */
+export function loadProject(sources: Sources, options: LoadOptions): Loaded {
+  if (sources.files.length === 0) {
+    throw new EngineError('notFound', 'no configuration file provided: not found');
+  }
+  const warned = new Set<string>();
+  const loading: Loading = {
+    directory: sources.directory,
+    resolvesPaths: options.resolvesPaths ?? true,
+    interpolates: options.interpolates ?? true,
+    homeDirectory: options.homeDirectory,
+    environment: sources.environment,
+    given: new Map(options.standardInput === undefined ? [] : [['-', options.standardInput]]),
+    parsed: new Map(),
+    warn(message) {
+      if (!warned.has(message)) options.warn(message);
+      warned.add(message);
+    },
+  };
+  const name = projectName(sources, loading);
+  loading.environment = new Map([...sources.environment, ['COMPOSE_PROJECT_NAME', name]]);
+  const root = loadLayers(sources.files, loading, []);
+  const merged = toPlain(withName(root, name)) as unknown as Project;
+  merged.services ??= {};
+  const complete = (options.normalises ?? true) ? normalise(merged, loading.environment) : merged;
+  const selection = selectProfiles(complete, sources.profiles, options.services);
+  const locate: Locate = (...path) => placeAt(root, path);
+  if (options.checksConsistency ?? true) checkConsistency(selection, locate);
+  if (options.readsServiceFiles ?? true) readServiceFiles(selection.project, loading, locate);
+  return { ...selection, sources: { ...sources, environment: new Map(loading.environment), name } };
+}
+
+function readServiceFiles(project: Project, { environment }: Loading, locate: Locate): void {
+  for (const [name, service] of Object.entries(project.services)) {
+    try {
+      project.services[name] = withServiceFiles(service, environment);
+    } catch (error) {
+      const key = service.env_file === undefined ? 'label_file' : 'env_file';
+      throw new ComposeFileError(
+        locate('services', name, key),
+        `services.${name}.${key}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}
+
+/** What flags or variables say; else the last file that has a `name`; else the directory's. */
+function projectName(sources: Sources, loading: Loading): string {
+  if (sources.name !== undefined) return sources.name;
+  const quiet = { ...loading, warn: () => {} };
+  const written = sources.files
+    .flatMap(file => readDocuments(file, quiet))
+    .map(node => entryOf(node, 'name'))
+    .filter(node => textOf(node));
+  const last = written.at(-1);
+  const name = last === undefined ? nameOfDirectory(sources.directory) : normaliseName(textOf(last)!);
+  if (name !== '') return name;
+  throw new EngineError('invalid', 'project name must not be empty: say one with -p');
+}
+
+function withName(root: Node, name: string): Node {
+  if (root.kind !== 'mapping') return root;
+  return mapping(
+    new Map([['name', scalar(name, root)], ...root.entries, ['name', scalar(name, root)]]),
+    root,
+  );
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { EngineError } from '../../stdx/errors.ts';
+import type { Service } from '../project.ts';
+import { readInto } from './environment.ts';
+
+/**
+ * What a service's env files and label files say, under what it says itself. Values of env files may use the project's
+ * variables and the service's own.
+ * @throws EngineError notFound for a file that is not there and required
+ */
+export function withServiceFiles(service: Service, environment: ReadonlyMap<string, string>): Service {
+  const { env_file, label_file, ...rest } = service;
+  const complete: Service = rest;
+  if (env_file !== undefined) {
+    const own = service.environment ?? {};
+    const variables = new Map<string, string>();
+    for (const [name, value] of Object.entries(own)) if (value !== null) variables.set(name, value);
+    for (const { path, required, format } of env_file) {
+      if (!existsSync(path)) {
+        if (required) throw new EngineError('notFound', `env file ${path} not found`);
+        continue;
+      }
+      if (format !== undefined && format !== 'raw')
+        throw new EngineError(
+          'invalid',
+          `env file ${path}: unsupported format ${JSON.stringify(format)}, want raw`,
+        );
+      readInto(path, variables, name => environment.get(name) ?? own[name] ?? undefined, format);
+    }
+    const stated = Object.entries(own).filter(([name, value]) => value !== null || !variables.has(name));
+    complete.environment = { ...Object.fromEntries(variables), ...Object.fromEntries(stated) };
+  }
+  if (label_file !== undefined) {
+    const labels = new Map<string, string>();
+    for (const path of label_file) {
+      if (!existsSync(path)) throw new EngineError('notFound', `label file ${path} not found`);
+      readInto(path, labels, () => undefined);
+    }
+    complete.labels = { ...Object.fromEntries(labels), ...service.labels };
+  }
+  return complete;
+}
