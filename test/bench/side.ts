@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Reference } from '../dockerfiles/reference.ts';
 import { busyboxArchive } from '../support/base-images.ts';
-import { buildxConfig } from '../support/buildx.ts';
 import { processesSeenIn } from '../support/cgroups.ts';
 import { Daemon, type DaemonKind } from '../support/daemon.ts';
 import { clientEnvironment } from '../support/docker-client.ts';
 import { registryAddress, startRegistry } from '../support/registry.ts';
 import { runOrThrow } from '../support/run-program.ts';
+import { buildxConfig } from '../support/sid-plugins.ts';
 import { World } from '../support/world.ts';
 
 /** Debian's dockerd of this machine, the one of Debian's unstable suite (28.5, with BuildKit), or Gantry. */
