@@ -60,7 +60,7 @@ export function orphanedBridges(socket: NetlinkSocket, mark: string, known: Read
 /** Where the host sends packets already; the default route is everywhere, and our own bridges do not count. */
 export function hostSubnets(socket: NetlinkSocket, ownLinks: ReadonlySet<string>): Subnet[] {
   const own = new Set(listLinks(socket).flatMap(link => (ownLinks.has(link.name) ? [link.index] : [])));
-  return listRoutes(socket)
+  return listRoutes(socket, 'all')
     .filter(route => route.destination.prefixLength > 0)
     .filter(route => route.linkIndex === undefined || !own.has(route.linkIndex))
     .map(route => route.destination);
@@ -74,6 +74,7 @@ interface GatewayAddress {
 function gatewayAddresses(network: Network): GatewayAddress[] {
   return network.ipam.pools.flatMap(pool => {
     const address = pool.gateway === undefined ? undefined : parseIp(pool.gateway);
+    if (address?.family === 4 && network.bridge?.inhibitIpv4 === true) return [];
     return address === undefined ? [] : [{ address, prefixLength: parseSubnet(pool.subnet)!.prefixLength }];
   });
 }

@@ -16,8 +16,9 @@ import { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { addIpvlan, addMacvlan } from '../linux/netlink/stacked-links.ts';
 import { EngineError } from '../stdx/errors.ts';
 import { parseIp } from '../stdx/ip.ts';
+import { sysctlFor } from './endpoint-options.ts';
 import type { BridgeSettings, Endpoint, InterfaceStatistics, Network, ParentSettings } from './network.ts';
-import { writeSysctl } from './sysctl.ts';
+import { readSysctl, writeSysctl } from './sysctl.ts';
 
 /** Where a container's default routes lead; undefined entries set none. */
 export interface DefaultRoutes {
@@ -194,7 +195,12 @@ function setUpInside(endpoint: Endpoint, routes: DefaultRoutes): void {
     const { prefixLength } = held;
     addAddress(socket, { linkIndex: link.index, address: parseIp(held.address)!, prefixLength });
   }
+  for (const text of endpoint.linkLocalIps ?? []) {
+    const address = parseIp(text)!;
+    addAddress(socket, { linkIndex: link.index, address, prefixLength: address.family === 4 ? 16 : 64 });
+  }
   setLink(socket, link.index, { up: true });
+  for (const text of endpoint.sysctls ?? []) setOwnSysctl(text, endpoint.interfaceName);
   addDefaultRoutes(socket, routes);
 }
 
@@ -204,6 +210,15 @@ function setUpInside(endpoint: Endpoint, routes: DefaultRoutes): void {
  */
 function switchIPv6Off(): void {
   writeSysctl('ipv6/conf/all/disable_ipv6', '1');
+}
+
+/** @throws invalid where the kernel has no such setting */
+function setOwnSysctl(text: string, interfaceName: string): void {
+  const { path, value } = sysctlFor(text, interfaceName);
+  if (readSysctl(path) === undefined) {
+    throw new EngineError('invalid', `/proc/sys/net/${path} is not a sysctl file`);
+  }
+  writeSysctl(path, value);
 }
 
 function addDefaultRoutes(socket: NetlinkSocket, routes: DefaultRoutes): void {

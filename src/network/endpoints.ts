@@ -13,7 +13,9 @@ import {
   disconnectLink,
   setDefaultRoutes,
 } from './endpoint-links.ts';
+import { endpointSettings } from './endpoint-options.ts';
 import type { Ipam } from './ipam/ipam.ts';
+import { namedGateway } from './ipam/pools.ts';
 import { type Bandwidth, type Endpoint, type EndpointOptions, hasLinks, type Network } from './network.ts';
 import type { NetworkRecords } from './records.ts';
 
@@ -87,7 +89,10 @@ export class Endpoints {
     }
     const connected = {
       ...endpoint,
-      interfaceName: interfaceName ?? this.#freeInterfaceName(endpoint.containerId),
+      interfaceName:
+        interfaceName ??
+        endpoint.wantedName ??
+        this.#freeInterfaceName(endpoint.containerId, network.bridge?.containerPrefix ?? 'eth'),
     };
     const routes = routesBy(this.#gatewaysWith(connected));
     connectLink(this.#socket, connected, { network, namespacePath, routes, group: this.#group });
@@ -226,11 +231,13 @@ export class Endpoints {
     };
   }
 
-  #freeInterfaceName(containerId: string): string {
+  #freeInterfaceName(containerId: string, prefix: string): string {
     const taken = new Set(
-      this.#records.endpointsOfContainer(containerId).map(endpoint => endpoint.interfaceName),
+      this.#records
+        .endpointsOfContainer(containerId)
+        .flatMap(({ interfaceName, wantedName }) => [interfaceName, wantedName]),
     );
-    for (let index = 0; ; index++) if (!taken.has(`eth${index}`)) return `eth${index}`;
+    for (let index = 0; ; index++) if (!taken.has(`${prefix}${index}`)) return `${prefix}${index}`;
   }
 
   #sweepLater(hostLinkNames: string[]): void {
@@ -284,6 +291,8 @@ export function groupOf(id: string): number {
 }
 
 function checkOptions(network: Network, options: EndpointOptions): void {
+  // Refused before anything is reserved.
+  endpointSettings(options);
   const asksAddress = Boolean(options.ipv4) || Boolean(options.ipv6);
   if (network.predefined) {
     if (asksAddress) {
@@ -348,6 +357,7 @@ function newEndpoint(
     interfaceName: '',
     hostLinkName: network.bridge !== undefined ? `veth${id.slice(0, 7)}` : '',
     bandwidth: options.bandwidth,
+    ...endpointSettings(options),
   };
 }
 
@@ -362,7 +372,8 @@ function macFor(asked: string | undefined, ipv4: Endpoint['ipv4'], id: string): 
 function gatewayOf(network: Network, held: Endpoint['ipv4']): string | undefined {
   const address = held === undefined ? undefined : parseIp(held.address);
   if (address === undefined) return undefined;
-  return network.ipam.pools.find(pool => contains(parseSubnet(pool.subnet)!, address))?.gateway;
+  const pool = network.ipam.pools.find(candidate => contains(parseSubnet(candidate.subnet)!, address));
+  return pool && (namedGateway(pool) ?? pool.gateway);
 }
 
 function dnsNames({ containerName, containerId, aliases = [], hostname = '' }: EndpointOptions): string[] {

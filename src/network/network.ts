@@ -33,6 +33,8 @@ export interface Network {
   readonly internal: boolean;
   readonly attachable: boolean;
   readonly enableIPv6: boolean;
+  /** No IPv4 at all. */
+  readonly ipv6Only?: boolean;
   readonly ipam: Ipam;
   /** The caller chose the subnets: only then may containers ask for certain addresses, as in Docker. */
   readonly subnetsGiven: boolean;
@@ -71,7 +73,23 @@ export interface BridgeSettings {
   mtu?: number;
   /** The default network has no embedded DNS and no names. */
   isDefault: boolean;
+  /** Absent: nat. */
+  gatewayModeIpv4?: GatewayMode;
+  gatewayModeIpv6?: GatewayMode;
+  /** The host's address that containers are seen by, where they are masqueraded; absent: the kernel chooses. */
+  sourceIpv4?: string;
+  sourceIpv6?: string;
+  /** The gateway's IPv4 address is not put on the bridge: somebody else is the gateway. */
+  inhibitIpv4?: boolean;
+  /** What interfaces inside are called, before their number; absent: eth. */
+  containerPrefix?: string;
 }
+
+/**
+ * How a bridge is connected with the world: by the host's address (`nat`), also with everything that is not published
+ * (`nat-unprotected`), by the containers' own addresses (`routed`), or not at all, the host included (`isolated`).
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated';
 
 /** A link of the host upon which each container has its own; the host itself does not take part. */
 export interface ParentSettings {
@@ -94,6 +112,7 @@ export interface NetworkRequest {
   configFrom?: string;
   /** '' or `local`. */
   scope?: string;
+  enableIPv4?: boolean;
   enableIPv6?: boolean;
   ipam?: {
     driver?: string;
@@ -139,6 +158,12 @@ export interface Endpoint {
   readonly hostLinkName: string;
   /** Absent: as fast as it goes. */
   readonly bandwidth?: Bandwidth;
+  /** What the interface inside shall be called; absent: the next of its kind. */
+  readonly wantedName?: string;
+  /** `net.ipv4.conf.IFNAME.forwarding=1`, with the interface's name for IFNAME. */
+  readonly sysctls?: readonly string[];
+  /** Further addresses of the interface, nobody's but its own. */
+  readonly linkLocalIps?: readonly string[];
 }
 
 /** As the container sees it: what it sends is `up`. 0: not limited. */
@@ -161,6 +186,9 @@ export interface EndpointOptions {
   hostname?: string;
   gatewayPriority?: number;
   bandwidth?: Bandwidth;
+  /** `com.docker.network.endpoint...` */
+  driverOptions?: Readonly<Record<string, string>>;
+  linkLocalIps?: readonly string[];
 }
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';

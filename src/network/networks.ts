@@ -10,7 +10,7 @@ import { firewallBridge } from './firewall/ruleset.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { defaultPools, type PoolSource, planPools } from './ipam/pools.ts';
-import type { Network, NetworkRequest } from './network.ts';
+import type { BridgeSettings, Network, NetworkRequest } from './network.ts';
 import { readResolvConf } from './network-files.ts';
 import { bridgeSettings, checkRequest } from './options.ts';
 import { parentSettings, refuseTakenParent } from './parent-options.ts';
@@ -209,12 +209,15 @@ export class Networks {
       internal: request.internal ?? false,
       attachable: request.attachable ?? false,
       enableIPv6: request.enableIPv6 ?? false,
+      ...(request.enableIPv4 === false ? { ipv6Only: true } : {}),
       ipam: {
         driver: 'default',
         options: request.ipam?.options ?? {},
         pools: planPools(asked, {
           enableIPv6: request.enableIPv6 ?? false,
+          ipv6Only: request.enableIPv4 === false,
           networkId: id,
+          withoutGateway: isolatedFamilies(links.bridge),
           sources: this.#poolSources,
           networks: subnetsOf(this.list()),
           host: this.#hostSubnets(links.bridge?.linkName),
@@ -235,6 +238,9 @@ export class Networks {
       hostBindingIpv4: this.#config.hostBindingIpv4 ?? '0.0.0.0',
     });
     this.#refuseTakenBridge(request.name, bridge.linkName);
+    if (isolatedFamilies(bridge).length > 0 && request.internal !== true) {
+      throw new EngineError('invalid', "gateway mode 'isolated' can only be used for an internal network");
+    }
     return { bridge };
   }
 
@@ -293,6 +299,12 @@ export class Networks {
   get #poolSources(): readonly PoolSource[] {
     return this.#config.pools ?? defaultPools;
   }
+}
+
+/** The host has no address there. */
+function isolatedFamilies(bridge: BridgeSettings | undefined): (4 | 6)[] {
+  const modes = { 4: bridge?.gatewayModeIpv4, 6: bridge?.gatewayModeIpv6 };
+  return ([4, 6] as const).filter(family => modes[family] === 'isolated');
 }
 
 function subnetsOf(networks: readonly Network[]): Subnet[] {

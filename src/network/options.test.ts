@@ -31,6 +31,29 @@ test('bridge options mean what Docker s mean', () => {
   });
 });
 
+test('gateway modes, source addresses and names of interfaces', () => {
+  const options = {
+    'com.docker.network.bridge.gateway_mode_ipv4': 'routed',
+    'com.docker.network.bridge.gateway_mode_ipv6': 'nat-unprotected',
+    'com.docker.network.bridge.inhibit_ipv4': 'true',
+    'com.docker.network.host_ipv4': '192.0.2.7',
+    'com.docker.network.host_ipv6': '2001:db8::7',
+    'com.docker.network.container_iface_prefix': 'web',
+  };
+  const { linkName, hostBindingIpv4, interContainer, masquerade, mtu, isDefault, ...rare } = bridgeSettings(
+    options,
+    defaults,
+  );
+  assert.deepEqual(rare, {
+    gatewayModeIpv4: 'routed',
+    gatewayModeIpv6: 'nat-unprotected',
+    inhibitIpv4: true,
+    sourceIpv4: '192.0.2.7',
+    sourceIpv6: '2001:db8::7',
+    containerPrefix: 'web',
+  });
+});
+
 test('what is unknown or wrong is refused by name', () => {
   const bad: [Record<string, string>, string][] = [
     [{ 'com.example.speed': 'high' }, 'notImplemented'],
@@ -39,6 +62,10 @@ test('what is unknown or wrong is refused by name', () => {
     [{ 'com.docker.network.bridge.name': '../../etc' }, 'invalid'],
     [{ 'com.docker.network.bridge.host_binding_ipv4': '::' }, 'invalid'],
     [{ 'com.docker.network.driver.mtu': '9' }, 'invalid'],
+    [{ 'com.docker.network.bridge.gateway_mode_ipv4': 'sideways' }, 'invalid'],
+    [{ 'com.docker.network.host_ipv4': '2001:db8::7' }, 'invalid'],
+    [{ 'com.docker.network.container_iface_prefix': 'a/b' }, 'invalid'],
+    [{ 'com.docker.network.container_iface_prefix': 'thirteenchars' }, 'invalid'],
   ];
   for (const [options, kind] of bad) {
     assert.throws(() => bridgeSettings(options, defaults), { kind }, JSON.stringify(options));
@@ -55,6 +82,7 @@ test('requests Docker refuses are refused in its words', () => {
     [{ name: 'x', driver: 'overlay' }, 'notImplemented', 'network driver "overlay" is not supported yet'],
     [{ name: 'x', scope: 'swarm' }, 'notImplemented', 'scope "swarm": not supported'],
     [{ name: 'x', ipam: { driver: 'dhcp' } }, 'notImplemented', 'IPAM driver "dhcp": not supported'],
+    [{ name: 'x', enableIPv4: false }, 'invalid', 'IPv4 or IPv6 must be enabled'],
     [{ name: '' }, 'invalid', 'invalid name: "" is invalid'],
     [{ name: 'a/b' }, 'invalid', 'invalid name: "a/b" is invalid'],
   ];

@@ -1,6 +1,6 @@
 import { EngineError } from '../stdx/errors.ts';
 import { parseIp } from '../stdx/ip.ts';
-import type { BridgeSettings, Network, NetworkRequest } from './network.ts';
+import type { BridgeSettings, GatewayMode, Network, NetworkRequest } from './network.ts';
 
 /**
  * Checks everything of a request that needs no look at the host.
@@ -22,6 +22,9 @@ export function checkRequest(
     throw new EngineError('conflict', `network with name ${request.name} already exists`);
   }
   refuseUnsupported(request);
+  if (request.enableIPv4 === false && request.enableIPv6 !== true) {
+    throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
+  }
   return driverOf(request.driver);
 }
 
@@ -61,10 +64,24 @@ export function bridgeSettings(
     linkName: checkedLinkName(options[bridgeName] ?? defaults.linkName),
     interContainer: parseBoolean(enableIcc, options[enableIcc], true),
     masquerade: parseBoolean(enableMasquerade, options[enableMasquerade], true),
-    hostBindingIpv4: checkedBinding(options[hostBinding] ?? defaults.hostBindingIpv4),
+    hostBindingIpv4: checkedAddress(hostBinding, options[hostBinding] ?? defaults.hostBindingIpv4, 4),
     mtu: parseMtu(options[driverMtu]),
     isDefault: defaults.isDefault,
+    ...rareSettings(options),
   };
+}
+
+/** Only what was given: rows of networks made before there were these options are read like new ones. */
+function rareSettings(options: Readonly<Record<string, string>>): Partial<BridgeSettings> {
+  const settings: Partial<BridgeSettings> = {};
+  const given = (key: string) => options[key] !== undefined;
+  if (given(gatewayMode4)) settings.gatewayModeIpv4 = parseMode(gatewayMode4, options[gatewayMode4]!);
+  if (given(gatewayMode6)) settings.gatewayModeIpv6 = parseMode(gatewayMode6, options[gatewayMode6]!);
+  if (given(hostIpv4)) settings.sourceIpv4 = checkedAddress(hostIpv4, options[hostIpv4]!, 4);
+  if (given(hostIpv6)) settings.sourceIpv6 = checkedAddress(hostIpv6, options[hostIpv6]!, 6);
+  if (parseBoolean(inhibitIpv4, options[inhibitIpv4], false)) settings.inhibitIpv4 = true;
+  if (options[containerPrefix]) settings.containerPrefix = checkedPrefix(options[containerPrefix]);
+  return settings;
 }
 
 /** The options `network inspect bridge` shows. */
@@ -83,6 +100,12 @@ const bridgeName = 'com.docker.network.bridge.name';
 const enableIcc = 'com.docker.network.bridge.enable_icc';
 const enableMasquerade = 'com.docker.network.bridge.enable_ip_masquerade';
 const hostBinding = 'com.docker.network.bridge.host_binding_ipv4';
+const gatewayMode4 = 'com.docker.network.bridge.gateway_mode_ipv4';
+const gatewayMode6 = 'com.docker.network.bridge.gateway_mode_ipv6';
+const inhibitIpv4 = 'com.docker.network.bridge.inhibit_ipv4';
+const hostIpv4 = 'com.docker.network.host_ipv4';
+const hostIpv6 = 'com.docker.network.host_ipv6';
+const containerPrefix = 'com.docker.network.container_iface_prefix';
 const defaultBridge = 'com.docker.network.bridge.default_bridge';
 export const driverMtu = 'com.docker.network.driver.mtu';
 const knownOptions: ReadonlySet<string> = new Set([
@@ -91,6 +114,12 @@ const knownOptions: ReadonlySet<string> = new Set([
   enableMasquerade,
   hostBinding,
   driverMtu,
+  gatewayMode4,
+  gatewayMode6,
+  inhibitIpv4,
+  hostIpv4,
+  hostIpv6,
+  containerPrefix,
 ]);
 
 function refuseUnsupported(request: NetworkRequest): void {
@@ -112,9 +141,27 @@ function checkedLinkName(name: string): string {
   throw new EngineError('invalid', `invalid bridge name "${name}"`);
 }
 
-function checkedBinding(text: string): string {
-  if (parseIp(text)?.family === 4) return text;
-  throw new EngineError('invalid', `invalid value for ${hostBinding}: "${text}"`);
+function checkedAddress(key: string, text: string, family: 4 | 6): string {
+  if (parseIp(text)?.family === family) return text;
+  throw new EngineError('invalid', `failed to parse ${key} value: ${text} (nil ip)`);
+}
+
+/** A number has to fit behind it. */
+function checkedPrefix(text: string): string {
+  if (/^[^/\s:"\\0-9][^/\s:"\\]{0,11}$/.test(text)) return text;
+  throw new EngineError('invalid', `invalid value for ${containerPrefix}: "${text}"`);
+}
+
+const gatewayModes: readonly string[] = [
+  'nat',
+  'nat-unprotected',
+  'routed',
+  'isolated',
+] satisfies GatewayMode[];
+
+function parseMode(key: string, text: string): GatewayMode {
+  if (gatewayModes.includes(text)) return text as GatewayMode;
+  throw new EngineError('invalid', `failed to parse ${key} value: ${text} (unknown gateway mode ${text})`);
 }
 
 /** The words Go's strconv.ParseBool knows. */
@@ -122,13 +169,23 @@ function parseBoolean(key: string, text: string | undefined, fallback: boolean):
   if (text === undefined) return fallback;
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
   if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false;
-  throw new EngineError('invalid', `failed to parse ${key} value: "${text}"`);
+  throw new EngineError(
+    'invalid',
+    `failed to parse ${key} value: ${text} (strconv.ParseBool: parsing "${text}": invalid syntax)`,
+  );
 }
 
 export function parseMtu(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
+  if (!/^[+-]?\d+$/.test(text)) {
+    throw new EngineError(
+      'invalid',
+      `failed to parse ${driverMtu} value: ${text} (strconv.Atoi: parsing "${text}": invalid syntax)`,
+    );
+  }
   const mtu = Number(text);
+  if (mtu < 0) throw new EngineError('invalid', `invalid MTU number: ${mtu}`);
   // 68 is the least IPv4 allows (RFC 791); 65535 the most a veth takes.
-  if (/^\d+$/.test(text) && mtu >= 68 && mtu <= 65535) return mtu;
-  throw new EngineError('invalid', `failed to parse ${driverMtu} value: "${text}"`);
+  if (mtu >= 68 && mtu <= 65535) return mtu;
+  throw new EngineError('invalid', `invalid MTU number: ${mtu}: want 68 to 65535`);
 }

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { withNetworkNamespace } from '../../src/linux/namespaces.ts';
+import { addAddress, listAddresses } from '../../src/linux/netlink/addresses.ts';
+import { findLink } from '../../src/linux/netlink/links.ts';
+import { listRoutes } from '../../src/linux/netlink/routes.ts';
+import { NetlinkSocket } from '../../src/linux/netlink/socket.ts';
 import { NetworkController } from '../../src/network/controller.ts';
-import type { Endpoint, PortRequest } from '../../src/network/network.ts';
+import type { Endpoint, EndpointOptions, PortRequest } from '../../src/network/network.ts';
+import { formatIp, parseIp } from '../../src/stdx/ip.ts';
 import { silentLog } from '../../src/stdx/log.ts';
 import { Database } from '../../src/storage/database.ts';
 import {
@@ -239,6 +245,67 @@ describe('networks of users', () => {
     assert.match(await askTcp(a.namespace, '2001:db8:9::1', 8097), /^a /);
     assert.equal(await askTcp(b.namespace, '2001:db8:9::9', 7777), 'neighbour 2001:db8:9::1');
     networks.release(a.id);
+  });
+
+  test('are seen by an address of the host that was chosen', async () => {
+    using socket = new NetlinkSocket();
+    const { index } = findLink(socket, 'lan0')!;
+    addAddress(socket, { linkIndex: index, address: parseIp('192.0.2.5')!, prefixLength: 24 });
+    networks.create({ name: 'seen', options: { 'com.docker.network.host_ipv4': '192.0.2.5' } });
+    const a = runContainer('a', ['seen']);
+    assert.equal(await askTcp(a.namespace, '192.0.2.9', 7777), 'neighbour 192.0.2.5');
+  });
+
+  test('give a place its own interface name, settings and further addresses', () => {
+    networks.create({
+      name: 'placed',
+      options: { 'com.docker.network.container_iface_prefix': 'web' },
+      ipam: {
+        pools: [{ subnet: '10.77.0.0/24', auxAddresses: { DefaultGatewayIPv4: '10.77.0.99' } }],
+      },
+    });
+    networks.create({ name: 'six-only', enableIPv4: false, enableIPv6: true });
+    const namespace = makeNamespace();
+    closing.push(namespace.close);
+    const containerId = 'c'.repeat(64);
+    const place = (network: string, more: Partial<EndpointOptions> = {}) =>
+      networks.connect(
+        networks.allocate({ containerId, containerName: 'placed', network, ...more }),
+        namespace.path,
+      );
+    assert.equal(place('placed', { linkLocalIps: ['169.254.7.7'] }).interfaceName, 'web0');
+    const named = place('bridge', {
+      driverOptions: {
+        'com.docker.network.endpoint.ifname': 'uplink',
+        'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.log_martians=1',
+      },
+    });
+    assert.equal(named.interfaceName, 'uplink');
+    assert.equal(place('six-only').ipv4, undefined);
+    const found = withNetworkNamespace(namespace.path, () => {
+      using socket = new NetlinkSocket();
+      return {
+        addresses: listAddresses(socket).map(({ address }) => formatIp(address)),
+        // By the network whose name comes first, for each family.
+        gateways: listRoutes(socket).flatMap(({ gateway }) =>
+          gateway === undefined ? [] : formatIp(gateway),
+        ),
+        martians: readFileSync('/proc/sys/net/ipv4/conf/uplink/log_martians', 'utf8').trim(),
+      };
+    });
+    assert.ok(found.addresses.includes('169.254.7.7'));
+    const six = networks.get('six-only').ipam.pools;
+    assert.equal(six.length, 1);
+    assert.deepEqual(found.gateways, ['172.17.0.1', six[0]!.gateway]);
+    assert.equal(found.martians, '1');
+    networks.disconnect(named, namespace.path);
+    networks.releaseEndpoint(named);
+    withNetworkNamespace(namespace.path, () => {
+      using socket = new NetlinkSocket();
+      const [route] = listRoutes(socket).filter(({ gateway }) => gateway?.family === 4);
+      assert.equal(formatIp(route!.gateway!), '10.77.0.99');
+    });
+    networks.release(containerId);
   });
 
   test('move a container s way out with it', async () => {

@@ -32,6 +32,13 @@ before(() => {
   networks.create({ name: 'plain', enableIPv6: true });
   networks.create({ name: 'apart', enableIPv6: true, options: icc });
   networks.create({ name: 'inner', enableIPv6: true, internal: true });
+  const modes = (mode: string) => ({
+    'com.docker.network.bridge.gateway_mode_ipv4': mode,
+    'com.docker.network.bridge.gateway_mode_ipv6': mode,
+  });
+  networks.create({ name: 'open', enableIPv6: true, options: modes('nat-unprotected') });
+  networks.create({ name: 'rout', enableIPv6: true, options: modes('routed') });
+  networks.create({ name: 'isol', enableIPv6: true, internal: true, options: modes('isolated') });
   const lan = {
     pools: [
       { subnet: '192.0.2.0/24', gateway: '192.0.2.9', ipRange: '192.0.2.64/26' },
@@ -56,7 +63,7 @@ before(() => {
   parties = [
     partyOf('host', undefined, { ipv4: '192.0.2.1', ipv6: '2001:db8:9::1' }),
     partyOf('neighbour', neighbour, { ipv4: '192.0.2.9', ipv6: '2001:db8:9::9' }),
-    ...['plain', 'apart', 'inner', 'lan', 'shy', 'dead'].flatMap(network =>
+    ...['plain', 'apart', 'inner', 'open', 'rout', 'isol', 'lan', 'shy', 'dead'].flatMap(network =>
       [1, 2].map(number => runContainerOn(networks, network, number)),
     ),
   ];
@@ -71,15 +78,18 @@ after(() => {
 
 /** The same for both families. */
 const expected = `
-           host neighbour plain1 plain2 apart1 apart2 inner1 inner2 lan1 lan2 shy1 shy2 dead1 dead2
-host       x    x         x      x      x      x      x      x      .    .    .    .    .     .
-neighbour  x    x         .      .      .      .      .      .      x    x    .    .    .     .
-plain1     x    x         x      x      .      .      .      .      .    .    .    .    .     .
-apart1     x    x         .      .      x      .      .      .      .    .    .    .    .     .
-inner1     .    .         .      .      .      .      x      x      .    .    .    .    .     .
-lan1       .    x         .      .      .      .      .      .      x    x    .    .    .     .
-shy1       .    .         .      .      .      .      .      .      .    .    x    .    .     .
-dead1      .    .         .      .      .      .      .      .      .    .    .    .    x     x
+           host neighbour plain1 plain2 apart1 apart2 inner1 inner2 open1 rout1 isol1 isol2 lan1 lan2 shy1 shy2 dead1 dead2
+host       x    x         x      x      x      x      x      x      x     x     .     .     .    .    .    .    .     .
+neighbour  x    x         .      .      .      .      .      .      x     .     .     .     x    x    .    .    .     .
+plain1     x    x         x      x      .      .      .      .      .     .     .     .     .    .    .    .    .     .
+apart1     x    x         .      .      x      .      .      .      .     .     .     .     .    .    .    .    .     .
+inner1     .    .         .      .      .      .      x      x      .     .     .     .     .    .    .    .    .     .
+open1      x    x         .      .      .      .      .      .      x     .     .     .     .    .    .    .    .     .
+rout1      x    x         .      .      .      .      .      .      .     x     .     .     .    .    .    .    .     .
+isol1      .    .         .      .      .      .      .      .      .     .     x     x     .    .    .    .    .     .
+lan1       .    x         .      .      .      .      .      .      .     .     .     .     x    x    .    .    .     .
+shy1       .    .         .      .      .      .      .      .      .     .     .     .     .    .    x    .    .     .
+dead1      .    .         .      .      .      .      .      .      .     .     .     .     .    .    .    .    x     x
 `;
 
 describe('who reaches whom', () => {

@@ -225,6 +225,7 @@ export interface EndpointRequest {
   ipv4Address?: string;
   ipv6Address?: string;
   macAddress?: string;
+  linkLocalIps?: string[];
   /** Bigger wins the default route; absent: 0. */
   gatewayPriority?: number;
   driverOptions: Record<string, string>;

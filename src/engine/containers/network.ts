@@ -41,9 +41,6 @@ export function endpointOptions(
   network: string,
   request: EndpointRequest,
 ): EndpointOptions {
-  if (Object.keys(request.driverOptions).length > 0) {
-    throw new EngineError('notImplemented', 'driver options of an endpoint are not supported yet');
-  }
   return {
     containerId: record.id,
     containerName: record.name,
@@ -52,6 +49,8 @@ export function endpointOptions(
     ipv6: request.ipv6Address,
     macAddress: request.macAddress ?? record.config.macAddress,
     gatewayPriority: request.gatewayPriority,
+    driverOptions: request.driverOptions,
+    linkLocalIps: request.linkLocalIps,
     aliases: request.aliases,
     links: linksOf(context, [...record.hostConfig.links, ...request.links]),
     hostname: record.config.hostname,
@@ -107,7 +106,15 @@ export async function connectEndpoint(
   if (context.network.needsResolver(record.id)) {
     context.network.startResolver(record.id, namespacePath, record.hostConfig);
   }
+  publishLate(context, record);
   publishConnect(context, record, endpoint);
+}
+
+/** The container may have had no way out by a bridge until now: then its ports are published with it. */
+function publishLate(context: EngineContext, record: ContainerRecord): void {
+  if (context.network.publishedPorts(record.id).length > 0) return;
+  const ports = portRequests(record.config, record.hostConfig);
+  if (ports.length > 0) context.network.publish(record.id, ports);
 }
 
 function publishConnect(context: EngineContext, record: ContainerRecord, endpoint: Endpoint): void {

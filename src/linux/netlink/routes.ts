@@ -34,13 +34,16 @@ export function setDirectDefaultRoute(socket: NetlinkSocket, family: 4 | 6, link
   ]);
 }
 
-/** Unicast routes of the main table, both families: what an administrator sees with `ip route`. */
-export function listRoutes(socket: NetlinkSocket): Route[] {
+/**
+ * Unicast routes, both families: those of the main table, which an administrator sees with `ip route`, or those of all
+ * tables (policy routing, as many VPNs use it).
+ */
+export function listRoutes(socket: NetlinkSocket, tables: 'main' | 'all' = 'main'): Route[] {
   return ([4, 6] as const).flatMap(family =>
     socket.dump('listing routes', RTM_GETROUTE, [dumpHeader(family)]).flatMap(({ payload }) => {
       const attributes = parseAttributes(payload.subarray(routeHeaderBytes));
       const table = attributes.get(RTA_TABLE)?.readUInt32LE() ?? payload.readUInt8(4);
-      if (table !== RT_TABLE_MAIN || payload.readUInt8(7) !== RTN_UNICAST) return [];
+      if (payload.readUInt8(7) !== RTN_UNICAST || (tables === 'main' && table !== RT_TABLE_MAIN)) return [];
       const destination = attributes.get(RTA_DST);
       const gateway = attributes.get(RTA_GATEWAY);
       return [

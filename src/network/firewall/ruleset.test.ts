@@ -64,6 +64,7 @@ test('docs/firewall.md shows what is done (GANTRY_RECORD=1 writes it anew)', () 
   else assert.equal(page, fresh);
 });
 
+<<<<<<< HEAD
 test('the whole table has everything there is', () => {
   const state = {
     table: 'gantry',
@@ -71,6 +72,25 @@ test('the whole table has everything there is', () => {
     ports: [web, local, six],
     closed: [4],
   } as const;
+=======
+test('gateway modes and source addresses are elements of their own', () => {
+  const elements = (more: Partial<FirewallBridge>) =>
+    planBridgeAdded('gantry', { ...gantry0, subnets: ['172.17.0.0/16', 'fd00::/64'], ...more })
+      .split('\n')
+      .flatMap(line => /gantry ((?:masq|sour|rout|open).*)$/.exec(line)?.[1] ?? []);
+  assert.deepEqual(elements({ ipv4: { mode: 'routed' }, ipv6: { mode: 'nat-unprotected' } }), [
+    'masqueraded6 { fd00::/64 }',
+    'routed4 { "gantry0" }',
+    'open6 { "gantry0" }',
+  ]);
+  assert.deepEqual(elements({ ipv4: { mode: 'nat', source: '192.0.2.7' } }), [
+    'sources4 { 172.17.0.0/16 : 192.0.2.7 }',
+    'masqueraded6 { fd00::/64 }',
+  ]);
+});
+
+test('a change is its elements alone', () => {
+>>>>>>> 4324dc7 (All options of bridges and endpoints, networks without IPv4, subnets without end)
   assert.equal(
     planRuleset(state),
     planRuleset({ ...state, bridges: [], ports: [], closed: [] }) +

@@ -1,5 +1,5 @@
 import { parseSubnet } from '../../stdx/ip.ts';
-import type { Network, PortProtocol } from '../network.ts';
+import type { GatewayMode, Network, PortProtocol } from '../network.ts';
 
 /** Everything the firewall depends on. The ruleset is a function of it: `planRuleset` prints it. */
 export interface FirewallState {
@@ -17,6 +17,15 @@ export interface FirewallBridge {
   internal: boolean;
   interContainer: boolean;
   masquerade: boolean;
+  /** Absent: nat, by the address the kernel chooses. */
+  ipv4?: FamilySettings;
+  ipv6?: FamilySettings;
+}
+
+export interface FamilySettings {
+  mode: GatewayMode;
+  /** The host's address that containers are seen by. */
+  source?: string;
 }
 
 /** The host's side of a published port. */
@@ -81,14 +90,23 @@ export function planPortsRemoved(table: string, ports: readonly PortRule[]): str
 
 /** What a network means for the firewall; undefined for those without a bridge. */
 export function firewallBridge(network: Network): FirewallBridge | undefined {
-  if (network.bridge === undefined) return undefined;
+  const { bridge } = network;
+  if (bridge === undefined) return undefined;
+  const { gatewayModeIpv4, gatewayModeIpv6, sourceIpv4, sourceIpv6 } = bridge;
   return {
-    linkName: network.bridge.linkName,
+    linkName: bridge.linkName,
     subnets: network.ipam.pools.map(pool => pool.subnet),
     internal: network.internal,
-    interContainer: network.bridge.interContainer,
-    masquerade: network.bridge.masquerade && !network.internal,
+    interContainer: bridge.interContainer,
+    masquerade: bridge.masquerade && !network.internal,
+    ipv4: familySettings(gatewayModeIpv4, sourceIpv4),
+    ipv6: familySettings(gatewayModeIpv6, sourceIpv6),
   };
+}
+
+function familySettings(mode?: GatewayMode, source?: string): FamilySettings | undefined {
+  if (mode === undefined && source === undefined) return undefined;
+  return { mode: mode ?? 'nat', ...(source === undefined ? {} : { source }) };
 }
 
 /** How many elements each set must hold: tells whether somebody else took some away. */
@@ -118,6 +136,15 @@ const sets = `
 	# Subnets that leave the host under the host's own address.
 	set masqueraded4 { type ipv4_addr; flags interval; }
 	set masqueraded6 { type ipv6_addr; flags interval; }
+	# Subnets that leave the host under a certain address of it.
+	map sources4 { type ipv4_addr : ipv4_addr; flags interval; }
+	map sources6 { type ipv6_addr : ipv6_addr; flags interval; }
+	# Bridges whose containers are reached by their own addresses from outside: by ICMP (gateway mode routed), and
+	# by everything (nat-unprotected).
+	set routed4 { type ifname; }
+	set routed6 { type ifname; }
+	set open4 { type ifname; }
+	set open6 { type ifname; }
 	# Bridge and its subnet: to know a container that reaches its own network by a published port.
 	set own4 { type ifname . ipv4_addr; flags interval; }
 	set own6 { type ifname . ipv6_addr; flags interval; }
@@ -170,6 +197,10 @@ const rules = `
 		iifname @internal drop
 		oifname @internal drop
 		ct status dnat accept
+		oifname @routed4 meta l4proto icmp accept
+		oifname @routed6 meta l4proto ipv6-icmp accept
+		iifname != @bridges oifname @open4 meta nfproto ipv4 accept
+		iifname != @bridges oifname @open6 meta nfproto ipv6 accept
 		drop
 	}
 	chain postrouting {
@@ -177,6 +208,8 @@ const rules = `
 		ct status dnat oifname . ip saddr @own4 masquerade
 		ct status dnat oifname . ip6 saddr @own6 masquerade
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
+		oifname != @bridges snat ip to ip saddr map @sources4
+		oifname != @bridges snat ip6 to ip6 saddr map @sources6
 		oifname != @bridges ip saddr @masqueraded4 masquerade
 		oifname != @bridges ip6 saddr @masqueraded6 masquerade
 	}`;
@@ -188,9 +221,18 @@ function bridgeElements(bridge: FirewallBridge): string[] {
   elements.push(bridge.interContainer ? `talking { ${link} . ${link} }` : `apart { ${link} }`);
   if (bridge.internal) elements.push(`internal { ${link} }`);
   for (const subnet of bridge.subnets) {
-    const family = parseSubnet(subnet)!.family;
+    const { family } = parseSubnet(subnet)!;
+    const { mode = 'nat', source } = (family === 4 ? bridge.ipv4 : bridge.ipv6) ?? {};
     elements.push(`own${family} { ${link} . ${subnet} }`);
-    if (bridge.masquerade) elements.push(`masqueraded${family} { ${subnet} }`);
+    if (!bridge.masquerade || mode === 'routed') continue;
+    elements.push(
+      source ? `sources${family} { ${subnet} : ${source} }` : `masqueraded${family} { ${subnet} }`,
+    );
+  }
+  for (const family of [4, 6] as const) {
+    const mode = (family === 4 ? bridge.ipv4 : bridge.ipv6)?.mode;
+    if (mode === 'routed') elements.push(`routed${family} { ${link} }`);
+    if (mode === 'nat-unprotected') elements.push(`open${family} { ${link} }`);
   }
   return elements;
 }

@@ -23,7 +23,10 @@ export interface PoolSource {
   size: number;
 }
 
-/** dockerd's own defaults (libnetwork/ipamutils): 31 networks. */
+/**
+ * dockerd's own defaults (libnetwork/ipamutils), enough for 31 networks, and behind them smaller subnets for some 33,000
+ * more: private ones (RFC 1918), those between a provider and its customers (RFC 6598), those for measuring (RFC 2544).
+ */
 export const defaultPools: readonly PoolSource[] = [
   { base: '172.17.0.0/16', size: 16 },
   { base: '172.18.0.0/16', size: 16 },
@@ -32,6 +35,9 @@ export const defaultPools: readonly PoolSource[] = [
   { base: '172.24.0.0/14', size: 16 },
   { base: '172.28.0.0/14', size: 16 },
   { base: '192.168.0.0/16', size: 20 },
+  { base: '10.192.0.0/10', size: 24 },
+  { base: '100.64.0.0/10', size: 24 },
+  { base: '198.18.0.0/15', size: 24 },
 ];
 
 export interface PoolRequest {
@@ -51,11 +57,13 @@ export interface PoolSurroundings {
 
 /**
  * The pools of a new network: asked-for ones checked, missing ones chosen, every one with a gateway.
- * @param networkId makes the IPv6 subnet (ULA, RFC 4193) when IPv6 is on and none was given.
+ * @param options.networkId makes the IPv6 subnet (ULA, RFC 4193) when IPv6 is on and none was given.
+ * @param options.ipv6Only no IPv4 at all.
+ * @param options.withoutGateway families whose subnets have no gateway.
  */
 export function planPools(
   requests: readonly PoolRequest[],
-  options: { enableIPv6: boolean; networkId: string } & PoolSurroundings,
+  options: PoolOptions & PoolSurroundings,
 ): IpamPool[] {
   const pools: IpamPool[] = [];
   const taken = [...options.networks];
@@ -64,8 +72,11 @@ export function planPools(
     taken.push(parseSubnet(pool.subnet)!);
   };
   for (const request of requests) {
-    if (request.subnet !== undefined && request.subnet !== '') add(askedPool(request, request.subnet, taken));
-    else add(chosenPool(request, { ...options, networks: taken }));
+    if (request.subnet !== undefined && request.subnet !== '') {
+      add(askedPool(request, request.subnet, taken, options));
+    } else if (options.ipv6Only !== true) {
+      add(completePool(request, chooseSubnet({ ...options, networks: taken }), options));
+    }
   }
   const families = new Set(pools.map(pool => parseSubnet(pool.subnet)!.family));
   if (families.has(6) && !options.enableIPv6) {
@@ -74,40 +85,74 @@ export function planPools(
       'invalid network config: IPv6 subnet given, but IPv6 is not enabled for the network',
     );
   }
-  if (!families.has(4)) pools.unshift(chosenPool({}, { ...options, networks: taken }));
-  if (options.enableIPv6 && !families.has(6)) add(localPool(options.networkId, taken));
+  if (families.has(4) && options.ipv6Only === true) {
+    throw new EngineError(
+      'invalid',
+      'invalid network config: IPv4 subnet given, but IPv4 is not enabled for the network',
+    );
+  }
+  if (!families.has(4) && options.ipv6Only !== true) {
+    pools.unshift(completePool({}, chooseSubnet({ ...options, networks: taken }), options));
+  }
+  if (options.enableIPv6 && !families.has(6)) {
+    const hasSources = options.sources.some(({ base }) => parseSubnet(base)?.family === 6);
+    const subnet = hasSources
+      ? chooseSubnet({ ...options, networks: taken }, 6)
+      : localSubnet(options.networkId, taken);
+    add(completePool({}, subnet, options));
+  }
   return pools;
 }
 
+export interface PoolOptions {
+  enableIPv6: boolean;
+  networkId: string;
+  ipv6Only?: boolean;
+  withoutGateway?: readonly (4 | 6)[];
+}
+
 /** The first subnet of the sources that meets nothing. @throws exhausted, in Docker's words */
-export function chooseSubnet({ sources, networks, host }: PoolSurroundings): Subnet {
+export function chooseSubnet({ sources, networks, host }: PoolSurroundings, family: 4 | 6 = 4): Subnet {
+  const taken = [...networks, ...host.filter(subnet => !isPartOfDefaultRoute(subnet))]
+    .filter(subnet => subnet.family === family)
+    .sort((one, other) => (one.first < other.first ? -1 : one.first > other.first ? 1 : 0));
   for (const source of sources) {
-    for (const candidate of cut(source)) {
-      if (![...networks, ...host].some(other => overlaps(candidate, other))) return candidate;
-    }
+    const found = firstFree(source, family, taken);
+    if (found !== undefined) return found;
   }
   throw new EngineError(
     'exhausted',
-    'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+    `could not find an available, non-overlapping IPv${family} address pool among the defaults to assign to the network`,
   );
 }
 
-function* cut({ base, size }: PoolSource): Generator<Subnet> {
+/** A VPN that takes everything says so with two or more wide routes, which win over the default route. */
+function isPartOfDefaultRoute({ prefixLength }: Subnet): boolean {
+  return prefixLength < 8;
+}
+
+/** @param taken by first address: each of them moves the candidate on at most once. */
+function firstFree({ base, size }: PoolSource, family: 4 | 6, taken: readonly Subnet[]): Subnet | undefined {
   const whole = parseSubnet(base);
   if (whole === undefined || size < whole.prefixLength || size > bitsOf(whole.family)) {
     throw new EngineError('invalid', `invalid address pool ${base}, size ${size}`);
   }
+  if (whole.family !== family) return undefined;
   const step = sizeOf({ ...whole, prefixLength: size });
-  for (let first = whole.first; first <= lastOf(whole); first += step) {
-    yield { family: whole.family, first, prefixLength: size };
+  let first = whole.first;
+  for (const other of taken) {
+    if (other.first >= first + step) break;
+    if (lastOf(other) >= first) first = whole.first + ((lastOf(other) - whole.first) / step + 1n) * step;
   }
+  return first > lastOf(whole) ? undefined : { family, first, prefixLength: size };
 }
 
-function chosenPool(request: PoolRequest, surroundings: PoolSurroundings): IpamPool {
-  return completePool(request, chooseSubnet(surroundings));
-}
-
-function askedPool(request: PoolRequest, text: string, taken: readonly Subnet[]): IpamPool {
+function askedPool(
+  request: PoolRequest,
+  text: string,
+  taken: readonly Subnet[],
+  options: PoolOptions,
+): IpamPool {
   const asked = parseInterface(text);
   if (asked === undefined) {
     throw new EngineError('invalid', `invalid subnet ${text} : invalid CIDR address: ${text}`);
@@ -115,20 +160,20 @@ function askedPool(request: PoolRequest, text: string, taken: readonly Subnet[])
   if (taken.some(other => overlaps(other, asked.subnet))) {
     throw new EngineError('forbidden', 'Pool overlaps with other one on this address space');
   }
-  return completePool(request, asked.subnet);
+  return completePool(request, asked.subnet, options);
 }
 
 /** `fd` and 40 bits that differ from host to host and network to network (RFC 4193), as a /64. */
-function localPool(networkId: string, taken: readonly Subnet[]): IpamPool {
+function localSubnet(networkId: string, taken: readonly Subnet[]): Subnet {
   for (let skip = 0; skip + 10 <= networkId.length; skip++) {
     const bits = networkId.slice(skip, skip + 10);
     const subnet = parseSubnet(`fd${bits.slice(0, 2)}:${bits.slice(2, 6)}:${bits.slice(6, 10)}::/64`)!;
-    if (!taken.some(other => overlaps(other, subnet))) return completePool({}, subnet);
+    if (!taken.some(other => overlaps(other, subnet))) return subnet;
   }
   throw new EngineError('exhausted', 'could not find an available, non-overlapping IPv6 address pool');
 }
 
-function completePool(request: PoolRequest, subnet: Subnet): IpamPool {
+function completePool(request: PoolRequest, subnet: Subnet, options: PoolOptions): IpamPool {
   const ipRange = request.ipRange ? checkedRange(request.ipRange, subnet) : undefined;
   const auxiliary = Object.entries(request.auxAddresses ?? {}).map(
     ([name, text]) =>
@@ -139,11 +184,13 @@ function completePool(request: PoolRequest, subnet: Subnet): IpamPool {
   );
   const gateway = request.gateway
     ? checkedAddress(request.gateway, subnet, `failed to allocate gateway (${request.gateway})`)
-    : firstAddress(
-        { subnet, ipRange },
-        auxiliary.map(([, address]) => address),
-      );
-  if (auxiliary.some(([, address]) => address.value === gateway.value)) {
+    : !options.withoutGateway?.includes(subnet.family)
+      ? firstAddress(
+          { subnet, ipRange },
+          auxiliary.map(([, address]) => address),
+        )
+      : undefined;
+  if (gateway !== undefined && auxiliary.some(([, address]) => address.value === gateway.value)) {
     throw new EngineError(
       'forbidden',
       `failed to allocate gateway (${formatIp(gateway)}): Address already in use`,
@@ -151,13 +198,20 @@ function completePool(request: PoolRequest, subnet: Subnet): IpamPool {
   }
   return {
     subnet: formatSubnet(subnet),
-    gateway: formatIp(gateway),
+    ...(gateway === undefined ? {} : { gateway: formatIp(gateway) }),
     ...(ipRange === undefined ? {} : { ipRange: formatSubnet(ipRange) }),
     ...(auxiliary.length === 0
       ? {}
       : { auxAddresses: Object.fromEntries(auxiliary.map(([name, address]) => [name, formatIp(address)])) }),
   };
 }
+
+/** As in Docker, a router named among the auxiliary addresses is the gateway; `gateway` is the host's address only. */
+export function namedGateway(pool: Pick<IpamPool, 'subnet' | 'auxAddresses'>): string | undefined {
+  return pool.auxAddresses?.[gatewayNames[parseSubnet(pool.subnet)!.family]];
+}
+
+const gatewayNames = { 4: 'DefaultGatewayIPv4', 6: 'DefaultGatewayIPv6' } as const;
 
 function checkedRange(text: string, subnet: Subnet): Subnet {
   const range = parseSubnet(text);

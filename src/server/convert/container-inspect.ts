@@ -166,11 +166,13 @@ function driverOptions(view: EndpointView): Record<string, string> | null {
   return Object.keys(options).length === 0 ? null : options;
 }
 
-export function ipamConfig({ ipv4Address, ipv6Address }: EndpointRequest): EndpointSettings['IPAMConfig'] {
-  if (ipv4Address === undefined && ipv6Address === undefined) return null;
+export function ipamConfig(request: EndpointRequest): EndpointSettings['IPAMConfig'] {
+  const { ipv4Address, ipv6Address, linkLocalIps } = request;
+  if (ipv4Address === undefined && ipv6Address === undefined && linkLocalIps === undefined) return null;
   return {
     ...(ipv4Address === undefined ? {} : { IPv4Address: ipv4Address }),
     ...(ipv6Address === undefined ? {} : { IPv6Address: ipv6Address }),
+    ...(linkLocalIps === undefined ? {} : { LinkLocalIPs: linkLocalIps }),
   };
 }
 

@@ -63,9 +63,7 @@ export function configFromWire(body: ConfigBody): ContainerConfig {
 
 /** @throws EngineError `notImplemented` */
 export function endpointFromWire(body: EndpointBody): EndpointRequest {
-  if ((body.IPAMConfig?.LinkLocalIPs ?? []).length > 0) {
-    throw new EngineError('notImplemented', 'IPAMConfig.LinkLocalIPs is not supported yet');
-  }
+  const linkLocalIps = body.IPAMConfig?.LinkLocalIPs ?? [];
   return {
     aliases: body.Aliases ?? [],
     links: body.Links ?? [],
@@ -74,5 +72,6 @@ export function endpointFromWire(body: EndpointBody): EndpointRequest {
     macAddress: body.MacAddress || undefined,
     gatewayPriority: body.GwPriority || undefined,
     driverOptions: body.DriverOpts ?? {},
+    ...(linkLocalIps.length > 0 && { linkLocalIps }),
   };
 }

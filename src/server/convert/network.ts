@@ -16,7 +16,7 @@ export function networkToWire(
     Created: goTime(network.createdAtMs),
     Scope: 'local',
     Driver: network.driver,
-    EnableIPv4: true,
+    EnableIPv4: network.ipv6Only !== true,
     EnableIPv6: network.enableIPv6,
     IPAM: {
       Driver: network.ipam.driver,
@@ -66,6 +66,7 @@ export function networkRequestFromWire(body: ReturnType<typeof networkCreate.rea
     ingress: body.Ingress,
     configOnly: body.ConfigOnly,
     configFrom: body.ConfigFrom?.Network || undefined,
+    enableIPv4: body.EnableIPv4,
     enableIPv6: body.EnableIPv6,
     ipam:
       body.IPAM === undefined

@@ -56,9 +56,6 @@ function inspect(call: Call): void {
 
 async function create(call: Call): Promise<void> {
   const body = await call.body(networkCreate, 'CreateRequest', { required: true });
-  if (body.EnableIPv4 === false) {
-    throw new EngineError('notImplemented', 'networks without IPv4 (EnableIPv4) are not supported yet');
-  }
   const { network, warning } = await call.engine.networks.create(networkRequestFromWire(body));
   call.json({ Id: network.id, Warning: warning }, 201);
 }
