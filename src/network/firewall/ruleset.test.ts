@@ -64,15 +64,6 @@ test('docs/firewall.md shows what is done (GANTRY_RECORD=1 writes it anew)', () 
   else assert.equal(page, fresh);
 });
 
-<<<<<<< HEAD
-test('the whole table has everything there is', () => {
-  const state = {
-    table: 'gantry',
-    bridges: [gantry0, inner],
-    ports: [web, local, six],
-    closed: [4],
-  } as const;
-=======
 test('gateway modes and source addresses are elements of their own', () => {
   const elements = (more: Partial<FirewallBridge>) =>
     planBridgeAdded('gantry', { ...gantry0, subnets: ['172.17.0.0/16', 'fd00::/64'], ...more })
@@ -89,8 +80,13 @@ test('gateway modes and source addresses are elements of their own', () => {
   ]);
 });
 
-test('a change is its elements alone', () => {
->>>>>>> 4324dc7 (All options of bridges and endpoints, networks without IPv4, subnets without end)
+test('the whole table has everything there is', () => {
+  const state = {
+    table: 'gantry',
+    bridges: [gantry0, inner],
+    ports: [web, local, six],
+    closed: [4],
+  } as const;
   assert.equal(
     planRuleset(state),
     planRuleset({ ...state, bridges: [], ports: [], closed: [] }) +
