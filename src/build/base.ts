@@ -25,6 +25,11 @@ export async function resolveBase(
   options: BaseOptions,
 ): Promise<Image> {
   const { images, pullImage } = builder;
+  const context = Object.values(options.request.contexts).find(
+    one => one.type === 'image' && one.reference === reference,
+  );
+  if (context?.type === 'image' && context.bring !== undefined)
+    return images.resolve(await context.bring(options.platform, options.signal));
   const fits = (image: Image): boolean =>
     !options.platformWanted || samePlatform(options.platform, image.config);
   const here =

@@ -1,3 +1,5 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/image.ts';
 import type { BuildLimits } from './executor.ts';
 import type { BuildExport } from './export/export.ts';
 import type { CachePlace } from './transfer/place.ts';
@@ -88,7 +90,12 @@ export interface CacheEndpoint {
 export type NamedContext =
   /** An unpacked private copy, as `contextDirectory`. */
   | { type: 'directory'; directory: string }
-  | { type: 'image'; reference: string }
+  | {
+      type: 'image';
+      reference: string;
+      /** Brings the image here, where no registry has it. @returns its id; the caller holds it for the build's time */
+      bring?: (platform: Platform, signal: AbortSignal) => Promise<Digest>;
+    }
   /** `https://host/repository.git#ref:subdirectory` */
   | { type: 'git'; url: string };
 

@@ -9,7 +9,6 @@ import { inspectInRegistry, type RegistryInspection } from '../images/inspect-in
 import { loadImages } from '../images/load.ts';
 import { type ManifestSummary, manifestSummaries } from '../images/manifest-summaries.ts';
 import { needPlatform } from '../images/need-platform.ts';
-import { hostPlatform, parsePlatform } from '../images/platform.ts';
 import type { ProgressEvent } from '../images/progress.ts';
 import { pullImage } from '../images/pull.ts';
 import { pushImage } from '../images/push.ts';
@@ -18,6 +17,7 @@ import { saveImages } from '../images/save.ts';
 import type { ImageServices } from '../images/services.ts';
 import type { Image } from '../images/store.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/image.ts';
 import { kindOf } from '../stdx/errors.ts';
 import { isUp } from './containers/stop.ts';
 import type { EngineContext } from './context.ts';
@@ -69,9 +69,8 @@ export interface ImageUseCases {
   /**
    * An image that is somewhere else, here for as long as somebody needs it.
    * @param digest of its manifest, or of an index
-   * @param platform `os/arch`; '' is the machine's own
    */
-  borrow(source: BlobSource, digest: Digest, platform: string, signal: AbortSignal): Promise<BorrowedImage>;
+  borrow(source: BlobSource, digest: Digest, platform: Platform, signal: AbortSignal): Promise<BorrowedImage>;
   bootstrap(
     spec: string,
     progress: (event: ProgressEvent) => void,
@@ -130,8 +129,7 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
   });
 
   return {
-    borrow: (source, digest, platform, signal) =>
-      borrowed.borrow(source, digest, platform === '' ? hostPlatform() : parsePlatform(platform), signal),
+    borrow: (source, digest, platform, signal) => borrowed.borrow(source, digest, platform, signal),
     async pull(reference, options, progress, signal) {
       await pullImage(services, reference, options, progress, signal);
       const pulled = parseReference(reference);

@@ -16,8 +16,6 @@ export interface FrontendContext {
   sessions: Map<string, string>;
   /** `--build-context`, as written: `local:name`, `docker-image://…`, `input:…`, a URL. */
   named: Map<string, string>;
-  /** `os/arch`, several with commas; '' is the machine's own. */
-  platform: string;
 }
 
 export interface FrontendPlan {
@@ -63,7 +61,6 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
       filename: text('filename') || 'Dockerfile',
       sessions: withPrefix(options, 'local-sessionid:'),
       named: withPrefix(options, 'context:'),
-      platform,
     },
     request: {
       buildArgs: Object.fromEntries(withPrefix(options, 'build-arg:')),

@@ -6,6 +6,7 @@ import { uploadService } from '../../api/buildkit/session.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import type { BuildRequest, NamedContext } from '../../build/request.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { Platform } from '../../oci/image.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { BuildContext } from '../build-contexts.ts';
 import type { Services } from '../call.ts';
@@ -230,9 +231,7 @@ class FrontendFiles {
           return { type: 'directory', directory };
         });
       case 'oci-layout://':
-        return this.#build.vertices.task(`[context ${name}] OCI load from client`, () =>
-          this.#layout(name, rest, value),
-        );
+        return this.#layout(name, rest, value);
       default:
         if (/^(https?|git|ssh):\/\/|^git@/.test(value)) return { type: 'git', url: value };
         throw new EngineError('invalid', `build context ${name}: ${value} is not understood`);
@@ -240,16 +239,34 @@ class FrontendFiles {
   }
 
   /** @param place `store:tag@digest`: which manifest the tag means, the client has looked up */
-  async #layout(name: string, place: string, value: string): Promise<NamedContext> {
+  #layout(name: string, place: string, value: string): NamedContext {
     const [, store, digest] = /^([^:@]+)(?::[^@]+)?@(sha256:[0-9a-f]{64})$/.exec(place) ?? [];
     if (store === undefined)
       throw new EngineError('invalid', `build context ${name}: ${value} is not understood`);
     const content = new SessionContent(this.#session, `oci:${store}`);
     const { images } = this.#services.engine;
-    const platform = this.#plan.platform.split(',')[0]!;
-    const image = await images.borrow(content, digest as Digest, platform, this.#signal);
-    this.#removers.push(image.release);
-    return { type: 'image', reference: image.imageId };
+    const brought = new Map<string, Promise<Digest>>();
+    const bring = async (platform: Platform, signal: AbortSignal): Promise<Digest> => {
+      const { imageId, release } = await this.#build.vertices.task(
+        `[context ${name}] OCI load from client`,
+        () => images.borrow(content, digest as Digest, platform, signal),
+      );
+      this.#removers.push(release);
+      return imageId;
+    };
+    return {
+      type: 'image',
+      reference: value,
+      bring: (platform, signal) => {
+        const key = JSON.stringify(platform);
+        let image = brought.get(key);
+        if (image === undefined) {
+          image = bring(platform, signal);
+          brought.set(key, image);
+        }
+        return image;
+      },
+    };
   }
 
   /** Nothing more is needed. A step that failed did not wait for the context to come. */
