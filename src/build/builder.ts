@@ -9,7 +9,7 @@ import type { KeyedMutex } from '../stdx/mutex.ts';
 import type { Storage } from '../storage/storage.ts';
 import { BuildCache, type CachedStep } from './cache.ts';
 import { CacheUsage, type GcSettings, type Pruned } from './cache-usage.ts';
-import { type CheckContext, checkDockerfile, lintPlanned } from './check.ts';
+import { type CheckContext, checkDockerfile, imageConfig, lintPlanned } from './check.ts';
 import type { DockerfileSource } from './dockerfile/errors.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
 import { pruneContext, readIgnoreFile } from './dockerignore.ts';
@@ -33,6 +33,8 @@ import { InFlight } from './in-flight.ts';
 import { lintFailure } from './lint/lint.ts';
 import type { LintReport } from './lint/report.ts';
 import { NamedDirectories } from './named-contexts.ts';
+import { type Outline, outlineOf, outlineText } from './outline/outline.ts';
+import { listTargets, type TargetList, targetsText } from './outline/targets.ts';
 import { formatPlatform, parsePlatforms } from './platform.ts';
 import type { PruneOptions } from './prune-plan.ts';
 import type { BuildRequest } from './request.ts';
@@ -151,12 +153,47 @@ export class Builder {
     asked: BuildRequest,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<{ report: LintReport; text: string }> {
+    return this.#reading(asked, signal, async (request, workspace) => {
+      const source = await sourceOf(request, workspace);
+      return checkDockerfile(source, request, await this.#checkContext(request, source.file));
+    });
+  }
+
+  /** What can be given to a build of the target, and the same as text. Nothing is built or fetched. */
+  async outline(
+    asked: BuildRequest,
+    output: BuildOutput,
+    signal: AbortSignal,
+  ): Promise<{ outline: Outline; text: string }> {
+    return this.#reading(asked, signal, async (request, workspace) => {
+      const [graph] = await this.#plan(request, workspace, output);
+      const { images } = this.#options;
+      const outline = outlineOf(graph!, {
+        buildArgs: request.buildArgs,
+        baseConfig: reference => imageConfig(images, reference),
+      });
+      return { outline, text: outlineText(outline) };
+    });
+  }
+
+  /** The stages that can be built, and the same as text. */
+  async targets(asked: BuildRequest, signal: AbortSignal): Promise<{ list: TargetList; text: string }> {
+    return this.#reading(asked, signal, async (request, workspace) => {
+      const list = listTargets(parseDockerfile(await sourceOf(request, workspace)));
+      return { list, text: targetsText(list) };
+    });
+  }
+
+  /** Work with a build's files that builds nothing. */
+  async #reading<T>(
+    asked: BuildRequest,
+    signal: AbortSignal,
+    work: (request: BuildRequest, workspace: Workspace) => Promise<T>,
+  ): Promise<T> {
     const workspace = new Workspace(this.#options.storage, asked.contextDirectory, this.#temporary);
     try {
       const git = new GitCheckouts(workspace, asked, this.#options.git);
-      const request = await withContext(asked, workspace, git, signal);
-      const source = await sourceOf(request, workspace);
-      return checkDockerfile(source, request, await this.#checkContext(request, source.file));
+      return await work(await withContext(asked, workspace, git, signal), workspace);
     } finally {
       await workspace.close();
     }

@@ -79,7 +79,8 @@ export function lintPlanned(
   });
 }
 
-function imageConfig(images: CheckContext['images'], reference: string) {
+/** Of an image that is here, and can be meant by the reference. */
+export function imageConfig(images: CheckContext['images'], reference: string) {
   try {
     const image = images.find(reference);
     return image === undefined ? undefined : (image.config.config ?? {});

@@ -367,10 +367,31 @@ COPY --from=tools /arch /
     assert.equal(readFileSync(join(folder, 'folders/linux_amd64/arch'), 'utf8'), 'amd64\n');
   });
 
+  test('what can be given to a build, and what can be built, whichever client asks', async () => {
+    const path = dockerfile(
+      '# base is for tests\nFROM busybox AS base\n# A is the first\nARG A=1\nFROM base\nRUN --mount=type=secret,id=s true\n',
+    );
+    const gantryBuild = `cd ${folder} && DOCKER_BUILDKIT=1 ${repository}/gantry build -f ${path}`;
+    for (const [call, expected] of [
+      ['outline', /^BUILD ARG +VALUE +DESCRIPTION\nA +1 +is the first\n\nSECRET +REQUIRED\ns +\n/],
+      ['targets', /^TARGET +DESCRIPTION\nbase +is for tests\n\(default\) +\n/],
+      ['targets,format=json', /"name": "base",\n +"description": "is for tests"/],
+    ] as const) {
+      const { code, stdout, stderr } = await buildx(['build', '--call', call, '-f', path, '.']);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, expected);
+      assert.equal(await machine.must(`${gantryBuild} --call ${call} .`), stdout.trimEnd());
+    }
+    const missing = await buildx(['build', '--call', 'outline', '--target', 'none', '.']);
+    assert.match(missing.stderr, /failed to solve: target stage "none" could not be found\n/);
+    const described = await buildx(['build', '--call', 'subrequests.describe', '.']);
+    assert.match(described.stdout, /outline[\s\S]*targets[\s\S]*lint/);
+  });
+
   test('what is not there is refused by name', async () => {
     for (const [args, message] of [
       [['--sbom=true'], /[Aa]ttestations/],
-      [['--call', 'outline'], /frontend\.outline/],
+      [['--call', 'nonsense'], /unsupported request frontend\.nonsense/],
     ] as const) {
       const { code, stderr } = await buildx(['build', ...args, '.']);
       assert.equal(code, 1, stderr);

@@ -95,7 +95,7 @@ async function build(call: Call): Promise<number> {
     const client = await session.client();
     if (question !== undefined) {
       const answer = await told(() => ask(client, question.id, options), session, { shown: false });
-      return printCheck(answer, question.format, session);
+      return printAnswer(question, answer, session);
     }
     if (flags.on('explain')) options.attributes['gantry.explain'] = '1';
     const watch = await watchFailedStep(call);
@@ -155,14 +155,26 @@ function openDisplay(mode: Mode, { err }: Session): Display {
   }
 }
 
-/** `--check`, `--call=check,format=json` */
+/** `--check`, `--call=check,format=json`, `--call=outline` */
 function questionOf({ flags }: Call): { id: string; format: string } | undefined {
   const [method = '', ...fields] = (flags.on('check') ? 'check' : flags.string('call')).split(',');
   if (method === 'build' || method === '') return undefined;
-  if (method !== 'check' && method !== 'lint')
-    throw new EngineError('notImplemented', `--call=${method} is not supported`);
   const format = fields.find(field => field.startsWith('format='))?.slice('format='.length) ?? '';
-  return { id: 'frontend.lint', format };
+  return { id: method === 'check' ? 'frontend.lint' : `frontend.${method}`, format };
+}
+
+/** What a frontend has answered, as it is to be read. @returns the exit status */
+function printAnswer(
+  { id, format }: { id: string; format: string },
+  answer: ReadonlyMap<string, Buffer>,
+  session: Session,
+): number {
+  if (id === 'frontend.lint') return printCheck(answer, format, session);
+  const [json, text] = ['result.json', 'result.txt'].map(name => answer.get(name)?.toString());
+  if (json === undefined) throw new EngineError('unavailable', `the daemon has not answered ${id}`);
+  if (format === 'json' || text === undefined) session.out.line(json);
+  else session.out.write(text);
+  return Number(answer.get('result.statuscode')?.toString() ?? 0);
 }
 
 function credentialsOf(session: Session): Offers['credentials'] {

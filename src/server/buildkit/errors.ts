@@ -46,7 +46,9 @@ export function bareMessageOf(error: unknown): string {
     return `process ${JSON.stringify(error.args.join(' '))} did not complete successfully: exit code: ${error.exitCode}`;
   }
   const message = isPlaced(error) ? error.bare : messageOf(error);
-  return message.replace(/^dockerfile parse error line /, 'dockerfile parse error on line ');
+  return message
+    .replace(/^dockerfile parse error line /, 'dockerfile parse error on line ')
+    .replace(/^failed to reach build target (.*) in Dockerfile$/s, 'target stage "$1" could not be found');
 }
 
 function isPlaced(error: unknown): error is DockerfileError {

@@ -24,7 +24,7 @@ import { SessionCaches } from './session-caches.ts';
 import { SessionContent } from './session-content.ts';
 import { readCredentials, readSecret } from './session-services.ts';
 import type { BuildSession, BuildSessions } from './sessions.ts';
-import { subrequest } from './subrequests.ts';
+import { answerSubrequest, checkSubrequest, needsFiles } from './subrequests.ts';
 
 export interface FrontendRequest {
   /** `dockerfile.v0`, or `gateway.v0` with a frontend's image in the options. */
@@ -56,21 +56,23 @@ export async function runFrontend(
   const session = await sessions.get(build.sessionId, signal);
   refuseOtherFrontends(request);
   const plan = planFrontend(request.options);
+  checkSubrequest(plan.subrequest);
   build.vertices.explains = plan.explain;
   const files = new FrontendFiles(plan.context, build, session, sessions, services, signal);
   const caches = new SessionCaches(session);
   const agents = new SshAgents(session, services.engine.storage.paths.buildContexts, signal);
   let dockerfileText: string | undefined;
   try {
-    if (plan.subrequest === 'frontend.subrequests.describe') return subrequest(plan.subrequest);
-    const dockerfile = await files.dockerfile();
+    const isBuild = plan.subrequest === '';
+    const dockerfile = needsFiles(plan.subrequest) ? await files.dockerfile() : { text: '', ignore: '' };
     dockerfileText = dockerfile?.text;
     const contexts = await files.namedContexts(request.inputs);
-    const isBuild = plan.subrequest === '';
     // With the Dockerfile at hand the context can wait: a faulty one needs none, and many have no use for it.
     const waits = isBuild && dockerfile !== undefined && plan.context.remote === '';
-    const { directory, url } =
-      isBuild && !waits ? await files.context() : { directory: await files.emptyDirectory() };
+    const needsContext = isBuild ? !waits : dockerfile === undefined;
+    const { directory, url } = needsContext
+      ? await files.context()
+      : { directory: await files.emptyDirectory() };
     const buildRequest: BuildRequest = {
       ...plan.request,
       contextDirectory: directory,
@@ -92,10 +94,11 @@ export async function runFrontend(
       credentials: {},
       askCredentials: registry => readCredentials(session, registry, signal),
     };
-    if (!isBuild) return subrequest(plan.subrequest, await services.engine.builder.check(buildRequest));
     const { vertices } = build;
+    const { builder } = services.engine;
+    if (!isBuild) return await answerSubrequest(plan.subrequest, builder, buildRequest, vertices, signal);
     if (build.exporters.some(({ type }) => type === 'moby' || type === 'image')) vertices.expectImage();
-    const { imageId, answer } = await services.engine.builder.build(buildRequest, vertices, signal);
+    const { imageId, answer } = await builder.build(buildRequest, vertices, signal);
     vertices.imageDone();
     build.references.made(imageId);
     return { imageId, answer: { ...answer, ...caches.answer }, metadata: new Map() };
