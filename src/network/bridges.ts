@@ -66,6 +66,13 @@ export function hostSubnets(socket: NetlinkSocket, ownLinks: ReadonlySet<string>
     .map(route => route.destination);
 }
 
+/** Names of bridges that are called as dockerd calls its own; ours are called so, too. */
+export function dockerBridges(socket: NetlinkSocket): string[] {
+  return listLinks(socket)
+    .filter(link => link.kind === 'bridge' && /^(docker0|br-[0-9a-f]{12})$/.test(link.name))
+    .map(link => link.name);
+}
+
 interface GatewayAddress {
   address: IpAddress;
   prefixLength: number;

@@ -2,7 +2,7 @@ import { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Database } from '../storage/database.ts';
-import { markOf } from './bridges.ts';
+import { dockerBridges, markOf } from './bridges.ts';
 import { defaultFirewallTable, type NetworkConfig } from './config.ts';
 import type { NameSource } from './dns/names.ts';
 import { asksForDots, EmbeddedResolver } from './dns/resolver.ts';
@@ -91,6 +91,7 @@ export class NetworkController {
     this.#firewall = new Firewall({
       table: config.firewallTable ?? defaultFirewallTable,
       enabled: config.firewall !== false,
+      dockerBridges: () => dockerBridges(this.#socket),
       log,
     });
     this.#forwarding = new Forwarding({ records: this.#records, config });

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { openInetSocket } from '../../src/linux/inet-socket.ts';
 import { withNetworkNamespace } from '../../src/linux/namespaces.ts';
-import { deleteAddress } from '../../src/linux/netlink/addresses.ts';
-import { findLink } from '../../src/linux/netlink/links.ts';
+import { addAddress, deleteAddress } from '../../src/linux/netlink/addresses.ts';
+import { addBridge, addVeth, deleteLink, findLink, setLinkUp } from '../../src/linux/netlink/links.ts';
+import { setDefaultRoute } from '../../src/linux/netlink/routes.ts';
 import { NetlinkSocket } from '../../src/linux/netlink/socket.ts';
 import { Nftables } from '../../src/linux/nftables/nftables.ts';
 import type { NetworkConfig } from '../../src/network/config.ts';
@@ -27,6 +29,7 @@ import {
   serveUdp,
 } from '../support/network-world.ts';
 import { sendSctpInit, watchSctp } from '../support/sctp-packets.ts';
+import { settled } from '../support/settled.ts';
 
 /** Publishing and the firewall where they are attacked, disturbed, or changed under a client that goes on. */
 const hostAddress = '192.0.2.1';
@@ -263,5 +266,53 @@ describe('without', () => {
     const server = serveTcp(neighbour, 7778, 'neighbour');
     closing.push(() => server.close());
     assert.match(await askTcp(namespace, '192.0.2.9', 7778), /^neighbour 172\.17\.0\.\d+$/);
+  });
+});
+
+describe('beside dockerd', () => {
+  const iptables = (...args: string[]) => execFileSync('/usr/sbin/iptables-nft', ['-w', ...args]);
+
+  afterEach(() => {
+    using socket = new NetlinkSocket();
+    deleteLink(socket, 'docker0');
+    nft.run('flush ruleset');
+  });
+
+  /** A container on a bridge `docker0`, with the rules that dockerd has at the least. */
+  function runDockerContainer(): void {
+    const namespace = makeNamespace();
+    using socket = new NetlinkSocket();
+    addBridge(socket, { name: 'docker0' });
+    const bridge = findLink(socket, 'docker0')!;
+    addAddress(socket, { linkIndex: bridge.index, address: parseIp('172.30.0.1')!, prefixLength: 16 });
+    setLinkUp(socket, 'docker0');
+    const namespaceFd = openSync(namespace.path, 'r');
+    addVeth(socket, { name: 'vethdocker', masterIndex: bridge.index, peer: { name: 'eth0', namespaceFd } });
+    closeSync(namespaceFd);
+    setLinkUp(socket, 'vethdocker');
+    withNetworkNamespace(namespace.path, () => {
+      using inside = new NetlinkSocket();
+      const { index } = findLink(inside, 'eth0')!;
+      addAddress(inside, { linkIndex: index, address: parseIp('172.30.0.2')!, prefixLength: 16 });
+      setLinkUp(inside, 'eth0');
+      setDefaultRoute(inside, parseIp('172.30.0.1')!);
+    });
+    const server = serveTcp(namespace, 80, 'docker');
+    closing.push(() => server.close(), namespace.close);
+    iptables('-P', 'FORWARD', 'DROP');
+    iptables('-N', 'DOCKER-USER');
+    iptables('-A', 'FORWARD', '-j', 'DOCKER-USER');
+    const translate = ['-p', 'tcp', '--dport', '9090', '-j', 'DNAT', '--to-destination', '172.30.0.2:80'];
+    iptables('-t', 'nat', '-A', 'PREROUTING', ...translate);
+  }
+
+  test('containers of both reach each other by published ports only', async () => {
+    runDockerContainer();
+    networks.verify();
+    const { namespace } = runContainer('ours', [web]);
+    // Its carrier may take a moment to count.
+    await settled(async () => assert.match(await askTcp(namespace, hostAddress, 9090), /^docker /));
+    assert.equal(await askTcp(namespace, '172.30.0.2', 80), 'timeout');
+    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'ours 192.0.2.9');
   });
 });

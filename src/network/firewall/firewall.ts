@@ -3,7 +3,7 @@ import { Nftables, type NftObject } from '../../linux/nftables/nftables.ts';
 import { messageOf } from '../../stdx/errors.ts';
 import type { Log } from '../../stdx/log.ts';
 import { openLegacyFirewall } from './legacy.ts';
-import { chainsToOpen, planNeighbours, rulesOf } from './neighbours.ts';
+import { isBesideDockerd, planNeighbours, planOpenings, rulesOf } from './neighbours.ts';
 import {
   countElements,
   type FirewallBridge,
@@ -15,6 +15,7 @@ import {
   planPortsAdded,
   planPortsRemoved,
   planRuleset,
+  planStrangers,
   planWiresClosed,
 } from './ruleset.ts';
 
@@ -25,21 +26,27 @@ import {
 export class Firewall {
   readonly #table: string;
   readonly #enabled: boolean;
+  readonly #dockerBridges: () => string[];
   readonly #log: Log;
   readonly #nft = new Nftables();
   readonly #generation = new NftGeneration();
   readonly #bridges = new Map<string, FirewallBridge>();
   readonly #ports = new Map<string, PortRule>();
   #closed: readonly (4 | 6)[] = [];
+  #strangers: readonly string[] = [];
   /** The generation after which nobody but us changed anything. */
-  #seen = -1;
+  #seen = notYet;
   /** Chains and rules as the kernel shows them when they are right. */
   #wanted = '';
 
-  /** @param options.enabled false: there is no table, and nothing here does anything. */
-  constructor(options: { table: string; enabled: boolean; log: Log }) {
+  /**
+   * @param options.enabled false: there is no table, and nothing here does anything.
+   * @param options.dockerBridges link names of what looks like dockerd's bridges, ours perhaps among them.
+   */
+  constructor(options: { table: string; enabled: boolean; dockerBridges: () => string[]; log: Log }) {
     this.#table = options.table;
     this.#enabled = options.enabled;
+    this.#dockerBridges = options.dockerBridges;
     this.#log = options.log;
   }
 
@@ -72,7 +79,7 @@ export class Firewall {
     const before = this.#closed;
     this.#closed = families;
     // Before `replace` there is no table yet.
-    if (this.#seen === -1 || more.length === 0) return;
+    if (this.#seen === notYet || more.length === 0) return;
     this.#changeOrUndo(planWiresClosed(this.#table, more), () => {
       this.#closed = before;
     });
@@ -99,7 +106,8 @@ export class Firewall {
   /** @returns whether something was missing and was put back. 10 µs when nobody changed any table. */
   verify(): boolean {
     if (!this.#enabled) return false;
-    if (this.#generation.current() === this.#seen) {
+    const now = this.#generation.current();
+    if (now === this.#seen) {
       // The old interface does not count its changes; without such tables this reads two small files.
       openLegacyFirewall([...this.#bridges.keys()], this.#table);
       return false;
@@ -110,8 +118,8 @@ export class Firewall {
       this.#rebuild();
       return true;
     }
+    this.#seen = now;
     this.#openNeighbours();
-    this.#seen = this.#generation.current();
     return false;
   }
 
@@ -134,6 +142,7 @@ export class Firewall {
       bridges: [...this.#bridges.values()],
       ports: [...this.#ports.values()],
       closed: this.#closed,
+      strangers: this.#strangers,
     };
   }
 
@@ -165,10 +174,14 @@ export class Firewall {
       this.#deleteTable();
       return;
     }
-    this.#nft.run(planRuleset(this.#state));
-    this.#wanted = withoutElements(this.#nft.list(`list table inet ${this.#table}`));
+    // What the kernel shows is the measure from now on: if somebody else changed something meanwhile, once more.
+    for (let attempt = 0; attempt < rebuildAttempts; attempt++) {
+      this.#seen = this.#generation.current() + 1;
+      this.#nft.run(planRuleset(this.#state));
+      this.#wanted = withoutElements(this.#nft.list(`list table inet ${this.#table}`));
+      if (this.#generation.current() === this.#seen) break;
+    }
     this.#openNeighbours();
-    this.#seen = this.#generation.current();
   }
 
   /** Same rules and the same number of elements everywhere: nobody took anything away, or put something in. */
@@ -194,18 +207,34 @@ export class Firewall {
     this.#nft.run(`table inet ${this.#table}\ndelete table inet ${this.#table}\n`);
   }
 
+  /** Others change their tables whenever they like, also between our look and our change: then there is a next time. */
   #openNeighbours(): void {
     if (!this.#enabled) return;
+    try {
+      this.#changeNeighbours();
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'another firewall cannot be opened for our bridges now');
+      this.#seen = lookAgain;
+    }
+  }
+
+  #changeNeighbours(): void {
     const before = this.#generation.current();
     const bridges = [...this.#bridges.keys()];
-    const commands = chainsToOpen(this.#nft.list('list chains'), this.#table).flatMap(chain => {
-      const rules = rulesOf(this.#nft.list(`list chain ${chain.family} ${chain.table} ${chain.name}`));
-      return planNeighbours([{ ...chain, rules }], bridges, this.#table);
+    const openings = planOpenings(this.#nft.list('list chains'), this.#table);
+    const commands = openings.flatMap(opening => {
+      const rules = rulesOf(this.#nft.list(`list chain ${opening.family} ${opening.table} ${opening.name}`));
+      return planNeighbours([{ ...opening, rules }], bridges, this.#table);
     });
+    const strangers = isBesideDockerd(openings)
+      ? this.#dockerBridges().filter(name => !this.#bridges.has(name))
+      : [];
+    if (bridges.length > 0) commands.push(...planStrangers(this.#table, this.#strangers, strangers));
     if (commands.length > 0) {
       this.#nft.run(`${commands.join('\n')}\n`);
       if (this.#seen === before) this.#seen = before + 1;
     }
+    this.#strangers = strangers;
     openLegacyFirewall(bridges, this.#table);
   }
 }
@@ -216,6 +245,11 @@ function withoutElements(listing: readonly NftObject[]): string {
     key === 'handle' || key === 'elem' || key === 'metainfo' ? undefined : value,
   );
 }
+
+/** No generation has these numbers. */
+const notYet = -1;
+const lookAgain = -2;
+const rebuildAttempts = 5;
 
 function keyOf({ protocol, family, hostIp, hostPort }: HostSide): string {
   return `${protocol} ${family} ${hostIp ?? '*'} ${hostPort}`;

@@ -17,7 +17,7 @@ export function planNeighbours(
   return chains.flatMap(chain => {
     const place = `${chain.family} ${chain.table} ${chain.name}`;
     const ours = chain.rules.filter(rule => rule.comment === comment);
-    const wanted = bridges.flatMap(bridge => [`iifname "${bridge}"`, `oifname "${bridge}"`]);
+    const wanted = bridges.flatMap(bridge => chain.matches.map(match => `${match} "${bridge}"`));
     const present = new Set(ours.map(rule => rule.match));
     return [
       ...wanted
@@ -30,27 +30,42 @@ export function planNeighbours(
   });
 }
 
-/** A chain of somebody else's that would drop what our bridges forward, or that holds rules of ours. */
-export interface ForeignChain {
-  family: string;
-  table: string;
-  name: string;
+/** A chain of somebody else's, and what our bridges need there. */
+export interface ForeignChain extends Opening {
   rules: readonly { handle: number; comment?: string; match: string }[];
 }
 
-/** Which chains need our rules, from `list chains`. */
-export function chainsToOpen(listing: readonly NftObject[], ownTable: string): Omit<ForeignChain, 'rules'>[] {
-  const chains = listing.flatMap(({ chain }) => (chain === undefined ? [] : [chain as unknown as NftChain]));
-  return chains
-    .filter(chain => chain.hook === 'forward' && !(chain.family === 'inet' && chain.table === ownTable))
-    .filter(chain => forwardFamilies.has(chain.family) && (chain.policy === 'drop' || isFirewalld(chain)))
-    .map(chain => {
-      const { family, table } = chain;
-      const user = chains.some(
-        other => other.family === family && other.table === table && other.name === userChain,
-      );
-      return { family, table, name: user ? userChain : chain.name };
-    });
+export interface Opening {
+  family: string;
+  table: string;
+  name: string;
+  /** Traffic of our bridges that has to pass; none: the chain is only looked through for what we once put there. */
+  matches: readonly ('iifname' | 'oifname')[];
+}
+
+/**
+ * Which chains need our rules, from `list chains`: those that would drop what is forwarded, and firewalld's for the
+ * host's own ports, as it lets dockerd's containers reach the host as well (its zone `docker`).
+ */
+export function planOpenings(listing: readonly NftObject[], ownTable: string): Opening[] {
+  const chains = listing
+    .flatMap(({ chain }) => (chain === undefined ? [] : [chain as unknown as NftChain]))
+    .filter(chain => families.has(chain.family) && !(chain.family === 'inet' && chain.table === ownTable));
+  const userChains = new Set(chains.filter(chain => chain.name === userChain).map(tableOf));
+  const dropping = new Set(chains.filter(dropsForwarded).map(tableOf));
+  return chains.flatMap((chain): Opening[] => {
+    const { family, table, name } = chain;
+    const place = { family, table, name };
+    if (name === userChain) return [{ ...place, matches: dropping.has(tableOf(chain)) ? both : [] }];
+    if (isFirewalld(chain, 'filter_INPUT')) return [{ ...place, matches: ['iifname'] }];
+    if (chain.hook !== 'forward') return [];
+    return [{ ...place, matches: dropsForwarded(chain) && !userChains.has(tableOf(chain)) ? both : [] }];
+  });
+}
+
+/** Whether there is a dockerd whose rules about forwarded packets ours come before. */
+export function isBesideDockerd(openings: readonly Opening[]): boolean {
+  return openings.some(({ name, matches }) => name === userChain && matches.length > 0);
 }
 
 /** Rules of one chain, from `list chain`. */
@@ -77,10 +92,19 @@ interface NftRule {
 }
 
 const userChain = 'DOCKER-USER';
-const forwardFamilies: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
+const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
+const both = ['iifname', 'oifname'] as const;
 
-function isFirewalld(chain: NftChain): boolean {
-  return chain.table === 'firewalld' && chain.name === 'filter_FORWARD';
+function dropsForwarded(chain: NftChain): boolean {
+  return chain.hook === 'forward' && (chain.policy === 'drop' || isFirewalld(chain, 'filter_FORWARD'));
+}
+
+function isFirewalld(chain: NftChain, name: string): boolean {
+  return chain.table === 'firewalld' && chain.name === name;
+}
+
+function tableOf(chain: NftChain): string {
+  return `${chain.family} ${chain.table}`;
 }
 
 function interfaceMatch(expressions: NftRule['expr']): string {

@@ -11,6 +11,7 @@ import {
   planPortsAdded,
   planPortsRemoved,
   planRuleset,
+  planStrangers,
   planWiresClosed,
 } from './ruleset.ts';
 
@@ -39,13 +40,22 @@ const local: PortRule = { ...web, hostIp: '127.0.0.1', hostPort: 5432, container
 const names: PortRule = { ...web, protocol: 'udp', hostPort: 5353, containerPort: 53 };
 const six: PortRule = { ...web, family: 6, address: 'fd00:1::2' };
 
+const dockerUser = {
+  family: 'ip',
+  table: 'filter',
+  name: 'DOCKER-USER',
+  matches: ['iifname', 'oifname'],
+  rules: [],
+} as const;
+
 const documented: Readonly<Record<string, string>> = {
-  table: planRuleset({ table: 'gantry', bridges: [], ports: [], closed: [] }),
+  table: planRuleset({ table: 'gantry', bridges: [], ports: [], closed: [], strangers: [] }),
   bridge: planBridgeAdded('gantry', gantry0),
   internal: planBridgeAdded('gantry', inner),
   ports: planPortsAdded('gantry', [web, local, names, six]),
   closed: planWiresClosed('gantry', [4, 6]),
-  neighbours: `${planNeighbours([{ family: 'ip', table: 'filter', name: 'DOCKER-USER', rules: [] }], ['gantry0'], 'gantry').join('\n')}\n`,
+  neighbours: `${planNeighbours([dockerUser], ['gantry0'], 'gantry').join('\n')}\n`,
+  strangers: `${planStrangers('gantry', [], ['docker0']).join('\n')}\n`,
 };
 
 test('docs/firewall.md shows what is done (GANTRY_RECORD=1 writes it anew)', () => {
@@ -86,15 +96,24 @@ test('the whole table has everything there is', () => {
     bridges: [gantry0, inner],
     ports: [web, local, six],
     closed: [4],
+    strangers: ['docker0'],
   } as const;
   assert.equal(
     planRuleset(state),
-    planRuleset({ ...state, bridges: [], ports: [], closed: [] }) +
+    planRuleset({ ...state, bridges: [], ports: [], closed: [], strangers: [] }) +
       planBridgeAdded('gantry', gantry0) +
       planBridgeAdded('gantry', inner) +
       planPortsAdded('gantry', [web, local, six]) +
-      planWiresClosed('gantry', [4]),
+      planWiresClosed('gantry', [4]) +
+      'add element inet gantry strangers { "docker0" }\n',
   );
+});
+
+test('strangers come and go', () => {
+  assert.deepEqual(planStrangers('gantry', ['docker0', 'br-a'], ['docker0', 'br-b']), [
+    'add element inet gantry strangers { "br-b" }',
+    'delete element inet gantry strangers { "br-a" }',
+  ]);
 });
 
 test('what is removed is what was added', () => {
@@ -123,6 +142,7 @@ test('elements are counted by set', () => {
     bridges: [gantry0, inner],
     ports: [web, local, six],
     closed: [4],
+    strangers: ['docker0'],
   } as const;
   assert.deepEqual(countElements(state), {
     bridges: 2,
@@ -136,5 +156,6 @@ test('elements are counted by set', () => {
     ports4: 1,
     anyports6: 1,
     closed: 1,
+    strangers: 1,
   });
 });

@@ -9,6 +9,8 @@ export interface FirewallState {
   ports: readonly PortRule[];
   /** Families in which the host forwards for nobody but our bridges, and other people's. */
   closed: readonly (4 | 6)[];
+  /** Link names of dockerd's bridges, where there is one. */
+  strangers: readonly string[];
 }
 
 export interface FirewallBridge {
@@ -64,6 +66,7 @@ export function planRuleset(state: FirewallState): string {
     ),
     ...groupedPorts('add', table, state.ports),
     ...state.closed.map(family => `add element inet ${table} ${closedElement(family)}`),
+    ...planStrangers(table, [], state.strangers),
     '',
   ].join('\n');
 }
@@ -78,6 +81,16 @@ export function planBridgeRemoved(table: string, bridge: FirewallBridge): string
 
 export function planWiresClosed(table: string, families: readonly (4 | 6)[]): string {
   return commands(families.map(family => `add element inet ${table} ${closedElement(family)}`));
+}
+
+/** Commands that make a set of these strangers out of that of those. */
+export function planStrangers(table: string, before: readonly string[], after: readonly string[]): string[] {
+  const command = (verb: 'add' | 'delete') => (name: string) =>
+    `${verb} element inet ${table} ${strangerElement(name)}`;
+  return [
+    ...after.filter(name => !before.includes(name)).map(command('add')),
+    ...before.filter(name => !after.includes(name)).map(command('delete')),
+  ];
 }
 
 export function planPortsAdded(table: string, ports: readonly PortRule[]): string {
@@ -116,6 +129,7 @@ export function countElements(state: FirewallState): Record<string, number> {
     ...state.bridges.flatMap(bridgeElements),
     ...state.ports.map(portElement),
     ...state.closed.map(closedElement),
+    ...state.strangers.map(strangerElement),
   ];
   for (const element of elements) {
     const name = element.split(' ', 1)[0]!;
@@ -131,6 +145,8 @@ const sets = `
 	set talking { type ifname . ifname; }
 	set apart { type ifname; }
 	set internal { type ifname; }
+	# Bridges of a dockerd beside us.
+	set strangers { type ifname; }
 	# Families in which this host would forward nothing if the daemon had not switched it on.
 	set closed { type nf_proto; }
 	# Subnets that leave the host under the host's own address.
@@ -186,8 +202,15 @@ const rules = `
 		type filter hook forward priority filter; policy accept;
 		oifname @bridges jump inbound
 		iifname @internal drop
+		iifname @bridges oifname @strangers jump abroad
 		iifname @bridges accept
 		meta nfproto @closed meta iifkind != "bridge" meta oifkind != "bridge" drop
+	}
+	# The rule that lets our containers out stands before dockerd's own ones, which keep others from its containers.
+	chain abroad {
+		ct state established,related accept
+		ct status dnat accept
+		drop
 	}
 	# Into a bridge: answers, siblings, and what was published. Another network's containers come in by a
 	# published port only; a neighbour on the LAN too, however it routes.
@@ -239,6 +262,10 @@ function bridgeElements(bridge: FirewallBridge): string[] {
 
 function closedElement(family: 4 | 6): string {
   return `closed { ipv${family} }`;
+}
+
+function strangerElement(linkName: string): string {
+  return `strangers { "${linkName}" }`;
 }
 
 function portElement(port: PortRule): string {
