@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/image.ts';
+import type { TreeHashes } from '../storage/confined.ts';
 import type { BuildLimits } from './executor.ts';
 import type { BuildExport } from './export/export.ts';
 import type { CachePlace } from './transfer/place.ts';
@@ -12,7 +13,7 @@ export interface BuildRequest {
    */
   contextDirectory: string;
   /** Brings the context over once the Dockerfile is known to be sound and a step needs it; instead of the directory. */
-  bringContext?: () => Promise<string>;
+  bringContext?: () => Promise<BroughtContext>;
   /** A git repository that is the context, `https://host/repository.git#ref:subdirectory`; instead of the directory. */
   contextUrl?: string;
   /** Path of the Dockerfile in the context; '' means `Dockerfile`. */
@@ -85,6 +86,12 @@ export interface CacheEndpoint {
   attributes: Record<string, string>;
   /** Instead of what `attributes` name: a directory of the client, for one. */
   place?: CachePlace;
+}
+
+export interface BroughtContext {
+  directory: string;
+  /** Of the directory's files as they are now, and for builds to come: nobody deletes from such a context. */
+  hashes?: TreeHashes;
 }
 
 export type NamedContext =

@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError } from '../stdx/errors.ts';
-import type { ConfinedRoot } from '../storage/confined.ts';
+import type { ConfinedRoot, HashedTree, TreeHashes } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { BroughtContext } from './request.ts';
 
 /** Ids of the builder's snapshots begin so: those found at start are leftovers, nothing adopts them. */
 export const snapshotPrefix = 'build-';
@@ -27,11 +28,13 @@ export interface View {
 export class Workspace {
   readonly #storage: Storage;
   #contextDirectory: string;
+  #contextHashes: TreeHashes = new Map();
   readonly #temporaryParent: string;
   readonly #views = new Map<string, Promise<View>>();
   readonly #closers: (() => Promise<void>)[] = [];
   #context: Promise<ConfinedRoot> | undefined;
-  #bring: (() => Promise<string>) | undefined;
+  #bring: (() => Promise<BroughtContext>) | undefined;
+  #contextRoot: ConfinedRoot | undefined;
   #closed = false;
   #temporary: Promise<string> | undefined;
   #temporaryRoot: Promise<ConfinedRoot> | undefined;
@@ -53,13 +56,23 @@ export class Workspace {
   }
 
   /** The context is not here yet: the first who asks for it has it brought. */
-  expectContext(bring: () => Promise<string>): void {
+  expectContext(bring: () => Promise<BroughtContext>): void {
     this.#bring = bring;
   }
 
   context(): Promise<ConfinedRoot> {
     this.#context ??= this.#openContext();
     return this.#context;
+  }
+
+  /** The hash of files of the context or another root, asked for once however many steps take them. */
+  async hashOf(root: ConfinedRoot, path: string, only?: readonly string[]): Promise<HashedTree> {
+    if (only !== undefined || root !== this.#contextRoot) return root.hashTree(path, { only });
+    const known = this.#contextHashes.get(path);
+    if (known !== undefined) return known;
+    const tree = await root.hashTree(path);
+    this.#contextHashes.set(path, tree);
+    return tree;
   }
 
   /** @param chainId undefined: an empty file system. */
@@ -127,8 +140,13 @@ export class Workspace {
   }
 
   async #openContext(): Promise<ConfinedRoot> {
-    if (this.#bring !== undefined) this.#contextDirectory = await this.#bring();
-    return this.#confine(this.#contextDirectory);
+    if (this.#bring !== undefined) {
+      const { directory, hashes = new Map() } = await this.#bring();
+      this.#contextDirectory = directory;
+      this.#contextHashes = hashes;
+    }
+    this.#contextRoot = await this.#confine(this.#contextDirectory);
+    return this.#contextRoot;
   }
 
   async #confine(directory: string): Promise<ConfinedRoot> {

@@ -1,12 +1,26 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { TreeHashes } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface BuildContext {
   /** A private copy; the builder deletes from it. */
   readonly directory: string;
   remove(): Promise<void>;
+}
+
+/** A context that is kept for the next build from the same directory. */
+export interface KeptContext extends BuildContext {
+  /** What is known of its files, which are the client's. */
+  readonly memory: ContextMemory;
+  keep(): Promise<void>;
+}
+
+export interface ContextMemory {
+  /** As receiveDirectory() has it; undefined while it is not known what came over. */
+  list: readonly string[] | undefined;
+  readonly hashes: TreeHashes;
 }
 
 /** How many contexts are kept for builds to come; the one unused for longest goes first. */
@@ -24,7 +38,7 @@ const maxKept = 8;
 export class BuildContexts {
   readonly #storage: Storage;
   /** Not in use, the one used last at the end. */
-  #kept: { key: string; directory: string }[] = [];
+  #kept: { key: string; directory: string; memory: ContextMemory }[] = [];
 
   private constructor(storage: Storage) {
     this.#storage = storage;
@@ -48,17 +62,21 @@ export class BuildContexts {
    * The context last kept under a key, as it was left, or an empty one; whoever has it, has it alone. To be given back
    * by keep() or removed.
    */
-  async take(key: string): Promise<BuildContext & { keep(): Promise<void> }> {
+  async take(key: string): Promise<KeptContext> {
     const index = this.#kept.findLastIndex(one => one.key === key);
-    const directory = index < 0 ? (await this.empty()).directory : this.#kept.splice(index, 1)[0]!.directory;
+    const { directory, memory } =
+      index < 0
+        ? { ...(await this.empty()), memory: { list: undefined, hashes: new Map() } }
+        : this.#kept.splice(index, 1)[0]!;
     const remove = () => rm(directory, { recursive: true, force: true });
     return {
       directory,
+      memory,
       remove,
       keep: async () => {
         // Builds that ran at once leave one each.
         const superfluous = this.#kept.filter(one => one.key === key);
-        this.#kept = [...this.#kept.filter(one => one.key !== key), { key, directory }];
+        this.#kept = [...this.#kept.filter(one => one.key !== key), { key, directory, memory }];
         superfluous.push(...this.#kept.splice(0, Math.max(0, this.#kept.length - maxKept)));
         for (const one of superfluous) await rm(one.directory, { recursive: true, force: true });
       },

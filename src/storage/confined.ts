@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { zstdDecompressSync } from 'node:zlib';
 import { decompress } from '../archive/compression.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { IdMappings } from '../oci/id-mappings.ts';
@@ -8,6 +9,7 @@ import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { goModeOf } from './go-mode.ts';
 import { TreeReception } from './tree-reception.ts';
 import { readableFrom, receiveChunks, sendChunks } from './worker/chunk-port.ts';
+import type { HashedColumns, TreeHash } from './worker/hash-tree.ts';
 import type { FileType, ListedFile } from './worker/look.ts';
 import type { PackResult, PackSettings } from './worker/pack.ts';
 import type { UnpackSettings } from './worker/unpack.ts';
@@ -80,14 +82,36 @@ export interface CopyOptions {
 }
 
 /**
- * What `digest` depends on: type, content, permissions, owner, link target, device, xattrs, and which of the hashed
- * files are one (hard links). Never on times.
+ * A tree by all that counts: of every file its path, type, content, permissions, owner, link target, device, xattrs, and
+ * which of the files are one (hard links). Never times.
  */
+export class HashedTree {
+  readonly digest: Digest;
+  readonly #packed: Uint8Array;
+
+  constructor({ digest, packed }: TreeHash) {
+    this.digest = digest;
+    this.#packed = packed;
+  }
+
+  /** Sorted by path. */
+  entries(): HashedEntry[] {
+    const columns = JSON.parse(zstdDecompressSync(this.#packed).toString('utf8')) as HashedColumns;
+    const { paths, types, contents, attributes } = columns;
+    return paths.map((path, index) => {
+      const content = contents[index] || undefined;
+      return { path, type: types[index]!, content, attributes: attributes[index]! };
+    });
+  }
+}
+
+/** Of a tree that stays as it is as long as they are kept; by path. */
+export type TreeHashes = Map<string, HashedTree>;
+
 export interface HashedEntry {
   /** Relative to the hashed path; '' for itself. */
   path: string;
   type: FileType;
-  digest: Digest;
   /** Of a regular file. */
   content?: Digest;
   /** The rest of what counts, to be read by people: `755 0:0 -> target`. */
@@ -222,18 +246,11 @@ export class ConfinedRoot {
   }
 
   /**
-   * Sorted by path. What was read once is not read again while its file stays as it is, by inode, size and times.
+   * What was read once is not read again while its file stays as it is, by inode, size and times.
    * @param only as in ReadTarOptions. @throws EngineError `notFound`
    */
-  async hashTree(path: string, options: { only?: readonly string[] } = {}): Promise<HashedEntry[]> {
-    const { paths, types, digests, contents, attributes } = await absentAs(path, () =>
-      this.#worker.call('hashTree', { path, ...options }),
-    );
-    return paths.map((name, index) => {
-      const content = contents[index] || undefined;
-      const [type, digest] = [types[index]!, digests[index]!];
-      return { path: name, type, digest, content, attributes: attributes[index]! };
-    });
+  async hashTree(path: string, options: { only?: readonly string[] } = {}): Promise<HashedTree> {
+    return new HashedTree(await absentAs(path, () => this.#worker.call('hashTree', { path, ...options })));
   }
 
   /** The archive as chunks, and what it was when all of it is out. */

@@ -1,6 +1,6 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { frameMessage, messagesOf } from './framing.ts';
+import { batchesOf, frameMessage } from './framing.ts';
 import { http2Settings, takeChunk } from './http2.ts';
 import { headersOf, type Metadata } from './metadata.ts';
 import { decodeGrpcMessage, GrpcError, grpcCode } from './status.ts';
@@ -13,6 +13,8 @@ export interface GrpcExchange {
   end(): void;
   /** What comes back. @throws GrpcError at its end when the call failed */
   readonly messages: AsyncGenerator<Buffer>;
+  /** The same, those together that came together. Either is read, not both. */
+  readonly batches: AsyncGenerator<Buffer[]>;
   /** Gives up; harmless when the call is over. */
   cancel(): void;
 }
@@ -62,10 +64,12 @@ export class GrpcConnection {
     const outcome = outcomeOf(stream);
     // Whoever gives up early never asks for it.
     outcome.catch(() => {});
+    const batches = answersOf(stream, outcome);
     return {
       send: message => takeChunk(stream, frameMessage(message)),
       end: () => stream.end(),
-      messages: answersOf(stream, outcome),
+      messages: oneByOne(batches),
+      batches,
       cancel,
     };
   }
@@ -92,9 +96,13 @@ export class GrpcConnection {
   }
 }
 
-async function* answersOf(stream: ClientHttp2Stream, outcome: Promise<void>): AsyncGenerator<Buffer> {
+async function* oneByOne(batches: AsyncGenerator<Buffer[]>): AsyncGenerator<Buffer> {
+  for await (const batch of batches) yield* batch;
+}
+
+async function* answersOf(stream: ClientHttp2Stream, outcome: Promise<void>): AsyncGenerator<Buffer[]> {
   try {
-    yield* messagesOf(stream);
+    yield* batchesOf(stream);
   } catch (error) {
     if (error instanceof GrpcError) throw error;
     // The stream was cut: the outcome knows better why.

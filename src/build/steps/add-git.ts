@@ -32,7 +32,6 @@ export async function prepareGit(
   return {
     found,
     hash: digestOf(JSON.stringify(['git', commit, subdirectory, submodules, kept, exclude])),
-    entries: [],
     open: async running => {
       const root = await workspace.rootOf((await git.treeOf(source, running)).directory);
       return { root, path: '/', only: await includedEntries(root, found, exclude) };

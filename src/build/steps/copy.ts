@@ -19,7 +19,7 @@ import { download, isRemote } from './download.ts';
 import { type ModeChange, parseMode } from './mode.ts';
 import { type Owner, resolveOwner } from './owner.ts';
 import type { DirectoryAbove, OpenedSource, PreparedSource } from './prepared-source.ts';
-import { digestOfEntries, directoriesAbove, findSources, includedEntries, isExcluded } from './sources.ts';
+import { directoriesAbove, findSources, includedEntries, isExcluded } from './sources.ts';
 
 export interface CopyContext {
   storage: Storage;
@@ -86,7 +86,7 @@ export async function prepareCopy(
       chownWanted: written.chown === undefined ? null : 'yes',
       chmod: written.chmod ?? null,
     },
-    files: () => sources.flatMap(source => inputFiles(shownPath(source), source.entries)),
+    files: () => sources.flatMap(source => inputFiles(shownPath(source), source.tree?.entries() ?? [])),
     createdBy: describe(instruction, written),
     mountPoints: false,
     timesOfContext:
@@ -190,7 +190,8 @@ async function preparePaths(
   word: string,
   context: CopyContext,
 ): Promise<PreparedSource[]> {
-  const root = context.from?.root ?? (await context.workspace.context());
+  const { workspace } = context;
+  const root = context.from?.root ?? (await workspace.context());
   const { kind, parents } = instruction;
   const all = await findSources(root, word, { kind, parents, fromContext: context.from === undefined });
   const wanted = all.filter(found => !isExcluded(found, written.exclude));
@@ -198,17 +199,17 @@ async function preparePaths(
     wanted.map(async found => {
       const path = await root.resolve(found.path);
       const only = await includedEntries(root, { ...found, path }, written.exclude);
-      const hashed = await root.hashTree(path, { only });
+      const tree = await workspace.hashOf(root, path, only);
       const unpacks = kind === 'ADD' && instruction.unpack !== false && !found.isDirectory;
       // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
-      const file = join(context.workspace.contextDirectory, path);
+      const file = join(workspace.contextDirectory, path);
       const archive = unpacks && (await isArchive(file)) ? file : undefined;
       return {
         open: async () => ({ root, path, only }),
         found,
-        hash: digestOfEntries(hashed),
+        hash: tree.digest,
         above: await directoriesAbove(root, found),
-        entries: hashed,
+        tree,
         archive,
       };
     }),
@@ -247,9 +248,9 @@ async function prepareFile(
 ): Promise<PreparedSource> {
   const root = await workspace.temporaryRoot();
   const path = `/${basename(directory)}/${name}`;
-  const entries = await root.hashTree(path);
+  const tree = await root.hashTree(path);
   const found = { path, isDirectory: false };
-  return { open: async () => ({ root, path }), found, hash: digestOfEntries(entries), entries, permissions };
+  return { open: async () => ({ root, path }), found, hash: tree.digest, tree, permissions };
 }
 
 /** Names are looked up in the files below the step, which is why they are in the key as numbers only. */

@@ -1,13 +1,12 @@
 import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { FileStep } from '../file-step.ts';
-import { digestOfEntries } from './sources.ts';
 
 /** A context as a layer, for what wants a file system: FROM, and mounts of RUN. All of it is root's. */
 export async function prepareDirectory(from: ConfinedRoot, storage: Storage): Promise<FileStep> {
-  const entries = await from.hashTree('/');
+  const { digest } = await from.hashTree('/');
   return {
-    parts: { step: 'directory', content: digestOfEntries(entries) },
+    parts: { step: 'directory', content: digest },
     timesOfContext: true,
     createdBy: 'COPY . / # context',
     mountPoints: false,

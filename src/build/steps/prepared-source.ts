@@ -1,4 +1,4 @@
-import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
+import type { ConfinedRoot, HashedTree } from '../../storage/confined.ts';
 import type { FoundSource } from './copy-plan.ts';
 
 /** Something to copy, its content known by its hash. */
@@ -9,7 +9,8 @@ export interface PreparedSource {
   hash: string;
   /** With --parents: the directories above it that are kept, outermost first. */
   above?: readonly DirectoryAbove[];
-  entries: readonly HashedEntry[];
+  /** The files behind the hash; undefined: it is not one of files. */
+  tree?: HashedTree;
   /** On the host, where the file may be an archive to unpack. */
   archive?: string;
   /** For files that the Dockerfile or a server brought: their permissions. */

@@ -3,7 +3,7 @@ import { lstat, rm, rmdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Digest } from '../../oci/digest.ts';
 import { EngineError, errnoOf } from '../../stdx/errors.ts';
-import type { HashedEntry } from '../../storage/confined.ts';
+import type { HashedTree } from '../../storage/confined.ts';
 import { rootDirectoryExists } from '../../storage/root-files.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { showVolumePart } from '../../storage/subpaths.ts';
@@ -21,7 +21,6 @@ import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { type MountSpec, readMounts } from './run-mounts.ts';
-import { digestOfEntries } from './sources.ts';
 
 export interface RunContext {
   storage: Storage;
@@ -66,7 +65,7 @@ interface PreparedMount {
   /** In the key: what the step can see through the mount. A cache is not: it may always be empty. */
   identity: string;
   /** What a bind of the build context shows. */
-  files: readonly InputFile[];
+  files(): readonly InputFile[];
 }
 
 interface RunPlan {
@@ -126,7 +125,7 @@ export async function prepareRun(
       platform: [state.platform.os, state.platform.architecture, state.platform.variant ?? ''],
       mounts: mounts.map(mount => mount.identity),
     },
-    files: () => mounts.flatMap(mount => mount.files),
+    files: () => mounts.flatMap(mount => mount.files()),
     cacheMounts: mounts.flatMap(({ spec }) => (spec.type === 'cache' ? spec.id : [])),
     argumentNames: [...state.args.keys()].filter(name => !ofImage.has(name)),
     createdBy: describe(state, args),
@@ -192,19 +191,19 @@ async function prepareMounts(
   for (const spec of readMounts(instruction.mounts, workingDirectory, expand)) {
     const from = 'from' in spec ? spec.from : undefined;
     const chainId = from === undefined ? undefined : await context.resolveFrom(from);
-    const entries =
-      spec.type === 'bind' && from === undefined ? await contextEntries(spec.source, context) : undefined;
-    const content = entries === undefined ? (chainId ?? '') : digestOfEntries(entries);
-    const files = inputFiles(spec.type === 'bind' ? spec.source : '/', entries ?? []);
+    const tree =
+      spec.type === 'bind' && from === undefined ? await contextTree(spec.source, context) : undefined;
+    const content = tree === undefined ? (chainId ?? '') : tree.digest;
+    const files = () => inputFiles(spec.type === 'bind' ? spec.source : '/', tree?.entries() ?? []);
     prepared.push({ spec, chainId, identity: JSON.stringify([spec, content]), files });
   }
   return prepared;
 }
 
-async function contextEntries(source: string, { workspace }: RunContext): Promise<HashedEntry[]> {
+async function contextTree(source: string, { workspace }: RunContext): Promise<HashedTree> {
   const root = await workspace.context();
   if ((await root.stat(source, { follow: true })) === undefined) throw missingSource(source);
-  return root.hashTree(await root.resolve(source));
+  return workspace.hashOf(root, await root.resolve(source));
 }
 
 function missingSource(source: string): EngineError {

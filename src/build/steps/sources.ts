@@ -1,7 +1,6 @@
 import { posix } from 'node:path';
-import { type Digest, digestOf } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot, HashedEntry } from '../../storage/confined.ts';
+import type { ConfinedRoot } from '../../storage/confined.ts';
 import { Glob, hasWildcard } from '../patterns/glob.ts';
 import { IgnoreRules } from '../patterns/ignore.ts';
 import { type FoundSource, readSourcePath } from './copy-plan.ts';
@@ -111,11 +110,6 @@ async function listBelow(
   if (stat?.type !== 'directory') return [];
   const entries = await root.list(directory === '' ? '/' : directory, { recursive });
   return entries.filter(entry => glob.matches(entry.path)).map(entry => `${directory}/${entry.path}`);
-}
-
-/** Of files, by all that counts in a key. */
-export function digestOfEntries(entries: readonly Pick<HashedEntry, 'path' | 'digest'>[]): Digest {
-  return digestOf(JSON.stringify(entries.map(entry => [entry.path, entry.digest])));
 }
 
 function missing(written: string, { kind, fromContext }: SourceOptions): EngineError {

@@ -8,7 +8,8 @@ import type { BuildRequest, NamedContext } from '../../build/request.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/image.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { BuildContext } from '../build-contexts.ts';
+import type { ConfinedRoot, TreeHashes } from '../../storage/confined.ts';
+import type { KeptContext } from '../build-contexts.ts';
 import type { Services } from '../call.ts';
 import { isRepositoryUrl, openRemoteContext } from '../remote-context.ts';
 import { SshAgents } from './agents.ts';
@@ -25,6 +26,13 @@ import { SessionContent } from './session-content.ts';
 import { readCredentials, readSecret } from './session-services.ts';
 import type { BuildSession, BuildSessions } from './sessions.ts';
 import { answerSubrequest, checkSubrequest, needsFiles } from './subrequests.ts';
+
+/** Files to build from, or where the daemon gets them. */
+interface OpenedContext {
+  directory: string;
+  hashes?: TreeHashes;
+  url?: string;
+}
 
 export interface FrontendRequest {
   /** `dockerfile.v0`, or `gateway.v0` with a frontend's image in the options. */
@@ -70,14 +78,14 @@ export async function runFrontend(
     // With the Dockerfile at hand the context can wait: a faulty one needs none, and many have no use for it.
     const waits = isBuild && dockerfile !== undefined && plan.context.remote === '';
     const needsContext = isBuild ? !waits : dockerfile === undefined;
-    const { directory, url } = needsContext
+    const { directory, url }: OpenedContext = needsContext
       ? await files.context()
       : { directory: await files.emptyDirectory() };
     const buildRequest: BuildRequest = {
       ...plan.request,
       contextDirectory: directory,
       ...(url === undefined ? {} : { contextUrl: url }),
-      ...(waits ? { bringContext: async () => (await files.context()).directory } : {}),
+      ...(waits ? { bringContext: () => files.context() } : {}),
       dockerfile: plan.context.filename,
       ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
       contexts,
@@ -129,9 +137,9 @@ class FrontendFiles {
   readonly #services: Services;
   readonly #signal: AbortSignal;
   readonly #removers: (() => Promise<void>)[] = [];
-  #kept: (BuildContext & { keep(): Promise<void> })[] = [];
+  #kept: KeptContext[] = [];
   #ignore: string | undefined;
-  #context: Promise<{ directory: string; url?: string }> | undefined;
+  #context: Promise<OpenedContext> | undefined;
   readonly #stop = new AbortController();
 
   constructor(
@@ -181,22 +189,22 @@ class FrontendFiles {
     return { text: found.text, ignore: this.#ignore };
   }
 
-  context(): Promise<{ directory: string; url?: string }> {
+  context(): Promise<OpenedContext> {
     this.#context ??= this.#bringContext();
     return this.#context;
   }
 
-  async #bringContext(): Promise<{ directory: string; url?: string }> {
+  async #bringContext(): Promise<OpenedContext> {
     const { remote, contextKey } = this.#plan;
     if (remote !== '') return this.#remoteContext(remote);
     const { vertices } = this.#build;
     return vertices.task('[internal] load build context', async task => {
-      const { directory, receivedBytes } = await this.#directory(
+      const { directory, receivedBytes, hashes } = await this.#directory(
         contextKey,
         ignorePatterns(this.#ignore ?? ''),
       );
       task.status('transferring context:', { current: receivedBytes, done: true });
-      return { directory };
+      return { directory, hashes };
     });
   }
 
@@ -291,29 +299,38 @@ class FrontendFiles {
     return receiveSmallFiles(session, { directory, include }, { signal: this.#signal });
   }
 
-  async #directory(name: string, exclude: string[]): Promise<{ directory: string; receivedBytes: number }> {
+  async #directory(
+    name: string,
+    exclude: string[],
+  ): Promise<{ directory: string; receivedBytes: number; hashes: TreeHashes }> {
     const { contexts, engine } = this.#services;
     const session = await this.#sessionOf(name);
     const { sharedKey, id } = session;
     const key = JSON.stringify([sharedKey === '' ? id : sharedKey, name, exclude]);
     const context = await contexts.take(key);
+    const { directory, memory } = context;
+    let root: ConfinedRoot | undefined;
+    const open = async () => {
+      memory.list = undefined;
+      memory.hashes.clear();
+      root = await engine.storage.confine(directory);
+      return root;
+    };
     try {
-      const root = await engine.storage.confine(context.directory);
-      try {
-        const selection = { directory: name, exclude };
-        const { receivedBytes } = await receiveDirectory(session, selection, root, {
-          signal: this.#signal,
-        });
-        if (sharedKey === '') this.#removers.push(context.remove);
-        else this.#kept.push(context);
-        return { directory: context.directory, receivedBytes };
-      } finally {
-        await root.close();
-      }
+      const selection = { directory: name, exclude };
+      const options = { signal: this.#signal, known: memory.list };
+      const { receivedBytes, list } = await receiveDirectory(session, selection, open, options);
+      memory.list = list;
+      if (sharedKey === '') this.#removers.push(context.remove);
+      else this.#kept.push(context);
+      return { directory, receivedBytes, hashes: memory.hashes };
     } catch (error) {
       // Nobody knows how much of it came over.
+      await root?.close();
       await context.remove();
       throw error;
+    } finally {
+      await root?.close();
     }
   }
 

@@ -2,13 +2,16 @@ import {
   fileSyncHeader,
   fileSyncService,
   goFileMode,
+  packetMessage,
   packetType,
   type statMessage,
 } from '../../api/buildkit/filesync.ts';
+import type { GrpcExchange } from '../../api/grpc/client.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
-import type { ReceivedTree, TreeEntry } from '../../storage/tree-reception.ts';
+import type { TreeEntry } from '../../storage/tree-reception.ts';
+import { ListDigests } from './list-digests.ts';
 import type { BuildSession } from './sessions.ts';
 
 /** Which files of a client's directory are wanted. */
@@ -33,19 +36,28 @@ interface FileSink {
 
 type Want = (indexes: readonly number[]) => void;
 
-/** Brings a tree to what the client has: what is there already, with the same size and time, is not sent again. */
+/** What the client's list of files was the last time a directory was complete: see ListDigests. */
+export type KnownList = readonly string[];
+
+/**
+ * Brings a tree to what the client has: what is there already, with the same size and time, is not sent again. When the
+ * client's list is the known one to the last byte, nothing is looked at.
+ * @param open the tree; not asked for when it is as it should be
+ * @returns the list, for the next time
+ */
 export async function receiveDirectory(
   session: BuildSession,
   selection: FileSelection,
-  root: ConfinedRoot,
-  options: { signal: AbortSignal; progress?: (receivedBytes: number) => void },
-): Promise<ReceivedTree> {
+  open: () => Promise<ConfinedRoot>,
+  options: { signal: AbortSignal; known?: KnownList | undefined },
+): Promise<{ receivedBytes: number; list: KnownList }> {
   let reception: ReturnType<ConfinedRoot['receiveTree']> | undefined;
-  await receive(session, selection, options, want => {
-    reception = root.receiveTree(want);
+  const list = await receive(session, selection, options, async want => {
+    reception = (await open()).receiveTree(want);
     return reception;
   });
-  return reception!.done;
+  const { receivedBytes } = (await reception?.done) ?? { receivedBytes: 0 };
+  return { receivedBytes, list };
 }
 
 /** A few small files, by path. @throws EngineError `invalid` when they are larger than the limit together */
@@ -54,82 +66,160 @@ export async function receiveSmallFiles(
   selection: FileSelection,
   options: { signal: AbortSignal; limitBytes?: number },
 ): Promise<Map<string, Buffer>> {
-  const sink = new Map<string, Buffer>();
+  const files = new Map<string, Buffer>();
   await receive(
     session,
     selection,
     options,
-    want => new MemorySink(sink, want, options.limitBytes ?? 8 << 20),
+    async want => new MemorySink(files, want, options.limitBytes ?? 8 << 20),
   );
-  return sink;
+  return files;
 }
 
 async function receive(
   session: BuildSession,
   selection: FileSelection,
-  { signal, progress }: { signal: AbortSignal; progress?: (receivedBytes: number) => void },
-  open: (want: Want) => FileSink,
-): Promise<void> {
-  const { path, request, response } = fileSyncService.diffCopy;
-  const exchange = session.connection.call(path, { metadata: metadataOf(selection), signal });
-  const send = (packet: Parameters<typeof request.encode>[0]) => {
-    exchange.send(request.encode(packet)).catch(() => {
-      // The end of the stream says why.
-    });
-  };
-  const sink = open(indexes => {
-    for (const id of indexes) send({ type: packetType.request, id });
+  { signal, known }: { signal: AbortSignal; known?: KnownList | undefined },
+  open: (want: Want) => Promise<FileSink>,
+): Promise<KnownList> {
+  const exchange = session.connection.call(fileSyncService.diffCopy.path, {
+    metadata: metadataOf(selection),
+    signal,
   });
-  // Told at once: the client would wait for ever for requests that no longer come.
-  const failed = sink.done.catch(error => {
-    send({ type: packetType.error, data: Buffer.from(String((error as Error).message)) });
-    exchange.cancel();
-  });
-  let received = 0;
-  let entries = 0;
+  const reception = new Reception(exchange, known, open);
   try {
-    const finished = sink.done.then(
-      () => send({ type: packetType.fin }),
-      () => {},
-    );
-    for await (const message of exchange.messages) {
-      const packet = response.decode(message);
-      received += message.length;
-      switch (packet.type) {
-        case packetType.stat:
-          if (packet.stat === undefined) sink.all();
-          else sink.entry(entryOf(packet.stat), entries++);
-          break;
-        case packetType.data: {
-          const ready = sink.data(packet.id, packet.data);
-          if (ready !== undefined) await ready;
-          break;
-        }
-        case packetType.error:
-          throw new EngineError('invalid', `error from sender: ${packet.data.toString('utf8')}`);
-        case packetType.fin:
-          exchange.end();
-          break;
-        default:
-          throw new EngineError('invalid', `unexpected packet of type ${packet.type}`);
+    for await (const batch of exchange.batches) {
+      for (const message of batch) {
+        const ready = reception.take(message);
+        if (ready !== undefined) await ready;
       }
-      progress?.(received);
     }
-    await finished;
+    await reception.finished();
   } catch (error) {
-    sink.abort();
-    await failed;
-    // A failure of our side ends the stream, too, and is the reason.
-    await sink.done.catch(reason => {
-      if (!(reason instanceof EngineError) || reason.kind !== 'cancelled') throw reason;
-    });
+    await reception.abort();
     signal.throwIfAborted();
     throw error;
   } finally {
     exchange.cancel();
   }
-  await sink.done;
+  return reception.list;
 }
+
+/** One transfer. As long as the client's list is the known one, its messages are held back, and nothing is opened. */
+class Reception {
+  readonly #exchange: GrpcExchange;
+  readonly #open: (want: Want) => Promise<FileSink>;
+  readonly #known: KnownList | undefined;
+  readonly #list = new ListDigests();
+  readonly #held: Buffer[] = [];
+  #state: 'comparing' | 'unchanged' | 'receiving' = 'comparing';
+  /** All of the list has come. */
+  #listed = false;
+  #entries = 0;
+  #sink: FileSink | undefined;
+  #failed: Promise<unknown> | undefined;
+  #finSent: Promise<unknown> | undefined;
+
+  constructor(exchange: GrpcExchange, known: KnownList | undefined, open: (want: Want) => Promise<FileSink>) {
+    this.#exchange = exchange;
+    this.#open = open;
+    this.#known = known;
+  }
+
+  get list(): KnownList {
+    return this.#list.parts;
+  }
+
+  /** Settles when more may come; undefined: at once. */
+  take(message: Buffer): Promise<void> | undefined {
+    const isKnown = !this.#listed && this.#note(message);
+    if (this.#state !== 'comparing') return this.#read(message);
+    this.#held.push(message);
+    if (!isKnown) return this.#begin();
+    if (this.#listed) {
+      this.#state = 'unchanged';
+      this.#send({ type: packetType.fin });
+    }
+    return undefined;
+  }
+
+  /** The stream has ended. */
+  async finished(): Promise<void> {
+    if (!this.#listed) throw new EngineError('invalid', 'the list of files ended half-way');
+    await this.#finSent;
+    await this.#sink?.done;
+  }
+
+  /** @throws what went wrong on our side, which ends the stream, too, and is the reason */
+  async abort(): Promise<void> {
+    this.#sink?.abort();
+    await this.#failed;
+    await this.#sink?.done.catch(reason => {
+      if (!(reason instanceof EngineError) || reason.kind !== 'cancelled') throw reason;
+    });
+  }
+
+  /** Adds what is part of the list to it. @returns whether the list is the known one as far as it has come */
+  #note(message: Buffer): boolean {
+    const before = this.#list.parts.length;
+    if (message[0] !== statTag) {
+      const { type, stat } = packetMessage.decode(message);
+      if (type !== packetType.stat) return false;
+      this.#listed = stat === undefined;
+    }
+    if (this.#listed) this.#list.end();
+    else this.#list.add(message);
+    if (this.#known === undefined || !this.#list.begins(this.#known, before)) return false;
+    return !this.#listed || this.#list.parts.length === this.#known.length;
+  }
+
+  /** Something is not as it was: what was held back is read after all. */
+  async #begin(): Promise<void> {
+    this.#state = 'receiving';
+    const sink = await this.#open(indexes => {
+      for (const id of indexes) this.#send({ type: packetType.request, id });
+    });
+    this.#sink = sink;
+    // Told at once: the client would wait for ever for requests that no longer come.
+    this.#failed = sink.done.catch(error => {
+      this.#send({ type: packetType.error, data: Buffer.from(String((error as Error).message)) });
+      this.#exchange.cancel();
+    });
+    this.#finSent = sink.done.then(
+      () => this.#send({ type: packetType.fin }),
+      () => {},
+    );
+    for (const message of this.#held.splice(0)) await this.#read(message);
+  }
+
+  #read(message: Buffer): Promise<void> | undefined {
+    const packet = packetMessage.decode(message);
+    switch (packet.type) {
+      case packetType.stat:
+        if (packet.stat === undefined) this.#sink?.all();
+        else this.#sink?.entry(entryOf(packet.stat), this.#entries++);
+        return undefined;
+      case packetType.data:
+        return this.#sink?.data(packet.id, packet.data) ?? undefined;
+      case packetType.error:
+        throw new EngineError('invalid', `error from sender: ${packet.data.toString('utf8')}`);
+      case packetType.fin:
+        this.#exchange.end();
+        return undefined;
+      default:
+        throw new EngineError('invalid', `unexpected packet of type ${packet.type}`);
+    }
+  }
+
+  #send(packet: Parameters<typeof packetMessage.encode>[0]): void {
+    this.#exchange.send(packetMessage.encode(packet)).catch(() => {
+      // The end of the stream says why.
+    });
+  }
+}
+
+/** How a packet with a file's attributes begins: field 2, with a length. The type before it is 0 and not written. */
+const statTag = 0x12;
 
 function metadataOf({ directory, include, exclude }: FileSelection): Map<string, string[]> {
   const metadata = new Map([[fileSyncHeader.directory, [directory]]]) as Map<string, string[]>;

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { constants as zlib, zstdCompressSync } from 'node:zlib';
 import { asPath } from '../../archive/names.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { errnoOf } from '../../stdx/errors.ts';
@@ -9,22 +10,28 @@ import { joined } from './pack.ts';
 /** Digests of file contents by device, inode, size and times, so that an unchanged file is read once. */
 export type DigestMemo = Map<string, Digest>;
 
-/** Columns: fifty thousand rows of objects would cost more to send than to hash. */
-export interface HashedTree {
+export interface TreeHash {
+  /** Of all paths and their digests. */
+  digest: Digest;
+  /** HashedColumns as JSON, compressed: fifty thousand rows would cost more to send than to hash. */
+  packed: Uint8Array<ArrayBuffer>;
+}
+
+export interface HashedColumns {
   /** Relative to what was hashed; '' for itself. Sorted. */
   paths: string[];
   types: FileType[];
-  digests: Digest[];
   /** Of regular files; '' for all others. */
   contents: (Digest | '')[];
   attributes: string[];
 }
 
 /** Hashes a tree, or only some of it. */
-export function hashTree(path: string, only: readonly string[] | undefined, memo: DigestMemo): HashedTree {
+export function hashTree(path: string, only: readonly string[] | undefined, memo: DigestMemo): TreeHash {
   const files = listTree(path, true, only).sort((a, b) => (a.path < b.path ? -1 : 1));
   const buffer = Buffer.allocUnsafeSlow(1 << 20);
-  const tree: HashedTree = { paths: [], types: [], digests: [], contents: [], attributes: [] };
+  const tree: HashedColumns = { paths: [], types: [], contents: [], attributes: [] };
+  const digests: [path: string, digest: Digest][] = [];
   const firstNames = new Map<string, string>();
   for (const file of files) {
     const content = file.type === 'file' ? contentOf(path, file, memo, buffer) : '';
@@ -32,11 +39,16 @@ export function hashTree(path: string, only: readonly string[] | undefined, memo
     if (file.type === 'file' && first === undefined) firstNames.set(file.inode, file.path);
     tree.paths.push(file.path);
     tree.types.push(file.type);
-    tree.digests.push(digestOfEntry(file, content, file.type === 'file' ? (first ?? '') : ''));
+    digests.push([file.path, digestOfEntry(file, content, file.type === 'file' ? (first ?? '') : '')]);
     tree.contents.push(content);
     tree.attributes.push(describeAttributes(file));
   }
-  return tree;
+  return { digest: digestOf(JSON.stringify(digests)), packed: pack(tree) };
+}
+
+function pack(tree: HashedColumns): Uint8Array<ArrayBuffer> {
+  const params = { [zlib.ZSTD_c_compressionLevel]: 1 };
+  return new Uint8Array(zstdCompressSync(JSON.stringify(tree), { params }));
 }
 
 /** '' for a file that is gone. */

@@ -12,7 +12,7 @@ import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import type { Confinement } from './confinement.ts';
 import { archiveError } from './errors.ts';
-import { type DigestMemo, type HashedTree, hashTree } from './hash-tree.ts';
+import { type DigestMemo, hashTree, type TreeHash } from './hash-tree.ts';
 import { ImpliedDirectories } from './implied-directories.ts';
 import {
   type ListedFile,
@@ -58,7 +58,7 @@ export interface Operations {
   resolve: { argument: string; result: string };
   makeDirectory: { argument: { path: string; owner?: Owner; permissions?: number }; result: void };
   /** Remembers contents while the root is the same. */
-  hashTree: { argument: { path: string; only?: readonly string[] }; result: HashedTree };
+  hashTree: { argument: { path: string; only?: readonly string[] }; result: TreeHash };
   compareUpper: { argument: { upper: string; lower: readonly string[] }; result: UpperChange[] };
   sizeOfTree: { argument: { root: string }; result: number };
   removeTree: { argument: string; result: void };

@@ -1,0 +1,45 @@
+import { hash } from 'node:crypto';
+
+/** Hashing is one call for hundreds of names then, and a difference is seen early enough to use the time. */
+const partBytes = 64 * 1024;
+const lengthBytes = 4;
+
+/**
+ * A list of messages as digests of its parts: whether the next list is the same can be told while it comes, and what
+ * has to be kept of fifty thousand names are some kilobytes.
+ */
+export class ListDigests {
+  readonly parts: string[] = [];
+  readonly #part = Buffer.allocUnsafe(partBytes);
+  #usedBytes = 0;
+
+  add(message: Uint8Array): void {
+    const neededBytes = lengthBytes + message.length;
+    if (this.#usedBytes + neededBytes > partBytes) this.#close();
+    if (neededBytes > partBytes) {
+      this.parts.push(hash('sha256', message, 'base64'));
+      return;
+    }
+    this.#part.writeUInt32BE(message.length, this.#usedBytes);
+    this.#part.set(message, this.#usedBytes + lengthBytes);
+    this.#usedBytes += neededBytes;
+  }
+
+  /** After the last one. */
+  end(): void {
+    this.#close();
+  }
+
+  /** Whether what was added so far is how that list begins, as far as whole parts tell. */
+  begins(other: readonly string[], from: number): boolean {
+    for (let index = from; index < this.parts.length; index++)
+      if (this.parts[index] !== other[index]) return false;
+    return true;
+  }
+
+  #close(): void {
+    if (this.#usedBytes === 0) return;
+    this.parts.push(hash('sha256', this.#part.subarray(0, this.#usedBytes), 'base64'));
+    this.#usedBytes = 0;
+  }
+}
