@@ -90,6 +90,15 @@ CMD ["cat", "/greeting"]
     writeFileSync(join(folder, 'src/a'), 'second, longer\n');
     await build('-t', 'app:3', '.');
     assert.equal(await machine.docker.must('run', '--rm', 'app:3', 'cat', '/src/a'), 'second, longer');
+    // As long as before, and a file less: nothing that is remembered of the context may hide it.
+    writeFileSync(join(folder, 'src/a'), 'SECOND, LONGER\n');
+    rmSync(join(folder, 'src/large'));
+    for (const _ of ['new', 'cached']) await build('-t', 'app:3', '.');
+    assert.equal(
+      await machine.docker.must('run', '--rm', 'app:3', 'sh', '-c', 'cat /src/a; ls /src'),
+      'SECOND, LONGER\na\ndeep',
+    );
+    writeFileSync(join(folder, 'src/a'), 'second, longer\n');
   });
 
   test('a context that nobody needs is not sent', async () => {
