@@ -148,6 +148,10 @@ const network: CommandGroup = {
       'Disconnect a container from a network',
       () => import('./commands/network/disconnect.ts'),
     ),
+    egress: entry(
+      'Show or change what containers of a network may reach outside',
+      () => import('./commands/network/egress.ts'),
+    ),
     inspect: entry(
       'Display detailed information on one or more networks',
       () => import('./commands/network/inspect.ts'),

@@ -16,6 +16,7 @@ import type {
   ContainerWaitResponse,
   FilesystemChange,
 } from '../api/containers.ts';
+import type { NetworkEgress, NetworkEgressRequest } from '../api/egress.ts';
 import type { EventMessage } from '../api/events.ts';
 import type { ExecCreateRequest, ExecCreateResponse, ExecInspect, ExecStartRequest } from '../api/exec.ts';
 import type {
@@ -143,6 +144,9 @@ export const networkOperations = {
   connect: post<never, NetworkConnectRequest>()('/networks/{id}/connect'),
   disconnect: post<never, NetworkDisconnectRequest>()('/networks/{id}/disconnect'),
   prune: post<NetworkPruneResponse, never, 'filters'>()('/networks/prune'),
+  /** Gantry's own: what containers of a network may reach outside. */
+  egress: get<NetworkEgress>()('/gantry/networks/{id}/egress'),
+  changeEgress: post<NetworkEgress, NetworkEgressRequest>()('/gantry/networks/{id}/egress'),
 };
 
 export const volumeOperations = {

@@ -1,3 +1,4 @@
+import type { EgressView } from '../network/egress.ts';
 import type { Network, NetworkRequest } from '../network/network.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { EndpointRequest } from './containers/config.ts';
@@ -6,15 +7,34 @@ import { connectEndpoint, namespacePathOf, writeNetworkFiles } from './container
 import { isUp } from './containers/stop.ts';
 import type { EngineContext } from './context.ts';
 
+export type EgressChange = { allow: readonly string[]; remove: readonly string[] } | 'unlimited';
+
+export interface Egress {
+  view: EgressView;
+  /** The container that has an address of this network. */
+  nameOf(address: string): string | undefined;
+}
+
 export interface NetworkUseCases {
   create(request: NetworkRequest): Promise<{ network: Network; warning: string }>;
   remove(ref: string): Promise<void>;
   connect(ref: string, containerRef: string, endpoint: EndpointRequest): Promise<void>;
   disconnect(ref: string, containerRef: string, options: { force: boolean }): Promise<void>;
   prune(matches: (network: Network) => boolean): Promise<{ deleted: string[] }>;
+  /** What its containers may reach outside, and what was refused. Errors: notFound. */
+  egress(ref: string): Egress;
+  /** Errors: notFound (network, or an entry to be removed), invalid (entries; a network without a way out). */
+  changeEgress(ref: string, change: EgressChange): Promise<Egress>;
 }
 
 export function networkUseCases(context: EngineContext): NetworkUseCases {
+  const egress = (ref: string): Egress => {
+    const network = context.network.get(ref);
+    return {
+      view: context.network.egressOf(network),
+      nameOf: address => holderOf(context, network, address),
+    };
+  };
   const publish = (network: Network, action: string, attributes: Record<string, string> = {}) =>
     context.events.publish('network', action, network.id, {
       name: network.name,
@@ -46,6 +66,11 @@ export function networkUseCases(context: EngineContext): NetworkUseCases {
       await context.locks.run(record.id, () => disconnect(context, record, network));
       publish(network, 'disconnect', { container: record.id });
     },
+    egress,
+    async changeEgress(ref, change) {
+      publish(context.network.changeEgress(ref, change), 'update');
+      return egress(ref);
+    },
     async prune(matches) {
       const removed = context.network.prune(network => matches(network) && !isWanted(context, network));
       for (const network of removed) publish(network, 'destroy');
@@ -53,6 +78,13 @@ export function networkUseCases(context: EngineContext): NetworkUseCases {
       return { deleted: removed.map(network => network.name) };
     },
   };
+}
+
+/** The container that has an address at present. */
+function holderOf(context: EngineContext, network: Network, address: string): string | undefined {
+  return context.network
+    .endpointsOf(network)
+    .find(({ ipv4, ipv6 }) => ipv4?.address === address || ipv6?.address === address)?.containerName;
 }
 
 /** A stopped container keeps its networks, though it has no endpoint there. */

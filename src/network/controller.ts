@@ -1,11 +1,12 @@
 import { NetlinkSocket } from '../linux/netlink/socket.ts';
-import { messageOf, within } from '../stdx/errors.ts';
+import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Database } from '../storage/database.ts';
 import { dockerBridges, markOf } from './bridges.ts';
 import { defaultFirewallTable, type NetworkConfig } from './config.ts';
 import type { NameSource } from './dns/names.ts';
 import { asksForDots, EmbeddedResolver } from './dns/resolver.ts';
+import { Egress, type EgressView } from './egress.ts';
 import { isConnected, readStatistics, reattachPort } from './endpoint-links.ts';
 import { Endpoints, groupOf, type Place } from './endpoints.ts';
 import { fallbackServers, type HostsEntry } from './files.ts';
@@ -63,6 +64,7 @@ export class NetworkController {
   readonly #hostPorts: HostPorts;
   readonly #flows: StaleFlows;
   readonly #networks: Networks;
+  readonly #egress: Egress;
   readonly #endpoints: Endpoints;
   readonly #ports: PublishedPorts;
   readonly #resolvers = new Map<string, EmbeddedResolver>();
@@ -110,6 +112,7 @@ export class NetworkController {
       mark: markOf(this.#records.ownId()),
       group: groupOf(this.#records.ownId()),
     };
+    this.#egress = new Egress({ records: this.#records, firewall: this.#firewall, log });
     this.#networks = new Networks(parts);
     this.#endpoints = new Endpoints(parts);
     this.#ports = new PublishedPorts(parts);
@@ -118,6 +121,36 @@ export class NetworkController {
   /** Errors: conflict (name or bridge taken), forbidden (pool overlaps), invalid, notImplemented, exhausted. */
   create(request: NetworkRequest): Network {
     return this.#networks.create(request);
+  }
+
+  /**
+   * Changes what a network's containers may reach outside. Errors: notFound (network, or an entry to be removed),
+   * invalid (entries; a network that has no such list).
+   */
+  changeEgress(
+    nameOrId: string,
+    change: { allow: readonly string[]; remove: readonly string[] } | 'unlimited',
+  ): Network {
+    const network = this.get(nameOrId);
+    if (network.bridge === undefined || network.predefined || network.internal) {
+      const what = network.internal
+        ? 'an internal network'
+        : network.predefined
+          ? 'a predefined network'
+          : `${network.driver}`;
+      throw new EngineError('invalid', `network ${network.name} cannot have an egress list: it is ${what}`);
+    }
+    if (change !== 'unlimited') this.#networks.requireFirewall();
+    return this.#egress.change(network, change);
+  }
+
+  egressOf(network: Network): EgressView {
+    return this.#egress.view(network);
+  }
+
+  /** Whether a network's list lets its containers reach an address. */
+  egressAllows(network: Network, address: string): boolean {
+    return this.#egress.allows(network, address);
   }
 
   /** By name, id or unambiguous id prefix. Errors: notFound, invalid (ambiguous prefix). */
@@ -269,6 +302,7 @@ export class NetworkController {
       namespacePath,
       source: this.#nameSource,
       upstreams: () => this.#upstreams(options),
+      egress: this.#egress,
       forwardsSingleNames: !asksForDots(options.dnsOptions, this.#config.dnsOptions),
       log: this.#log,
     });

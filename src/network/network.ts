@@ -1,4 +1,5 @@
 import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../linux/netlink/stacked-links.ts';
+import type { EgressList } from './egress-list.ts';
 
 /**
  * What a network is: the words of Docker's `network inspect`, in our own spelling. Values of these types are
@@ -71,6 +72,8 @@ export interface BridgeSettings {
   hostBindingIpv4: string;
   /** undefined: the kernel's 1500. */
   mtu?: number;
+  /** What its containers may reach outside; absent: everything. */
+  egress?: EgressList;
   /** The default network has no embedded DNS and no names. */
   isDefault: boolean;
   /** Absent: nat. */

@@ -56,6 +56,7 @@ export class Networks {
     this.#records.putNetwork(network);
     this.#ipam.addNetwork(network);
     try {
+      if (network.bridge?.egress !== undefined) this.requireFirewall();
       if (network.bridge === undefined) {
         ensureParent(this.#socket, network, this.#mark);
         return network;
@@ -67,6 +68,15 @@ export class Networks {
       this.#forget(network);
       throw network.bridge === undefined ? error : within(`creating network "${network.name}"`, error);
     }
+  }
+
+  /** @throws invalid where an egress list would hold nobody back */
+  requireFirewall(): void {
+    if (this.#config.firewall !== false) return;
+    throw new EngineError(
+      'invalid',
+      'egress lists need the firewall, which is switched off (--iptables=false)',
+    );
   }
 
   /** By name, id or unambiguous id prefix. Errors: notFound, invalid (ambiguous prefix). */

@@ -1,5 +1,6 @@
 import { EngineError } from '../stdx/errors.ts';
 import { parseIp } from '../stdx/ip.ts';
+import { egressOption, parseEgress } from './egress-list.ts';
 import type { BridgeSettings, GatewayMode, Network, NetworkRequest } from './network.ts';
 
 /**
@@ -66,6 +67,7 @@ export function bridgeSettings(
     masquerade: parseBoolean(enableMasquerade, options[enableMasquerade], true),
     hostBindingIpv4: checkedAddress(hostBinding, options[hostBinding] ?? defaults.hostBindingIpv4, 4),
     mtu: parseMtu(options[driverMtu]),
+    ...(options[egressOption] === undefined ? {} : { egress: parseEgress(options[egressOption]) }),
     isDefault: defaults.isDefault,
     ...rareSettings(options),
   };
@@ -120,6 +122,7 @@ const knownOptions: ReadonlySet<string> = new Set([
   hostIpv4,
   hostIpv6,
   containerPrefix,
+  egressOption,
 ]);
 
 function refuseUnsupported(request: NetworkRequest): void {
@@ -129,6 +132,10 @@ function refuseUnsupported(request: NetworkRequest): void {
     ['--config-from', (request.configFrom ?? '') !== ''],
     [`scope "${request.scope}"`, !['', 'local'].includes(request.scope ?? '')],
     [`IPAM driver "${request.ipam?.driver}"`, !['', 'default'].includes(request.ipam?.driver ?? '')],
+    [
+      `${egressOption} on an internal network, which reaches nothing anyway`,
+      request.internal === true && request.options?.[egressOption] !== undefined,
+    ],
     ['IPAM options', Object.keys(request.ipam?.options ?? {}).length > 0],
   ];
   const found = unsupported.find(([, asked]) => asked);

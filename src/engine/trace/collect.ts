@@ -51,6 +51,7 @@ export async function collectTrace(
     address,
     owner,
     route,
+    egress: route === undefined ? undefined : egressOnTheWay(context, endpoints, route, address!),
     ports: route === undefined ? [] : portsOnTheWay(context, endpoints, route, address!),
     firewallMended: context.network.verify(),
     droppingChains: droppingChains(context.network.firewallTable),
@@ -72,6 +73,7 @@ function networkSeen(network: Network | undefined): TraceEvidence['networks'] {
       internal: network.internal,
       interContainer: network.bridge?.interContainer ?? true,
       hasNames: !network.predefined,
+      hasEgressList: network.bridge?.egress !== undefined,
     },
   ];
 }
@@ -187,6 +189,24 @@ function findPublished(
     return { container: record.name, hostPort, containerPort, sockets: listeningSockets(record.state.pid) };
   }
   return undefined;
+}
+
+function egressOnTheWay(
+  context: EngineContext,
+  own: readonly Endpoint[],
+  route: RouteSeen,
+  address: string,
+): TraceEvidence['egress'] {
+  const first = own.find(({ interfaceName }) => interfaceName === route.linkName);
+  const network = first && context.network.find(first.networkId);
+  if (network?.bridge?.egress === undefined || isInside(network, address)) return undefined;
+  return { network: network.name, allows: context.network.egressAllows(network, address) };
+}
+
+function isInside({ ipam }: Network, address: string): boolean {
+  return ipam.pools.some(
+    pool => pool.gateway !== address && contains(parseSubnet(pool.subnet)!, parseIp(address)!),
+  );
 }
 
 function portsOnTheWay(

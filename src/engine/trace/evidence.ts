@@ -6,7 +6,13 @@ export interface TraceEvidence {
   /** The container's name. */
   from: string;
   /** Networks with links that it is on, and whether they lead out of the host. */
-  networks: { name: string; internal: boolean; interContainer: boolean; hasNames: boolean }[];
+  networks: {
+    name: string;
+    internal: boolean;
+    interContainer: boolean;
+    hasNames: boolean;
+    hasEgressList?: boolean;
+  }[];
   to: { host: string; port?: number; protocol: 'tcp' | 'udp' };
   /** undefined: an address was given. */
   name?: NameSeen;
@@ -19,6 +25,8 @@ export interface TraceEvidence {
   /** The container's own link, and its neighbour's where the packet stays on one bridge. */
   ports: PortSeen[];
   /** Rules were missing and have been put back. */
+  /** The network it leaves by has a list of what may be reached. */
+  egress?: { network: string; allows: boolean };
   firewallMended: boolean;
   droppingChains: string[];
   /** What a connection comes to; undefined without a port, and for UDP. */

@@ -57,6 +57,7 @@ test('it ends where it breaks', () => {
   assert.deepEqual(end({ ports: [port, { ...port, fault: 'the link veth1 is down' }] })[0], 'bridge');
   assert.match(end({ networks: [{ ...app, interContainer: false }] })[1]!, /may not talk/);
   assert.match(end({ networks: [{ ...app, name: 'other' }] })[1]!, /different networks/);
+  assert.match(end({ egress: { network: 'app', allows: false } })[2]!, /network egress --allow db app/);
   const local = {
     ...fine.owner!,
     sockets: [{ ...listening, address: '127.0.0.1' }],

@@ -51,7 +51,10 @@ const name: Take = evidence => {
     : containerUnknown(evidence, looked.container, asked);
 };
 
-function unknownNameMends({ from, networks, to }: TraceEvidence): string[] {
+function unknownNameMends({ from, networks, name: looked, to }: TraceEvidence): string[] {
+  const listed = networks.find(({ hasEgressList }) => hasEgressList);
+  if (listed !== undefined && looked?.outcome === 'REFUSED')
+    return [`gantry network egress --allow ${to.host} ${listed.name}    # which has a list`];
   if (networks.length > 0 && networks.every(({ internal }) => internal))
     return [`gantry network connect bridge ${from}    # if it may talk to the outside`];
   return [`gantry why --resolve ${to.host} ${from}`];
@@ -134,8 +137,19 @@ const bridge: Take = ({ ports }) => {
 };
 
 const firewall: Take = evidence => {
-  const { from, owner, networks, firewallMended } = evidence;
+  const { from, to, owner, networks, egress, firewallMended } = evidence;
   const seen = firewallMended ? ['rules of Gantry were missing and have been put back'] : [];
+  if (egress?.allows === false) {
+    return breaks(
+      'firewall',
+      `Network ${egress.network} lets its containers reach only what is on its list.`,
+      seen,
+      [
+        `gantry network egress --allow ${to.host} ${egress.network}`,
+        `gantry network egress ${egress.network}    # the list, and what was refused`,
+      ],
+    );
+  }
   if (owner?.kind === 'container') return betweenContainers(evidence, owner, seen);
   if (owner?.kind === 'host') {
     const { published } = owner;

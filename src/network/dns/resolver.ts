@@ -5,8 +5,9 @@ import { localPort, openInetSocket, openUnboundSocket } from '../../linux/inet-s
 import { openNamespace, withNetworkNamespace } from '../../linux/namespaces.ts';
 import { Nftables } from '../../linux/nftables/nftables.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
-import { parseIp } from '../../stdx/ip.ts';
+import { isLoopback, parseIp } from '../../stdx/ip.ts';
 import type { Log } from '../../stdx/log.ts';
+import type { Egress } from '../egress.ts';
 import { embeddedServer } from '../files.ts';
 import type { Upstreams } from '../network.ts';
 import { answerLocally, encodeAnswer, encodeDatagram, parseQuery, type Query, rcodes } from './answers.ts';
@@ -28,6 +29,7 @@ export class EmbeddedResolver {
   readonly #connections = new Set<net.Socket>();
   readonly #upstreams: () => Upstreams;
   readonly #forwardsSingleNames: boolean;
+  readonly #egress: Pick<Egress, 'judge' | 'learn'>;
   /** Held, not looked up again: the process may have ended, and another one have its number. */
   readonly #namespaceFd: number;
   #closed = false;
@@ -44,6 +46,7 @@ export class EmbeddedResolver {
     source: NameSource;
     upstreams: () => Upstreams;
     forwardsSingleNames: boolean;
+    egress: Pick<Egress, 'judge' | 'learn'>;
     log: Log;
   }) {
     this.#containerId = options.containerId;
@@ -51,6 +54,7 @@ export class EmbeddedResolver {
     this.#upstreams = options.upstreams;
     this.#log = options.log;
     this.#forwardsSingleNames = options.forwardsSingleNames;
+    this.#egress = options.egress;
     const { udp, tcp } = withNetworkNamespace(options.namespacePath, openSockets);
     this.#namespaceFd = openNamespace(options.namespacePath);
     this.#udp = this.#serveUdp(udp);
@@ -127,12 +131,31 @@ export class EmbeddedResolver {
     const answers = answerLocally(this.#source, this.#containerId, query);
     if (answers !== undefined) return encode(query, answers);
     if (!this.#forwardsSingleNames && isSingleName(query)) return encode(query, []);
+    const { name } = query.question;
+    switch (this.#egress.judge(this.#containerId, name)) {
+      case 'refused':
+        return encode(query, [], rcodes.refused);
+      case 'listed': {
+        const answer = await this.#forward(message, protocol, query, { trusted: true });
+        if (answer !== undefined) this.#egress.learn(this.#containerId, name, answer);
+        return answer ?? encode(query, [], rcodes.serverFailure);
+      }
+      case 'unlimited':
+    }
     return (await this.#forward(message, protocol, query)) ?? encode(query, [], rcodes.serverFailure);
   }
 
-  async #forward(message: Buffer, protocol: 'udp' | 'tcp', query: Query): Promise<Buffer | undefined> {
+  /** @param options.trusted only by the host's way: the container cannot have made the answer itself. */
+  async #forward(
+    message: Buffer,
+    protocol: 'udp' | 'tcp',
+    query: Query,
+    { trusted = false } = {},
+  ): Promise<Buffer | undefined> {
     if (this.#forwarding >= mostForwarding) return undefined;
-    const { servers, inside } = this.#upstreams();
+    const upstreams = this.#upstreams();
+    const servers = trusted && upstreams.inside ? upstreams.servers.filter(isNoLoopback) : upstreams.servers;
+    const inside = upstreams.inside && !trusted;
     // From inside nothing can be asked that the container could not ask itself.
     if (!inside && !mayForward(this.#source, this.#containerId)) return undefined;
     this.#forwarding++;
@@ -159,6 +182,11 @@ export class EmbeddedResolver {
 export function asksForDots(own: readonly string[], daemon: readonly string[] = []): boolean {
   const options = own.length > 0 ? own : daemon;
   return options.some(option => Number(/^ndots:(\d+)$/.exec(option)?.[1] ?? 0) > 0);
+}
+
+function isNoLoopback(server: string): boolean {
+  const address = parseIp(server);
+  return address !== undefined && !isLoopback(address);
 }
 
 function isSingleName({ question }: Query): boolean {

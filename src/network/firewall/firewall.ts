@@ -2,6 +2,15 @@ import { NftGeneration } from '../../linux/nftables/generation.ts';
 import { Nftables, type NftObject } from '../../linux/nftables/nftables.ts';
 import { messageOf } from '../../stdx/errors.ts';
 import type { Log } from '../../stdx/log.ts';
+import {
+  type NamedAddress,
+  planNamed,
+  planNamedGone,
+  type RefusedFlow,
+  readNamed,
+  readRefused,
+  unsteadySets,
+} from './egress.ts';
 import { openLegacyFirewall } from './legacy.ts';
 import { isBesideDockerd, planNeighbours, planOpenings, rulesOf } from './neighbours.ts';
 import {
@@ -34,6 +43,8 @@ export class Firewall {
   readonly #ports = new Map<string, PortRule>();
   #closed: readonly (4 | 6)[] = [];
   #strangers: readonly string[] = [];
+  /** Addresses of names on egress lists, by link and address; some may be over. */
+  readonly #named = new Map<string, Named>();
   /** The generation after which nobody but us changed anything. */
   #seen = notYet;
   /** Chains and rules as the kernel shows them when they are right. */
@@ -56,6 +67,7 @@ export class Firewall {
     this.#ports.clear();
     for (const bridge of bridges) this.#bridges.set(bridge.linkName, bridge);
     for (const port of ports) this.#ports.set(keyOf(port), port);
+    if (this.#enabled && bridges.some(({ egressSubnets }) => egressSubnets !== undefined)) this.#adoptNamed();
     this.#rebuild();
   }
 
@@ -69,8 +81,62 @@ export class Firewall {
     const bridge = this.#bridges.get(linkName);
     if (bridge === undefined) return;
     this.#bridges.delete(linkName);
-    this.#changeOrUndo(planBridgeRemoved(this.#table, bridge), () => this.#bridges.set(linkName, bridge));
+    const named = this.namedOf(linkName);
+    const commands = planBridgeRemoved(this.#table, bridge) + planNamedGone(this.#table, named);
+    this.#changeOrUndo(commands, () => this.#bridges.set(linkName, bridge));
+    for (const one of named) this.#named.delete(namedKey(one));
     this.#openNeighbours();
+  }
+
+  /**
+   * Puts a bridge's new value in place of the old.
+   * @param keeps whether the addresses of a name stay open.
+   */
+  changeBridge(bridge: FirewallBridge, keeps: (name: string) => boolean): void {
+    const before = this.#bridges.get(bridge.linkName);
+    if (before === undefined) return;
+    const gone = this.namedOf(bridge.linkName).filter(({ name }) => !keeps(name));
+    this.#bridges.set(bridge.linkName, bridge);
+    const commands =
+      planBridgeRemoved(this.#table, before) +
+      planBridgeAdded(this.#table, bridge) +
+      planNamedGone(this.#table, gone);
+    this.#changeOrUndo(commands, () => this.#bridges.set(bridge.linkName, before));
+    for (const named of gone) this.#named.delete(namedKey(named));
+  }
+
+  /** Lets a bridge's containers reach the addresses of a name for a while, longer than they are open already. */
+  allowNamed(linkName: string, name: string, addresses: readonly string[], timeoutS: number): void {
+    const nowMs = Date.now();
+    const added = addresses
+      .map(address => ({ linkName, address, name, expiresAtMs: nowMs + timeoutS * 1000 }))
+      .filter(named => {
+        const before = this.#named.get(namedKey(named));
+        // Half of its time and more is left: not every question is a change of the firewall.
+        return before === undefined || before.expiresAtMs - nowMs < (timeoutS * 1000) / 2;
+      });
+    if (added.length === 0) return;
+    for (const [key, { expiresAtMs }] of this.#named) if (expiresAtMs < nowMs) this.#named.delete(key);
+    for (const named of added) this.#named.set(namedKey(named), named);
+    this.#change(
+      planNamed(
+        this.#table,
+        added.map(({ address }) => ({ linkName, address, timeoutS })),
+      ),
+    );
+  }
+
+  /** The addresses of names that a bridge's containers may reach. */
+  namedOf(linkName: string): Named[] {
+    const nowMs = Date.now();
+    return [...this.#named.values()].filter(
+      named => named.linkName === linkName && named.expiresAtMs > nowMs,
+    );
+  }
+
+  /** What was refused in the last day. */
+  refused(): RefusedFlow[] {
+    return this.#enabled ? readRefused(this.#nft.list(`list table inet ${this.#table}`)) : [];
   }
 
   /** From now on the host forwards packets of these families to and from bridges only. */
@@ -143,7 +209,34 @@ export class Firewall {
       ports: [...this.#ports.values()],
       closed: this.#closed,
       strangers: this.#strangers,
+      named: this.#namedNow(),
     };
+  }
+
+  #namedNow(): NamedAddress[] {
+    const nowMs = Date.now();
+    return [...this.#named.values()]
+      .filter(({ linkName, expiresAtMs }) => expiresAtMs > nowMs && this.#bridges.has(linkName))
+      .map(({ linkName, address, expiresAtMs }) => ({
+        linkName,
+        address,
+        timeoutS: Math.ceil((expiresAtMs - nowMs) / 1000),
+      }));
+  }
+
+  /** What an earlier daemon let through goes on: containers will not ask again. */
+  #adoptNamed(): void {
+    let listing: NftObject[];
+    try {
+      listing = this.#nft.list(`list table inet ${this.#table}`);
+    } catch {
+      // There was none.
+      return;
+    }
+    for (const { linkName, address, timeoutS } of readNamed(listing)) {
+      const named = { linkName, address, name: '', expiresAtMs: Date.now() + timeoutS * 1000 };
+      this.#named.set(namedKey(named), named);
+    }
   }
 
   #changeOrUndo(commands: string, undo: () => void): void {
@@ -197,7 +290,7 @@ export class Firewall {
     const wanted = countElements(this.#state);
     return listing.every(object => {
       const set = object['set'] ?? object['map'];
-      if (set === undefined) return true;
+      if (set === undefined || unsteadySets.has(String(set['name']))) return true;
       const elements = (set['elem'] as unknown[] | undefined) ?? [];
       return elements.length === (wanted[set['name'] as string] ?? 0);
     });
@@ -250,6 +343,19 @@ function withoutElements(listing: readonly NftObject[]): string {
 const notYet = -1;
 const lookAgain = -2;
 const rebuildAttempts = 5;
+
+/** An address of a name on an egress list. */
+interface Named {
+  linkName: string;
+  address: string;
+  /** '' when an earlier daemon knew it. */
+  name: string;
+  expiresAtMs: number;
+}
+
+function namedKey({ linkName, address }: Pick<Named, 'linkName' | 'address'>): string {
+  return `${linkName} ${address}`;
+}
 
 function keyOf({ protocol, family, hostIp, hostPort }: HostSide): string {
   return `${protocol} ${family} ${hostIp ?? '*'} ${hostPort}`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { planNamed } from './egress.ts';
 import { planNeighbours } from './neighbours.ts';
 import {
   countElements,
@@ -29,6 +30,12 @@ const inner: FirewallBridge = {
   interContainer: false,
   masquerade: false,
 };
+const listed: FirewallBridge = {
+  ...gantry0,
+  linkName: 'br-app',
+  subnets: ['172.19.0.0/16'],
+  egressSubnets: ['192.0.2.0/24', '2001:db8::/32'],
+};
 const web: PortRule = {
   protocol: 'tcp',
   family: 4,
@@ -49,9 +56,14 @@ const dockerUser = {
 } as const;
 
 const documented: Readonly<Record<string, string>> = {
-  table: planRuleset({ table: 'gantry', bridges: [], ports: [], closed: [], strangers: [] }),
+  table: planRuleset({ table: 'gantry', bridges: [], ports: [], closed: [], strangers: [], named: [] }),
   bridge: planBridgeAdded('gantry', gantry0),
   internal: planBridgeAdded('gantry', inner),
+  egress: planBridgeAdded('gantry', listed).replace(
+    planBridgeAdded('gantry', { ...listed, egressSubnets: undefined }),
+    '',
+  ),
+  named: planNamed('gantry', [{ linkName: 'br-app', address: '198.51.100.7', timeoutS: 600 }]),
   ports: planPortsAdded('gantry', [web, local, names, six]),
   closed: planWiresClosed('gantry', [4, 6]),
   neighbours: `${planNeighbours([dockerUser], ['gantry0'], 'gantry').join('\n')}\n`,
@@ -97,6 +109,7 @@ test('the whole table has everything there is', () => {
     ports: [web, local, six],
     closed: [4],
     strangers: ['docker0'],
+    named: [],
   } as const;
   assert.equal(
     planRuleset(state),
@@ -143,6 +156,7 @@ test('elements are counted by set', () => {
     ports: [web, local, six],
     closed: [4],
     strangers: ['docker0'],
+    named: [],
   } as const;
   assert.deepEqual(countElements(state), {
     bridges: 2,

@@ -1,5 +1,6 @@
 import { parseSubnet } from '../../stdx/ip.ts';
 import type { GatewayMode, Network, PortProtocol } from '../network.ts';
+import { egressElements, egressRules, egressSets, type NamedAddress, planNamed } from './egress.ts';
 
 /** Everything the firewall depends on. The ruleset is a function of it: `planRuleset` prints it. */
 export interface FirewallState {
@@ -11,6 +12,8 @@ export interface FirewallState {
   closed: readonly (4 | 6)[];
   /** Link names of dockerd's bridges, where there is one. */
   strangers: readonly string[];
+  /** Addresses of names on egress lists. */
+  named: readonly NamedAddress[];
 }
 
 export interface FirewallBridge {
@@ -19,6 +22,8 @@ export interface FirewallBridge {
   internal: boolean;
   interContainer: boolean;
   masquerade: boolean;
+  /** What its containers may reach outside by address; undefined: everything. */
+  egressSubnets?: readonly string[];
   /** Absent: nat, by the address the kernel chooses. */
   ipv4?: FamilySettings;
   ipv6?: FamilySettings;
@@ -59,7 +64,9 @@ export function planRuleset(state: FirewallState): string {
     `delete table inet ${table}`,
     `table inet ${table} {`,
     sets,
+    egressSets,
     rules,
+    egressRules,
     '}',
     ...state.bridges.flatMap(bridge =>
       bridgeElements(bridge).map(element => `add element inet ${table} ${element}`),
@@ -67,7 +74,7 @@ export function planRuleset(state: FirewallState): string {
     ...groupedPorts('add', table, state.ports),
     ...state.closed.map(family => `add element inet ${table} ${closedElement(family)}`),
     ...planStrangers(table, [], state.strangers),
-    '',
+    planNamed(table, state.named),
   ].join('\n');
 }
 
@@ -114,6 +121,7 @@ export function firewallBridge(network: Network): FirewallBridge | undefined {
     masquerade: bridge.masquerade && !network.internal,
     ipv4: familySettings(gatewayModeIpv4, sourceIpv4),
     ipv6: familySettings(gatewayModeIpv6, sourceIpv6),
+    egressSubnets: bridge.egress?.subnets,
   };
 }
 
@@ -243,6 +251,7 @@ function bridgeElements(bridge: FirewallBridge): string[] {
   const elements = [`bridges { ${link} }`];
   elements.push(bridge.interContainer ? `talking { ${link} . ${link} }` : `apart { ${link} }`);
   if (bridge.internal) elements.push(`internal { ${link} }`);
+  elements.push(...egressElements(bridge.linkName, bridge.egressSubnets));
   for (const subnet of bridge.subnets) {
     const { family } = parseSubnet(subnet)!;
     const { mode = 'nat', source } = (family === 4 ? bridge.ipv4 : bridge.ipv6) ?? {};

@@ -271,6 +271,13 @@ export const networkConnect = object('ConnectOptions', {
   Container: string,
   EndpointConfig: endpointSettings,
 });
+/** Gantry's own. */
+export const networkEgress = object('NetworkEgressRequest', {
+  Allow: list(string),
+  Remove: list(string),
+  Unlimited: bool,
+});
+
 export const networkDisconnect = object('DisconnectOptions', { Container: string, Force: bool });
 
 export const volumeCreate = object('CreateOptions', {

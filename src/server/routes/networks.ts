@@ -2,9 +2,10 @@ import type { Network } from '../../network/network.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { endpointFromWire } from '../convert/create-request.ts';
+import { egressToWire } from '../convert/egress.ts';
 import { orNull } from '../convert/host-config.ts';
 import { networkRequestFromWire, networkToWire } from '../convert/network.ts';
-import { networkConnect, networkCreate, networkDisconnect } from '../convert/shapes.ts';
+import { networkConnect, networkCreate, networkDisconnect, networkEgress } from '../convert/shapes.ts';
 import { Filters } from '../filters.ts';
 
 export const networkRoutes: readonly Route[] = [
@@ -14,6 +15,8 @@ export const networkRoutes: readonly Route[] = [
   { method: 'POST', path: '/networks/prune', handler: prune },
   { method: 'GET', path: '/networks/{id}', handler: inspect },
   { method: 'DELETE', path: '/networks/{id}', handler: remove },
+  { method: 'GET', path: '/gantry/networks/{id}/egress', handler: egress },
+  { method: 'POST', path: '/gantry/networks/{id}/egress', handler: changeEgress },
   { method: 'POST', path: '/networks/{id}/connect', handler: connect },
   { method: 'POST', path: '/networks/{id}/disconnect', handler: disconnect },
 ];
@@ -52,6 +55,19 @@ function inspect(call: Call): void {
     throw new EngineError('notFound', `network ${call.param('id')} not found`);
   }
   call.json(networkToWire(network, controller.endpointsOf(network), call.version));
+}
+
+function egress(call: Call): void {
+  call.json(egressToWire(call.engine.networks.egress(call.param('id')), call.engine));
+}
+
+async function changeEgress(call: Call): Promise<void> {
+  const body = await call.body(networkEgress, 'NetworkEgressRequest', { required: true });
+  const [allow, remove] = [body.Allow ?? [], body.Remove ?? []];
+  if (body.Unlimited === true && allow.length + remove.length > 0)
+    throw new EngineError('invalid', 'a network without a list has no entries');
+  const change = body.Unlimited === true ? 'unlimited' : { allow, remove };
+  call.json(egressToWire(await call.engine.networks.changeEgress(call.param('id'), change), call.engine));
 }
 
 async function create(call: Call): Promise<void> {

@@ -15,6 +15,7 @@ export const command: Command = {
       --config-from string  The network from which to copy the configuration
       --config-only  Create a configuration only network
   -d, --driver string  Driver to manage the Network (default "bridge")
+      --egress strings  Names, addresses and subnets outside that its containers may reach, or "none"; all else is refused
       --gateway strings  IPv4 or IPv6 Gateway for the master subnet
       --ingress  Create swarm routing-mesh network
       --internal  Restrict external access to the network
@@ -55,7 +56,10 @@ export const command: Command = {
       Ingress: false,
       ConfigOnly: flags.on('config-only'),
       ConfigFrom: configFrom === '' ? undefined : { Network: configFrom },
-      Options: keyValues(flags.list('opt')),
+      Options: {
+        ...keyValues(flags.list('opt')),
+        ...(flags.changed('egress') ? { 'gantry.network.egress': flags.list('egress').join(',') } : {}),
+      },
       Labels: keyValues(flags.list('label')),
     };
     const { Id, Warning } = await perform(await session.client(), networkOperations.create, { json });
