@@ -4,8 +4,8 @@ import { describe, test } from 'node:test';
 import { busyboxArchive } from '../support/base-images.ts';
 import { cacheDirectory } from '../support/cache.ts';
 import { repository } from '../support/daemon.ts';
+import type { Verdict } from '../support/guest.ts';
 import { runInVirtualMachine } from '../support/virtual-machine.ts';
-import type { Verdict } from './guest.ts';
 
 const timeoutMs = 60 * 60_000;
 
@@ -19,7 +19,7 @@ describe('on cgroup v2', { timeout: timeoutMs }, () => {
     const verdicts: Verdict[] = [];
     const node = process.execPath;
     await runInVirtualMachine({
-      command: [node, join(repository, 'test/cgroup2/guest.ts')],
+      command: [node, join(repository, 'test/support/guest.ts'), join(import.meta.dirname, 'resources.ts')],
       env: {
         GANTRYD: process.env['GANTRYD'] ?? '',
         GANTRY_TEST_CACHE: cacheDirectory,

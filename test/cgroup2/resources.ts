@@ -7,7 +7,7 @@ import type { ContainerStats } from '../../src/api/containers.ts';
 import { Machine } from '../e2e/machine.ts';
 import { findCgroups } from '../support/cgroups.ts';
 
-/** Run by `guest.ts` where cgroup v2 is all there is. Everything takes ten times as long as elsewhere. */
+/** Run by `../support/guest.ts` where cgroup v2 is all there is. Everything takes ten times as long as elsewhere. */
 const patientMs = 600_000;
 const root = '/sys/fs/cgroup';
 

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { run } from 'node:test';
 
-/** How one test inside the virtual machine ended; a line of JSON each. */
+/** How one test inside the virtual machine ended; a line of JSON each. Run with the files whose tests it shall run. */
 export interface Verdict {
   name: string;
   /** What was wrong; absent when nothing was. */
@@ -9,7 +8,7 @@ export interface Verdict {
 }
 
 if (import.meta.main) {
-  const events = run({ files: [join(import.meta.dirname, 'resources.ts')], isolation: 'none' });
+  const events = run({ files: process.argv.slice(2), isolation: 'none' });
   const say = (verdict: Verdict) => process.stdout.write(`${JSON.stringify(verdict)}\n`);
   events.on('test:pass', ({ name, nesting }) => nesting > 0 && say({ name }));
   events.on('test:fail', ({ name, details }) => {
