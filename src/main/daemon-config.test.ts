@@ -210,6 +210,25 @@ describe('daemon.json', () => {
     assert.deepEqual(config.settings.defaultUlimits, [{ name: 'nofile', soft: 1, hard: 2 }]);
   });
 
+  test('has addresses of the default bridge, and options of networks by driver', () => {
+    const { config } = parse(
+      ['--default-network-opt', 'macvlan=parent=eth0', '--fixed-cidr', '10.1.2.0/25'],
+      '{"bip": "10.1.2.1/24", "ipv6": true, "bip6": "fd00::1/64", "default-gateway-v6": "fd00::9"}',
+    );
+    const { bip, bip6, fixedCidr, fixedCidr6, defaultGateway, defaultGateway6, ipv6 } = config.network;
+    assert.deepEqual(
+      [bip, bip6, fixedCidr, fixedCidr6, defaultGateway, defaultGateway6, ipv6],
+      ['10.1.2.1/24', 'fd00::1/64', '10.1.2.0/25', undefined, undefined, 'fd00::9', true],
+    );
+    assert.deepEqual(config.network.driverOptions, { macvlan: { parent: 'eth0' } });
+    const file =
+      '{"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1400", "a": "b=c"}}}';
+    assert.deepEqual(parse([], file).config.network.driverOptions, {
+      bridge: { 'com.docker.network.driver.mtu': '1400', a: 'b=c' },
+    });
+    assert.match(refusal(['--default-network-opt', 'bridge=mtu']), /want DRIVER=NAME=VALUE/);
+  });
+
   test('is not merged with the same flag', () => {
     assert.match(
       refusal(['-H', 'unix:///y'], '{"hosts": ["unix:///x"]}'),
@@ -225,8 +244,8 @@ describe('daemon.json', () => {
     );
     assert.match(refusal([], '{\n "debug": true,\n}'), /daemon\.json, line 3/);
     assert.match(
-      refusal([], '{\n\n "fixed-cidr": "10.0.0.0/8"}'),
-      /"fixed-cidr" \(\/etc\/gantry\/daemon\.json, line 3\)/,
+      refusal([], '{\n\n "cpu-rt-period": 5}'),
+      /"cpu-rt-period" \(\/etc\/gantry\/daemon\.json, line 3\)/,
     );
   });
 

@@ -257,7 +257,14 @@ function networkConfig(values: Values): NetworkConfig {
   const { all, last, isSet, number } = readersOf(values);
   const pools = all('default-address-pool').map(parseAddressPool);
   return {
-    bip: last('bip'),
+    bip: last('bip') || undefined,
+    bip6: last('bip6') || undefined,
+    fixedCidr: last('fixed-cidr') || undefined,
+    fixedCidr6: last('fixed-cidr-v6') || undefined,
+    defaultGateway: last('default-gateway') || undefined,
+    defaultGateway6: last('default-gateway-v6') || undefined,
+    ipv6: isSet('ipv6'),
+    driverOptions: driverOptions(all('default-network-opt')),
     bridgeName: last('bridge'),
     firewallTable: last('firewall-table'),
     pools: pools.length === 0 ? undefined : pools,
@@ -274,6 +281,16 @@ function networkConfig(values: Values): NetworkConfig {
     dnsSearch: all('dns-search'),
     dnsOptions: all('dns-opt'),
   };
+}
+
+/** `bridge=com.docker.network.driver.mtu=1400` */
+function driverOptions(texts: string[]): Record<string, Record<string, string>> {
+  const options: Record<string, Record<string, string>> = {};
+  for (const text of texts) {
+    const [driver = '', name = '', ...value] = text.split('=');
+    options[driver] = { ...options[driver], [name]: value.join('=') };
+  }
+  return options;
 }
 
 /** With `--tlsverify` only clients with a certificate of the given authority get through. */

@@ -82,6 +82,22 @@ const pairs: OptionType = {
   },
 };
 
+/** `driver=name=value`; an object of objects in the file. */
+const pairsOfPairs: OptionType = {
+  takesValue: true,
+  many: true,
+  fromText: value => {
+    if (!/^[^=]+=[^=]+=/.test(value)) throw new Error('want DRIVER=NAME=VALUE');
+    return [value];
+  },
+  fromJson: value => {
+    const object = requireType(value, 'object') as Record<string, unknown>;
+    return Object.entries(object).flatMap(([driver, options]) =>
+      pairs.fromJson(options).map(pair => `${driver}=${pair}`),
+    );
+  },
+};
+
 /** `base=…,size=…`; a list of objects in the file. */
 const addressPools: OptionType = {
   takesValue: true,
@@ -139,9 +155,6 @@ const proxies: OptionType = {
     return Object.entries(object).map(([name, item]) => `${name}=${requireType(item, 'string')}`);
   },
 };
-
-/** Anything; only whether it is there counts. */
-const anyJson: OptionType = { ...pairs, fromJson: value => [JSON.stringify(value)] };
 
 function oneOf(...values: readonly string[]): OptionType {
   const check = (value: string): OptionValue[] => {
@@ -513,9 +526,8 @@ export const daemonOptions: readonly DaemonOption[] = [
   {
     flag: 'default-network-opt',
     key: 'default-network-opts',
-    type: anyJson,
-    help: 'Options of networks',
-    supports: never,
+    type: pairsOfPairs,
+    help: 'Option of new networks of a driver, DRIVER=NAME=VALUE',
   },
   { flag: 'add-runtime', key: 'runtimes', type: runtimes, help: 'Further OCI runtime, NAME=PATH' },
   {
@@ -526,41 +538,36 @@ export const daemonOptions: readonly DaemonOption[] = [
     supports: never,
   },
   { flag: 'storage-opt', key: 'storage-opts', type: texts, help: 'Storage options', supports: never },
-  { flag: 'ipv6', key: 'ipv6', type: flag, help: 'IPv6 on the default bridge', supports: onlyFalse },
+  { flag: 'ipv6', key: 'ipv6', type: flag, help: 'IPv6 on the default bridge' },
   {
     flag: 'fixed-cidr',
     key: 'fixed-cidr',
     type: text,
-    help: 'Addresses on the default bridge',
-    supports: value => value === '',
+    help: 'Subnet that addresses on the default bridge are chosen from',
   },
   {
     flag: 'fixed-cidr-v6',
     key: 'fixed-cidr-v6',
     type: text,
-    help: 'Addresses on the default bridge',
-    supports: value => value === '',
+    help: 'IPv6 subnet that addresses on the default bridge are chosen from',
   },
   {
     flag: 'bip6',
     key: 'bip6',
     type: text,
-    help: 'IPv6 address of the default bridge',
-    supports: value => value === '',
+    help: 'IPv6 address and subnet of the default bridge',
   },
   {
     flag: 'default-gateway',
     key: 'default-gateway',
     type: text,
-    help: 'Gateway of the default bridge',
-    supports: value => value === '',
+    help: "Default route of containers on the default bridge, instead of the host's address",
   },
   {
     flag: 'default-gateway-v6',
     key: 'default-gateway-v6',
     type: text,
-    help: 'Gateway of the default bridge',
-    supports: value => value === '',
+    help: "IPv6 default route of containers on the default bridge, instead of the host's address",
   },
   {
     flag: 'allow-direct-routing',

@@ -2,6 +2,18 @@
 export interface NetworkConfig {
   /** Address and subnet of the default bridge, `172.17.0.1/16`; undefined: a free one is chosen, that first. */
   bip?: string;
+  /** Its IPv6 address and subnet, `fd00:1::1/64`; undefined, with `ipv6`: a subnet of our own (ULA). */
+  bip6?: string;
+  /** Subnets that addresses on the default bridge are chosen from; without `bip` and `bip6` its subnets. */
+  fixedCidr?: string;
+  fixedCidr6?: string;
+  /** The default routes of containers on the default bridge; undefined: the bridge's own addresses. */
+  defaultGateway?: string;
+  defaultGateway6?: string;
+  /** Whether the default bridge has IPv6; false. */
+  ipv6?: boolean;
+  /** By driver, what new networks are given that their request does not say. */
+  driverOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Link name of the default bridge; `gantry0`. */
   bridgeName?: string;
   /** Docker's `default-address-pools`. */

@@ -187,7 +187,7 @@ export class Networks {
     const others = this.list().filter(network => network.id !== before?.id);
     const bridge = planDefaultBridge(
       {
-        bip: this.#config.bip,
+        addresses: this.#config,
         bridgeName,
         interContainer: this.#config.interContainer ?? true,
         masquerade: this.#config.masquerade ?? true,
@@ -208,8 +208,11 @@ export class Networks {
 
   #plan(request: NetworkRequest, driver: 'bridge' | 'macvlan' | 'ipvlan'): Network {
     const id = newNetworkId();
-    const options = request.options ?? {};
-    const links = driver === 'bridge' ? this.#planBridge(request, id) : this.#planParent(driver, options, id);
+    const options = { ...this.#config.driverOptions?.[driver], ...request.options };
+    const links =
+      driver === 'bridge'
+        ? this.#planBridge({ ...request, options }, id)
+        : this.#planParent(driver, options, id);
     const asked = request.ipam?.pools ?? [];
     return {
       id,

@@ -26,7 +26,7 @@ before(() => {
   networks = NetworkController.open({
     database: Database.open(join(directory, 'state.db')),
     log: silentLog,
-    config: { resolvConfPath: '/dev/null' },
+    config: { resolvConfPath: '/dev/null', ipv6: true, bip6: '2001:db8:b::1/64' },
   });
   const icc = { 'com.docker.network.bridge.enable_icc': 'false' };
   networks.create({ name: 'plain', enableIPv6: true });
@@ -63,6 +63,7 @@ before(() => {
   parties = [
     partyOf('host', undefined, { ipv4: '192.0.2.1', ipv6: '2001:db8:9::1' }),
     partyOf('neighbour', neighbour, { ipv4: '192.0.2.9', ipv6: '2001:db8:9::9' }),
+    runContainerOn(networks, 'bridge', 1),
     ...['plain', 'apart', 'inner', 'open', 'rout', 'isol', 'lan', 'shy', 'dead'].flatMap(network =>
       [1, 2].map(number => runContainerOn(networks, network, number)),
     ),
@@ -78,18 +79,19 @@ after(() => {
 
 /** The same for both families. */
 const expected = `
-           host neighbour plain1 plain2 apart1 apart2 inner1 inner2 open1 rout1 isol1 isol2 lan1 lan2 shy1 shy2 dead1 dead2
-host       x    x         x      x      x      x      x      x      x     x     .     .     .    .    .    .    .     .
-neighbour  x    x         .      .      .      .      .      .      x     .     .     .     x    x    .    .    .     .
-plain1     x    x         x      x      .      .      .      .      .     .     .     .     .    .    .    .    .     .
-apart1     x    x         .      .      x      .      .      .      .     .     .     .     .    .    .    .    .     .
-inner1     .    .         .      .      .      .      x      x      .     .     .     .     .    .    .    .    .     .
-open1      x    x         .      .      .      .      .      .      x     .     .     .     .    .    .    .    .     .
-rout1      x    x         .      .      .      .      .      .      .     x     .     .     .    .    .    .    .     .
-isol1      .    .         .      .      .      .      .      .      .     .     x     x     .    .    .    .    .     .
-lan1       .    x         .      .      .      .      .      .      .     .     .     .     x    x    .    .    .     .
-shy1       .    .         .      .      .      .      .      .      .     .     .     .     .    .    x    .    .     .
-dead1      .    .         .      .      .      .      .      .      .     .     .     .     .    .    .    .    x     x
+           host neighbour plain1 plain2 bridge1 apart1 apart2 inner1 inner2 open1 rout1 isol1 isol2 lan1 lan2 shy1 shy2 dead1 dead2
+host       x    x         x      x      x       x      x      x      x      x     x     .     .     .    .    .    .    .     .
+neighbour  x    x         .      .      .       .      .      .      .      x     .     .     .     x    x    .    .    .     .
+plain1     x    x         x      x      .       .      .      .      .      .     .     .     .     .    .    .    .    .     .
+bridge1    x    x         .      .      x       .      .      .      .      .     .     .     .     .    .    .    .    .     .
+apart1     x    x         .      .      .       x      .      .      .      .     .     .     .     .    .    .    .    .     .
+inner1     .    .         .      .      .       .      .      x      x      .     .     .     .     .    .    .    .    .     .
+open1      x    x         .      .      .       .      .      .      .      x     .     .     .     .    .    .    .    .     .
+rout1      x    x         .      .      .       .      .      .      .      .     x     .     .     .    .    .    .    .     .
+isol1      .    .         .      .      .       .      .      .      .      .     .     x     x     .    .    .    .    .     .
+lan1       .    x         .      .      .       .      .      .      .      .     .     .     .     x    x    .    .    .     .
+shy1       .    .         .      .      .       .      .      .      .      .     .     .     .     .    .    x    .    .     .
+dead1      .    .         .      .      .       .      .      .      .      .     .     .     .     .    .    .    .    x     x
 `;
 
 describe('who reaches whom', () => {
