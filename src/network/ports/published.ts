@@ -139,6 +139,8 @@ export class PublishedPorts {
 
   /** After a restart of the daemon: the rules are in the kernel, the sockets are not. */
   holdAgain(gatewayOf: (containerId: string) => Endpoint | undefined): void {
+    // The end of the last daemon may have come between a rule and its flows.
+    this.#flows.forget(this.rules(gatewayOf));
     for (const containerId of this.#records.portOwners()) {
       const endpoint = gatewayOf(containerId);
       if (endpoint === undefined) continue;

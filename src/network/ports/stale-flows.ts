@@ -8,16 +8,19 @@ import type { HostSide } from '../firewall/ruleset.ts';
 
 /**
  * The kernel decides once per flow where it goes, and a UDP client that keeps on sending has one flow for ever: sent
- * to a container that is gone, or, begun before the port was published, to the host itself. TCP needs nothing of
- * this, as its connections end; UDP's and SCTP's flows at a port that changed hands are forgotten, so that the next
- * packet goes by today's rules.
+ * to a container that is gone, or, begun before the port was published, to the host itself. Such flows at a port that
+ * changed hands are forgotten, so that the next packet goes by today's rules. TCP and SCTP need nothing of this: their
+ * connections end.
  *
- * Nobody is refused a port because this fails: that is logged.
+ * The kernel walks its whole table for each question (10 ms and more), so what comes together is asked together, a
+ * moment later. Nobody is refused a port because this fails: that is logged.
  */
 export class StaleFlows {
   readonly #log: Log;
   readonly #addresses = new NetlinkSocket();
   readonly #flows = new NetlinkSocket(NETLINK_NETFILTER);
+  #pending: HostSide[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { log: Log }) {
     this.#log = options.log;
@@ -25,23 +28,41 @@ export class StaleFlows {
 
   /** These ports lead somewhere else now, or nowhere. */
   forget(ports: readonly HostSide[]): void {
+    const some = ports.filter(port => port.protocol === 'udp');
+    if (some.length === 0) return;
+    this.#pending.push(...some);
+    this.#timer ??= setTimeout(() => this.#forgetNow(), togetherMs).unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#addresses.close();
+    this.#flows.close();
+  }
+
+  #forgetNow(): void {
+    const ports = this.#pending;
+    this.#pending = [];
+    this.#timer = undefined;
     try {
-      for (const { family, protocol, ports: some } of grouped(ports)) {
-        // One port is found by the kernel; for more its table is walked once.
-        const [only, ...more] = new Set(some.map(port => port.hostPort));
-        const port = more.length === 0 ? only : undefined;
-        const flows = listFlows(this.#flows, { family, protocol: protocolNumbers[protocol], port });
-        const isOurs = staleTest(some, flows.length === 0 ? new Set() : this.#hostAddresses());
-        for (const flow of flows) if (isOurs(flow)) deleteFlow(this.#flows, flow);
-      }
+      for (const family of [4, 6] as const)
+        this.#forgetAmong(
+          family,
+          ports.filter(port => port.family === family),
+        );
     } catch (error) {
       this.#log.warn({ error: messageOf(error) }, 'old flows to published ports cannot be forgotten');
     }
   }
 
-  close(): void {
-    this.#addresses.close();
-    this.#flows.close();
+  #forgetAmong(family: 4 | 6, ports: readonly HostSide[]): void {
+    // One port is found by the kernel; for more its table is walked once.
+    const [only, ...more] = new Set(ports.map(port => port.hostPort));
+    if (only === undefined) return;
+    const port = more.length === 0 ? only : undefined;
+    const flows = listFlows(this.#flows, { family, protocol: IPPROTO_UDP, port });
+    const isStale = staleTest(ports, flows.length === 0 ? new Set() : this.#hostAddresses());
+    for (const flow of flows) if (isStale(flow)) deleteFlow(this.#flows, flow);
   }
 
   #hostAddresses(): Set<string> {
@@ -49,30 +70,12 @@ export class StaleFlows {
   }
 }
 
-type FlowProtocol = 'udp' | 'sctp';
-const protocolNumbers: Readonly<Record<FlowProtocol, number>> = { udp: 17, sctp: 132 };
+const togetherMs = 10;
 
-interface Group {
-  family: 4 | 6;
-  protocol: FlowProtocol;
-  ports: HostSide[];
-}
-
-function grouped(ports: readonly HostSide[]): Group[] {
-  const groups = new Map<string, Group>();
-  for (const port of ports) {
-    const { family, protocol } = port;
-    if (protocol === 'tcp') continue;
-    const key = `${protocol} ${family}`;
-    const group = groups.get(key) ?? { family, protocol, ports: [] };
-    group.ports.push(port);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
-}
+const IPPROTO_UDP = 17;
 
 /**
- * Which flows of one family and protocol were sent to one of the ports: on its host address, or on any of the host's.
+ * Which flows of one family were sent to one of the ports: on its host address, or on any of the host's.
  * What containers send to the same port of some other machine stays.
  */
 export function staleTest(
