@@ -348,9 +348,21 @@ target "side" {
     assert.match(list.stdout, /running.*linux\//);
     const before = await buildx(['du', '--verbose']);
     assert.match(before.stdout, /Description:\s+RUN true/);
+    const runs = await buildx(['du', '--filter', 'description~=^RUN']);
+    assert.match(runs.stdout, /sha256:/);
+    assert.equal((await buildx(['du', '--filter', 'type=source.git.checkout'])).stdout.split('\n')[1], '');
+    const own = `DOCKER_BUILDKIT=1 ${repository}/gantry buildx du --filter`;
+    assert.match(
+      await machine.must(`${own} 'description~=^RUN'; ${own} type=none`),
+      /sha256:[\s\S]*Total:\t+0B$/,
+    );
     const history = await buildx(['history', 'ls']);
     assert.match(history.stdout, /Completed/);
     assert.match(history.stdout, /Error/);
+    const failed = await buildx(['history', 'ls', '--filter', 'status=error']);
+    assert.doesNotMatch(failed.stdout, /Completed/);
+    assert.match(failed.stdout, /Error/);
+    assert.match((await buildx(['history', 'rm', 'nothing'])).stderr, /no record found for ref "nothing"/);
     const pruned = await buildx(['prune', '-af']);
     assert.equal(pruned.code, 0, pruned.stderr);
     assert.match((await buildx(['du'])).stdout, /Total:\s+0B/);

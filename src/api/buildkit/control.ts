@@ -175,7 +175,7 @@ export const historyRecord = message({
   numWarnings: single(19, int32),
 });
 
-const historyEvent = message({ type: single(1, int32), record: nested(2, historyRecord) });
+export const historyEvent = message({ type: single(1, int32), record: nested(2, historyRecord) });
 
 const updateHistoryRequest = message({
   ref: single(1, string),

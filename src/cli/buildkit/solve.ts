@@ -74,7 +74,10 @@ export async function ask(
 ): Promise<ReadonlyMap<string, Buffer>> {
   return inSession(client, options, async (control, ref, session) => {
     const { solve: solveMethod } = controlService;
-    const solving = control.unary(solveMethod.path, solveMethod.request.encode({ ref, session }));
+    const solving = control.unary(
+      solveMethod.path,
+      solveMethod.request.encode({ ref, session, internal: true }),
+    );
     const metadata = new Map([[buildIdHeader, [ref]]]);
     const asking = (async () => {
       const { path, request, response } = gatewayService.solve;

@@ -66,6 +66,7 @@ export class BuildKit {
     const references = new ReferencedImages(this.#services, exporters);
     const build = new RunningBuild(ref, sessionId, exporters, references);
     build.entitlements = entitlements;
+    build.options = options;
     build.openUpload = signal => this.#uploads.take(ref, signal);
     this.#builds.begin(build);
     const quiet = call.query.flag('q');

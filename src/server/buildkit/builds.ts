@@ -37,6 +37,12 @@ export class RunningBuild {
   readonly #stop = new AbortController();
   completedMs: number | undefined;
   error: GrpcError | undefined;
+  /** Of the frontend, as they were sent. */
+  options: ReadonlyMap<string, string> = new Map();
+  /** To Solve. */
+  answer: Record<string, string> = {};
+  /** Its record stays however many follow. */
+  pinned = false;
   /** Not for the history: a client that only asks what we can do. */
   internal = false;
 
@@ -67,10 +73,16 @@ export class RunningBuild {
   }
 }
 
+export interface BuildChange {
+  build: RunningBuild;
+  what: 'began' | 'ended' | 'forgotten';
+}
+
 /** The builds under way and the last ones that ended. */
 export class RunningBuilds {
   readonly #builds = new Map<string, RunningBuild>();
   #waiting: (() => void)[] = [];
+  readonly #listeners = new Set<(change: BuildChange) => void>();
 
   begin(build: RunningBuild): void {
     const before = this.#builds.get(build.ref);
@@ -79,12 +91,14 @@ export class RunningBuilds {
     this.#builds.delete(build.ref);
     this.#builds.set(build.ref, build);
     for (const wake of this.#waiting.splice(0)) wake();
+    this.#tell(build, 'began');
   }
 
   end(build: RunningBuild): void {
     build.completedMs = Date.now();
     build.log.end();
-    const finished = [...this.#builds.values()].filter(one => one.completedMs !== undefined);
+    this.#tell(build, 'ended');
+    const finished = [...this.#builds.values()].filter(one => one.completedMs !== undefined && !one.pinned);
     for (const old of finished.slice(0, Math.max(0, finished.length - maxFinished))) this.forget(old.ref);
   }
 
@@ -92,8 +106,47 @@ export class RunningBuilds {
     return [...this.#builds.values()];
   }
 
+  find(ref: string): RunningBuild | undefined {
+    return this.#builds.get(ref);
+  }
+
   forget(ref: string): void {
+    const build = this.#builds.get(ref);
     this.#builds.delete(ref);
+    if (build !== undefined) this.#tell(build, 'forgotten');
+  }
+
+  /** What happens from this call on, until the signal. */
+  changes(signal: AbortSignal): AsyncGenerator<BuildChange> {
+    const waiting: BuildChange[] = [];
+    let wake = () => {};
+    const listen = (change: BuildChange) => {
+      waiting.push(change);
+      wake();
+    };
+    const stop = () => {
+      this.#listeners.delete(listen);
+      wake();
+    };
+    if (!signal.aborted) this.#listeners.add(listen);
+    signal.addEventListener('abort', stop, { once: true });
+    return (async function* () {
+      try {
+        while (!signal.aborted) {
+          yield* waiting.splice(0);
+          if (waiting.length > 0 || signal.aborted) continue;
+          await new Promise<void>(resolve => {
+            wake = resolve;
+          });
+        }
+      } finally {
+        stop();
+      }
+    })();
+  }
+
+  #tell(build: RunningBuild, what: BuildChange['what']): void {
+    for (const listener of this.#listeners) listener({ build, what });
   }
 
   /** @throws EngineError `notFound` when there is none in time */

@@ -1,12 +1,6 @@
-import {
-  controlService,
-  historyEventType,
-  type historyRecord,
-  type solveRequest,
-} from '../../api/buildkit/control.ts';
+import { controlService, type solveRequest } from '../../api/buildkit/control.ts';
 import { sessionHeader } from '../../api/buildkit/session.ts';
-import { timestampOf } from '../../api/buildkit/well-known.ts';
-import type { InitOf, MessageOf } from '../../api/protobuf.ts';
+import type { MessageOf } from '../../api/protobuf.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Services } from '../call.ts';
 import { goArchitectures } from '../convert/info.ts';
@@ -16,6 +10,7 @@ import { toGrpcError } from './errors.ts';
 import type { Exporter } from './exporters.ts';
 import { type FrontendResult, runFrontend } from './frontend.ts';
 import { cacheEndpoint } from './frontend-options.ts';
+import { listenHistory } from './history.ts';
 import { type MethodTable, streaming, unary } from './methods.ts';
 import { ReferencedImages } from './referenced-images.ts';
 import type { BuildSessions } from './sessions.ts';
@@ -45,23 +40,18 @@ export function controlMethods(
         await sessions.serve(connectionIn(call), header);
       },
     ],
-    unary(controlService.diskUsage, ({ filters }) => diskUsage(services, filters)),
+    unary(controlService.diskUsage, request => diskUsage(services, request)),
     streaming(controlService.prune, request => prune(services, request)),
-    streaming(controlService.listenBuildHistory, async function* (request, { signal }) {
-      for (const build of builds.list()) {
-        if (build.internal || (request.ref !== '' && request.ref !== build.ref)) continue;
-        const completed = build.completedMs !== undefined;
-        if (request.activeOnly && completed) continue;
-        const type = completed ? historyEventType.complete : historyEventType.started;
-        yield { type, record: recordOf(build) };
-      }
-      // The rest of the history is what happens from now on; clients that wait for it are few, and told by its end.
-      if (!request.earlyExit && !signal.aborted)
-        throw new EngineError('notImplemented', 'following the build history is not supported');
-    }),
-    unary(controlService.updateBuildHistory, async ({ ref, delete: remove, pinned }) => {
-      if (pinned) throw new EngineError('notImplemented', 'pinning a build record is not supported');
+    streaming(controlService.listenBuildHistory, (request, { signal }) =>
+      listenHistory(builds, request, signal),
+    ),
+    unary(controlService.updateBuildHistory, async ({ ref, delete: remove, pinned, finalize }) => {
+      const build = builds.find(ref);
+      if (build === undefined)
+        throw new EngineError('notFound', `no record found for ref ${JSON.stringify(ref)}`);
       if (remove) builds.forget(ref);
+      // To finalize a record is to have its traces written, of which there are none.
+      else if (!finalize) build.pinned = pinned;
       return {};
     }),
   ];
@@ -104,11 +94,13 @@ async function solve(
   const build = new RunningBuild(request.ref, request.session, exporters, references);
   build.entitlements = request.entitlements;
   build.internal = request.internal;
+  build.options = request.frontendAttributes;
   build.cacheTo = (request.cache?.exports ?? []).map(one => cacheEndpoint(one.type, one.attributes));
   builds.begin(build);
   try {
     const result = await resultOf(request, build, sessions, services, signal);
-    return result.answer ?? {};
+    build.answer = result.answer ?? {};
+    return build.answer;
   } catch (error) {
     build.error = toGrpcError(error);
     throw error;
@@ -155,19 +147,4 @@ function exportersOf(request: MessageOf<typeof solveRequest>): Exporter[] {
   if (request.exporters.length > 0) return request.exporters;
   if (request.exporterDeprecated === '') return [];
   return [{ type: request.exporterDeprecated, attributes: request.exporterAttributesDeprecated }];
-}
-
-function recordOf(build: RunningBuild): InitOf<typeof historyRecord> {
-  const { ref, createdMs, completedMs, vertices, error } = build;
-  return {
-    ref,
-    frontend: 'dockerfile.v0',
-    createdAt: timestampOf(createdMs),
-    ...(completedMs === undefined ? {} : { completedAt: timestampOf(completedMs) }),
-    ...(error === undefined ? {} : { error: { code: error.code, text: error.message } }),
-    numCachedSteps: vertices.cached,
-    numCompletedSteps: vertices.completed,
-    numTotalSteps: vertices.total,
-    numWarnings: vertices.warnings,
-  };
 }

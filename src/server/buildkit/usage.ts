@@ -2,17 +2,20 @@ import type { controlService, pruneRequest, usageRecord } from '../../api/buildk
 import { timestampOf } from '../../api/buildkit/well-known.ts';
 import type { InitOf, MessageOf } from '../../api/protobuf.ts';
 import type { CacheRecord } from '../../build/cache.ts';
-import { EngineError } from '../../stdx/errors.ts';
 import type { Services } from '../call.ts';
+import { fieldFilter } from './field-filters.ts';
 
 type UsageRecord = InitOf<typeof usageRecord>;
 
 /** `buildx du`: the build cache. */
 export async function diskUsage(
   { engine }: Services,
-  filters: readonly string[],
+  { filters, ageLimit }: MessageOf<(typeof controlService.diskUsage)['request']>,
 ): Promise<InitOf<(typeof controlService.diskUsage)['response']>> {
-  const matches = usageFilter(filters);
+  const known = fieldFilter(filters, 'diskusage', readRecord);
+  const unusedSinceMs = ageLimit === 0 ? Number.POSITIVE_INFINITY : Date.now() - ageLimit / 1e6;
+  const matches = (record: CacheRecord) =>
+    (record.lastUsedMs || record.createdMs) < unusedSinceMs && known(record);
   const { buildCache } = await engine.system.diskUsage();
   return { records: buildCache.filter(matches).map(recordToWire) };
 }
@@ -22,7 +25,7 @@ export async function* prune(
   { engine, contexts }: Services,
   request: MessageOf<typeof pruneRequest>,
 ): AsyncGenerator<UsageRecord> {
-  const matches = usageFilter(request.filters);
+  const matches = fieldFilter(request.filters, 'prune', readRecord);
   const unusedSinceMs =
     request.keepDuration === 0 ? Number.POSITIVE_INFINITY : Date.now() - request.keepDuration / 1e6;
   const before = new Map(
@@ -57,39 +60,28 @@ function recordToWire(record: CacheRecord): UsageRecord {
   };
 }
 
-/**
- * containerd's filters, one after the other by commas all of which must hold; several filters are alternatives:
- * `id==x`, `type!=regular`, `description~=RUN`, `inuse`.
- * @throws EngineError `invalid`
- */
-function usageFilter(filters: readonly string[]): (record: CacheRecord) => boolean {
-  // buildx sends an empty one when it has none.
-  const given = filters.filter(filter => filter !== '');
-  const alternatives = given.map(filter => filter.split(',').map(oneFilter));
-  return record => alternatives.length === 0 || alternatives.some(all => all.every(one => one(record)));
+function readRecord(record: CacheRecord, name: string): string | undefined {
+  switch (name.toLowerCase()) {
+    case 'id':
+      return record.key;
+    case 'type':
+      return record.type;
+    case 'description':
+      return record.description;
+    case 'inuse':
+      return String(record.inUse);
+    case 'shared':
+      return String(record.shared);
+    case 'private':
+      return String(!record.shared);
+    case 'immutable':
+      return 'true';
+    case 'mutable':
+      return 'false';
+    case 'parent':
+    case 'parents':
+      return record.parent ?? undefined;
+    default:
+      return undefined;
+  }
 }
-
-function oneFilter(text: string): (record: CacheRecord) => boolean {
-  const match = /^([a-zA-Z]+)(?:(==|!=|~=)"?(.*?)"?)?$/s.exec(text.trim());
-  const [, name = '', operator, value = ''] = match ?? [];
-  const read = readers[name.toLowerCase()];
-  if (match === null || read === undefined)
-    throw new EngineError('invalid', `failed to parse prune filters: ${text}`);
-  if (operator === undefined) return record => read(record) !== '' && read(record) !== 'false';
-  if (operator === '==') return record => read(record) === value;
-  if (operator === '!=') return record => read(record) !== value;
-  const pattern = new RegExp(value);
-  return record => pattern.test(read(record));
-}
-
-const readers: Record<string, (record: CacheRecord) => string> = {
-  id: record => record.key,
-  type: record => record.type,
-  description: record => record.description,
-  inuse: record => String(record.inUse),
-  shared: record => String(record.shared),
-  mutable: () => 'false',
-  immutable: () => 'true',
-  parent: record => record.parent ?? '',
-  parents: record => record.parent ?? '',
-};
