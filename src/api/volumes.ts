@@ -20,6 +20,21 @@ export interface VolumeCreateRequest {
   ClusterVolumeSpec?: object | null;
 }
 
+/** `POST /gantry/volumes/{name}/clone` */
+export interface VolumeCloneRequest {
+  Name?: string;
+  /** Of the new one: `uid`, `gid`, `mode`, `size`. */
+  DriverOpts?: Record<string, string>;
+  /** Besides those of the volume it is made of. */
+  Labels?: Record<string, string>;
+}
+
+/** One of `GET /gantry/volumes/{name}/snapshots` */
+export interface VolumeSnapshot {
+  Name: string;
+  CreatedAt: string;
+}
+
 /** `GET /volumes?filters=` */
 export interface VolumeListResponse {
   Volumes: Volume[] | null;

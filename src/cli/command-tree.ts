@@ -173,7 +173,16 @@ const removeVolumes = entry('Remove one or more volumes', () => import('./comman
 const volume: CommandGroup = {
   short: 'Manage volumes',
   commands: {
+    clone: entry(
+      'Create a volume with the content and labels of another one',
+      () => import('./commands/volume/clone.ts'),
+    ),
     create: entry('Create a volume', () => import('./commands/volume/create.ts')),
+    export: entry('Export what is in a volume as a tar archive', () => import('./commands/volume/export.ts')),
+    import: entry(
+      'Create a volume from a tar archive, compressed or not',
+      () => import('./commands/volume/import.ts'),
+    ),
     inspect: entry(
       'Display detailed information on one or more volumes',
       () => import('./commands/volume/inspect.ts'),
@@ -181,7 +190,24 @@ const volume: CommandGroup = {
     ls: listVolumes,
     list: hidden(listVolumes),
     prune: entry('Remove unused local volumes', () => import('./commands/volume/prune.ts')),
+    rename: entry(
+      'Rename a volume, also in the containers that have it',
+      () => import('./commands/volume/rename.ts'),
+    ),
+    restore: entry(
+      'Make a volume again what it was when a snapshot was made',
+      () => import('./commands/volume/restore.ts'),
+    ),
     rm: removeVolumes,
+    'rm-snapshot': entry('Remove snapshots of a volume', () => import('./commands/volume/rm-snapshot.ts')),
+    snapshot: entry(
+      'Keep a copy of what is in a volume now, beside it',
+      () => import('./commands/volume/snapshot.ts'),
+    ),
+    snapshots: entry(
+      'List the snapshots of a volume, oldest first',
+      () => import('./commands/volume/snapshots.ts'),
+    ),
     remove: hidden(removeVolumes),
   },
 };

@@ -42,7 +42,14 @@ import type { ScheduleRun, ScheduleSummary } from '../api/schedules.ts';
 import type { Secret, SecretCreateResponse, SecretSpec } from '../api/secrets.ts';
 import type { DiskUsageResponse, SystemInfo, VersionResponse } from '../api/system.ts';
 import type { TraceResponse } from '../api/trace.ts';
-import type { Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse } from '../api/volumes.ts';
+import type {
+  Volume,
+  VolumeCloneRequest,
+  VolumeCreateRequest,
+  VolumeListResponse,
+  VolumePruneResponse,
+  VolumeSnapshot,
+} from '../api/volumes.ts';
 import type { WhyResponse } from '../api/why.ts';
 import type { Operation } from './operation.ts';
 
@@ -155,6 +162,14 @@ export const volumeOperations = {
   inspect: get<Volume>()('/volumes/{name}'),
   remove: remove<never, 'force'>()('/volumes/{name}'),
   prune: post<VolumePruneResponse, never, 'filters'>()('/volumes/prune'),
+  rename: post<never, never, 'name'>()('/gantry/volumes/{name}/rename'),
+  clone: post<Volume, VolumeCloneRequest, 'pause'>()('/gantry/volumes/{name}/clone'),
+  export: get<never>()('/gantry/volumes/{name}/export'),
+  import: post<Volume, never>()('/gantry/volumes/{name}/import'),
+  snapshots: get<VolumeSnapshot[]>()('/gantry/volumes/{name}/snapshots'),
+  snapshot: post<VolumeSnapshot, never, 'name' | 'pause'>()('/gantry/volumes/{name}/snapshots'),
+  removeSnapshot: remove<never>()('/gantry/volumes/{name}/snapshots/{snapshot}'),
+  restore: post<never, never>()('/gantry/volumes/{name}/snapshots/{snapshot}/restore'),
 };
 
 export const secretOperations = {

@@ -16,6 +16,7 @@ import type { ScheduleView } from './schedules/use-cases.ts';
 import type { SecretUseCases } from './secrets.ts';
 import type { SystemUseCases } from './system.ts';
 import type { Trace, TraceTarget } from './trace/trace.ts';
+import type { VolumeCopyUseCases } from './volume-copies.ts';
 import type { VolumeUseCases } from './volumes.ts';
 import type { WhyOptions } from './why/collect.ts';
 import type { WhyAnswer } from './why/why.ts';
@@ -31,6 +32,7 @@ export interface Engine {
   readonly images: ImageUseCases;
   readonly networks: NetworkUseCases;
   readonly volumes: VolumeUseCases;
+  readonly volumeCopies: VolumeCopyUseCases;
   readonly secrets: SecretUseCases;
   readonly system: SystemUseCases;
   readonly events: EventBus;

@@ -46,6 +46,7 @@ import { ScheduleStore } from './schedules/store.ts';
 import { scheduleUseCases } from './schedules/use-cases.ts';
 import { secretUseCases } from './secrets.ts';
 import { systemUseCases } from './system.ts';
+import { volumeCopyUseCases } from './volume-copies.ts';
 import { volumeUseCases } from './volumes.ts';
 
 export interface EngineOptions {
@@ -148,6 +149,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     images: imageCases,
     networks: networkUseCases(context),
     volumes: volumeUseCases(context),
+    volumeCopies: volumeCopyUseCases(context),
     secrets: secretUseCases(context),
     system: systemUseCases(context, builder, services, startedAtMs),
     events: context.events,

@@ -133,3 +133,13 @@ export const SYS_pidfd_getfd = 438;
 
 /** ioctl(2), asm-generic/ioctls.h */
 export const TIOCSWINSZ = 0x5414;
+
+/** quotactl(2), linux/quota.h, linux/fs.h */
+export const SYS_quotactl_fd = 443;
+export const Q_GETQUOTA = 0x800007;
+export const Q_SETQUOTA = 0x800008;
+export const PRJQUOTA = 2;
+export const QIF_BLIMITS = 1;
+export const FS_IOC_FSGETXATTR = 0x801c581f;
+export const FS_IOC_FSSETXATTR = 0x401c5820;
+export const FS_XFLAG_PROJINHERIT = 0x200;

@@ -14,6 +14,7 @@ import { secretRoutes } from './routes/secrets.ts';
 import { streamRoutes } from './routes/streams.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
+import { volumeCopyRoutes } from './routes/volume-copies.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 
 /** Everything that can be asked for. */
@@ -31,6 +32,7 @@ export const allRoutes: readonly Route[] = [
   ...failedStepRoutes,
   ...networkRoutes,
   ...volumeRoutes,
+  ...volumeCopyRoutes,
   ...secretRoutes,
   ...swarmRoutes,
   ...gantryRoutes,

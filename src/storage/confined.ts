@@ -62,6 +62,8 @@ export interface UnpackOptions {
   owner?: { uid: number; gid: number };
   /** Permissions for everything instead of the archive's. */
   permissions?: number;
+  /** The archive's `./` says what the destination itself is like. */
+  shapesTop?: boolean;
   /** Make devices and fifos; otherwise they are refused. Default true. */
   allowDevices?: boolean;
   signal?: AbortSignal;
@@ -294,11 +296,13 @@ export class ConfinedRoot {
   ): Promise<void> {
     signal?.throwIfAborted();
     const { destination, noOverwriteDirNonDir = false, allowDevices = true, owner, permissions } = options;
+    const { shapesTop } = options;
     const limits = { entries: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
     const settings: UnpackSettings = {
       destination,
       layer: false,
       noOverwriteDirNonDir,
+      shapesTop,
       allowDevices,
       owner,
       permissions,

@@ -18,7 +18,11 @@ import { type Digest, hexOf } from '../oci/digest.ts';
  *     │       ├── upper/                  what was changed
  *     │       ├── work/                   the kernel's
  *     │       └── merged/                 where it is mounted
- *     ├── volumes/<name>/_data            0755, as in Docker
+ *     ├── volumes/<name>/
+ *     │   ├── _data/                      0755, as in Docker
+ *     │   ├── snapshots/<snapshot>/_data  copies of it; `.new` is being made or removed
+ *     │   ├── restored/                   what will be _data in a moment; removed at the next start
+ *     │   └── replaced/                   what was _data a moment ago; _data again where that is missing
  *     ├── build-contexts/<random>/        the server's: what clients sent to be built; emptied at start
  *     ├── secrets.key                     what secrets are encrypted with (secret-key.ts)
  *     ├── containers/<id>/                the engine's: logs, files bound into containers
@@ -56,6 +60,14 @@ export interface StoragePaths {
   snapshot(number: number): SnapshotPaths;
   volume(name: string): string;
   volumeData(name: string): string;
+  volumeParts(name: string): VolumePaths;
+}
+
+export interface VolumePaths {
+  data: string;
+  snapshots: string;
+  restored: string;
+  replaced: string;
 }
 
 export interface SnapshotPaths {
@@ -104,5 +116,14 @@ export function storagePaths(dataRoot: string, execRoot: string): StoragePaths {
     },
     volume: name => join(below('volumes'), name),
     volumeData: name => join(below('volumes'), name, '_data'),
+    volumeParts: name => {
+      const part = (of: string) => join(below('volumes'), name, of);
+      return {
+        data: part('_data'),
+        snapshots: part('snapshots'),
+        restored: part('restored'),
+        replaced: part('replaced'),
+      };
+    },
   };
 }

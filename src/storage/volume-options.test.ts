@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { MS_BIND, MS_NOEXEC, MS_RDONLY, MS_REC } from '../linux/constants.ts';
 import { planLocalMount, resolveAddress } from './volume-mount.ts';
-import { checkVolumeName, validateLocalOptions } from './volume-options.ts';
+import { checkVolumeName, validateLocalOptions, volumeShape } from './volume-options.ts';
 
 suite('volume options', () => {
   test("names are refused in Docker's words", () => {
@@ -29,9 +29,20 @@ suite('volume options', () => {
     assert.throws(() => validateLocalOptions('x', { foo: '1' }), {
       message: 'create x: invalid option: "foo"',
     });
-    assert.throws(() => validateLocalOptions('x', { size: '1' }), {
-      message: 'create x: quota size requested but no quota support',
+    assert.throws(() => validateLocalOptions('x', { size: '1', type: 'tmpfs', device: 'tmpfs' }), {
+      message: 'create x: conflicting options: size is not for what device mounts',
     });
+  });
+
+  test('owner, permissions and size are numbers', () => {
+    assert.deepEqual(volumeShape('x', { uid: '1000', mode: '2750', size: '1.5k' }), {
+      uid: 1000,
+      gid: undefined,
+      mode: 0o2750,
+      limitBytes: 1536,
+    });
+    for (const options of [{ uid: '-1' }, { gid: '4294967295' }, { mode: '0x1' }, { size: '0' }])
+      assert.throws(() => volumeShape('x', options), /create x: invalid (uid|gid|mode|size)/);
   });
 
   test('`o` is cut into flags and data', () => {

@@ -1,3 +1,4 @@
+import { byteSizeOf } from '../stdx/byte-size.ts';
 import { EngineError } from '../stdx/errors.ts';
 
 /** Docker's restricted name pattern (daemon/names), and its words (volume/local). */
@@ -29,16 +30,50 @@ const needs: Readonly<Record<string, readonly string[]>> = {
 
 /** @throws EngineError `invalid` */
 export function validateLocalOptions(name: string, options: Readonly<Record<string, string>>): void {
-  if (options['size'] !== undefined) throw invalid(name, 'quota size requested but no quota support');
   for (const option of Object.keys(options)) {
-    if (needs[option] === undefined) throw invalid(name, `invalid option: ${JSON.stringify(option)}`);
+    if (ownOptions.has(option)) {
+      const mounted = Object.keys(needs).find(other => options[other] !== undefined);
+      if (mounted !== undefined)
+        throw invalid(name, `conflicting options: ${option} is not for what ${mounted} mounts`);
+    } else if (needs[option] === undefined) throw invalid(name, `invalid option: ${JSON.stringify(option)}`);
   }
   for (const option of Object.keys(options)) {
-    for (const needed of needs[option]!) {
+    for (const needed of needs[option] ?? []) {
       if (options[needed] === undefined)
         throw invalid(name, `missing required option: ${JSON.stringify(needed)}`);
     }
   }
+}
+
+/** Gantry's, of a volume that is a directory; Docker has `size` where the data-root is xfs. */
+const ownOptions = new Set(['uid', 'gid', 'mode', 'size']);
+
+/** What a new volume's directory is like. */
+export interface VolumeShape {
+  uid?: number;
+  gid?: number;
+  /** Permissions. */
+  mode?: number;
+  limitBytes?: number;
+}
+
+/** @throws EngineError `invalid` */
+export function volumeShape(name: string, options: Readonly<Record<string, string>>): VolumeShape {
+  const { uid, gid, mode, size } = options;
+  const number = (option: string, text: string | undefined, pattern: RegExp, base: number) => {
+    if (text === undefined) return undefined;
+    const value = pattern.test(text) ? Number.parseInt(text, base) : Number.NaN;
+    if (value <= 0xff_ff_ff_fe) return value;
+    throw invalid(name, `invalid ${option}: ${JSON.stringify(text)}`);
+  };
+  const limitBytes = size === undefined ? undefined : byteSizeOf(size);
+  if (size !== undefined && !limitBytes) throw invalid(name, `invalid size: ${JSON.stringify(size)}`);
+  return {
+    uid: number('uid', uid, /^\d{1,10}$/, 10),
+    gid: number('gid', gid, /^\d{1,10}$/, 10),
+    mode: number('mode', mode, /^[0-7]{1,4}$/, 8),
+    limitBytes,
+  };
 }
 
 function invalid(name: string, what: string): EngineError {

@@ -1,18 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { MS_BIND, MS_REC, MS_REMOUNT } from '../linux/constants.ts';
 import { SystemError } from '../linux/libc.ts';
 import { isMountPoint, mount, unmount } from '../linux/mount.ts';
+import { limitProject } from '../linux/project-quota.ts';
 import { EngineError, errnoOf, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import type { Database } from './database.ts';
-import type { StoragePaths } from './paths.ts';
+import type { StoragePaths, VolumePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
 import { type LocalMount, planLocalMount, resolveAddress } from './volume-mount.ts';
-import { checkVolumeName, isVolumeName, validateLocalOptions } from './volume-options.ts';
+import {
+  checkVolumeName,
+  isVolumeName,
+  type VolumeShape,
+  validateLocalOptions,
+  volumeShape,
+} from './volume-options.ts';
 import type { PluginVolume, VolumePlugin } from './volume-plugin.ts';
 import { VolumePlugins } from './volume-plugins.ts';
+import {
+  listVolumeSnapshots,
+  makeVolumeSnapshot,
+  removeVolumeSnapshot,
+  restoreVolumeSnapshot,
+  settleVolumeDirectory,
+  type VolumeSnapshot,
+} from './volume-snapshots.ts';
 import { diskError } from './worker/errors.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -87,6 +102,15 @@ export class VolumeStore {
       if (driver === 'local') await this.#destroy(name);
       else this.#forget(name);
     }
+    const renamed = this.#database
+      .prepare('select name, renamed_from as old from volumes where renamed_from is not null')
+      .all();
+    for (const { name, old } of renamed as unknown as { name: string; old: string }[])
+      this.#finishRename(name, old);
+    for (const { name, driver } of this.list()) {
+      if (driver !== 'local') continue;
+      if (await settleVolumeDirectory(this.#paths.volumeParts(name), this.#workers)) this.#limitAgain(name);
+    }
     for (const name of readdirSync(this.#paths.volumes)) {
       if (this.find(name) !== undefined || !isVolumeName(name) || !existsSync(this.#paths.volumeData(name)))
         continue;
@@ -113,20 +137,174 @@ export class VolumeStore {
         );
       }
       if (driver !== 'local') return this.#createByPlugin(name, driver, options);
-      checkVolumeName(name);
-      validateLocalOptions(name, options.options ?? {});
-      this.#insert(name, driver, options, 'creating');
-      try {
-        mkdirSync(this.#paths.volumeData(name), { recursive: true, mode: 0o755 });
-        chmodSync(this.#paths.volume(name), 0o701);
-        chmodSync(this.#paths.volumeData(name), 0o755);
-      } catch (error) {
-        this.#forget(name);
-        throw diskError(`create ${name}`, error);
-      }
-      this.#setState(name, 'ready');
-      return this.get(name);
+      return this.#createLocal(name, options);
     });
+  }
+  /**
+   * As create, for one that must be new and has data from the beginning: a kill on the way leaves nothing of it.
+   * @throws EngineError `conflict` when there is one of that name
+   */
+  async createFilled(options: VolumeOptions, fill: (directory: string) => Promise<void>): Promise<Volume> {
+    const name = options.name || randomBytes(32).toString('hex');
+    return this.#locks.run(name, async () => {
+      if ((await this.#lookUp(name)) !== undefined)
+        throw new EngineError('conflict', `volume ${name} exists already`);
+      return this.#createLocal(name, options, fill);
+    });
+  }
+
+  async #createLocal(
+    name: string,
+    options: VolumeOptions,
+    fill?: (directory: string) => Promise<void>,
+  ): Promise<Volume> {
+    checkVolumeName(name);
+    validateLocalOptions(name, options.options ?? {});
+    const shape = volumeShape(name, options.options ?? {});
+    this.#insert(name, 'local', options, 'creating');
+    try {
+      const data = this.#paths.volumeData(name);
+      mkdirSync(data, { recursive: true, mode: 0o755 });
+      chmodSync(this.#paths.volume(name), 0o701);
+      chmodSync(data, 0o755);
+      if (shape.limitBytes !== undefined) this.#limit(name, data, shape.limitBytes);
+      await fill?.(data);
+      applyShape(data, shape);
+      if (fill !== undefined) await this.#workers.run('sync', data);
+    } catch (error) {
+      await this.#destroy(name);
+      throw diskError(`create ${name}`, error);
+    }
+    this.#setState(name, 'ready');
+    return this.get(name);
+  }
+
+  /** Gives a volume that got an image's content the owner and the permissions that were asked for. */
+  shape(name: string): void {
+    const volume = this.get(name);
+    if (volume.driver === 'local') applyShape(volume.mountpoint, volumeShape(name, volume.options));
+  }
+
+  /**
+   * Renames it, with its snapshots; nobody may use it.
+   * @param inTransaction changes the rows of those who name it
+   * @throws EngineError `notFound`, `conflict`, `invalid`
+   */
+  async rename(from: string, to: string, inTransaction: () => void): Promise<void> {
+    checkVolumeName(to);
+    if (from === to) throw new EngineError('invalid', `volume ${from} has that name already`);
+    const [first, second] = [from, to].sort() as [string, string];
+    await this.#locks.run(first, () =>
+      this.#locks.run(second, async () => {
+        this.#requirePlain('rename', from);
+        if ((await this.#lookUp(to)) !== undefined)
+          throw new EngineError('conflict', `volume ${to} exists already`);
+        this.#database.transaction(() => {
+          this.#database
+            .prepare('update volumes set name = ?, renamed_from = ? where name = ?')
+            .run(to, from, from);
+          inTransaction();
+        });
+        this.#finishRename(to, from);
+      }),
+    );
+  }
+
+  snapshots(name: string): VolumeSnapshot[] {
+    this.get(name);
+    return listVolumeSnapshots(this.#paths.volumeParts(name));
+  }
+
+  /** @throws EngineError `notFound`, `conflict`, `invalid` */
+  snapshot(name: string, snapshot: string): Promise<VolumeSnapshot> {
+    return this.#withPlain('snapshot', name, parts =>
+      makeVolumeSnapshot(parts, snapshot, this.#workers).catch(error => {
+        throw diskError(`snapshot ${name}`, error);
+      }),
+    );
+  }
+
+  removeSnapshot(name: string, snapshot: string): Promise<void> {
+    return this.#withPlain('remove snapshot of', name, parts =>
+      removeVolumeSnapshot(parts, snapshot, this.#workers),
+    );
+  }
+
+  /** The volume is as it was then; nobody may use it. */
+  restore(name: string, snapshot: string): Promise<void> {
+    return this.#withPlain('restore', name, async parts => {
+      this.#requireUnused('restore', name);
+      const project = this.#projectOf(name);
+      try {
+        await restoreVolumeSnapshot(parts, snapshot, this.#workers, directory => {
+          // For a moment both are there, which the limit is not for.
+          if (project !== undefined) limitProject(directory, project, 0);
+        });
+      } catch (error) {
+        throw diskError(`restore ${name}`, error);
+      } finally {
+        this.#limitAgain(name);
+      }
+    });
+  }
+
+  #withPlain<T>(doing: string, name: string, work: (parts: VolumePaths) => Promise<T>): Promise<T> {
+    return this.#locks.run(name, () => {
+      this.#requirePlain(doing, name, { inUse: doing !== 'rename' });
+      return work(this.#paths.volumeParts(name));
+    });
+  }
+
+  /** A directory of ours, not what is mounted there or is somebody else's. */
+  #requirePlain(doing: string, name: string, { inUse = false } = {}): void {
+    const volume = this.get(name);
+    if (volume.driver !== 'local' || isMountable(volume)) {
+      throw new EngineError(
+        'invalid',
+        `${doing} ${name}: not for a volume of ${volume.driver === 'local' ? 'what is mounted' : `driver ${volume.driver}`}`,
+      );
+    }
+    if (!inUse) this.#requireUnused(doing, name);
+  }
+
+  #requireUnused(doing: string, name: string): void {
+    const users = [...(this.#users.get(name) ?? [])];
+    if (users.length > 0)
+      throw new EngineError('conflict', `${doing} ${name}: volume is in use - [${users.join(', ')}]`);
+  }
+
+  #finishRename(name: string, from: string): void {
+    const [old, place] = [this.#paths.volume(from), this.#paths.volume(name)];
+    if (existsSync(old) && !existsSync(place)) renameSync(old, place);
+    this.#database.prepare('update volumes set renamed_from = null where name = ?').run(name);
+  }
+
+  /** A project of its own for the volume's files, with a limit. */
+  #limit(name: string, data: string, limitBytes: number): void {
+    const row = this.#database.prepare('select max(project) as last from volumes').get();
+    const project = Math.max(Number(row?.['last'] ?? 0), firstProject - 1) + 1;
+    this.#database.prepare('update volumes set project = ? where name = ?').run(project, name);
+    try {
+      limitProject(data, project, limitBytes);
+    } catch (error) {
+      const where = 'the data-root needs ext4 or xfs, mounted with the option prjquota';
+      const why = error instanceof SystemError ? error.reason : messageOf(error);
+      throw new EngineError('invalid', `quota size requested but no quota support: ${where} (${why})`, {
+        cause: error,
+      });
+    }
+  }
+
+  #limitAgain(name: string): void {
+    const project = this.#projectOf(name);
+    const { limitBytes } = volumeShape(name, this.get(name).options);
+    if (project === undefined || limitBytes === undefined) return;
+    limitProject(this.#paths.volumeData(name), project, limitBytes);
+  }
+
+  #projectOf(name: string): number | undefined {
+    const row = this.#database.prepare('select project from volumes where name = ?').get(name);
+    return row?.['project'] == null ? undefined : Number(row['project']);
   }
 
   find(name: string): Volume | undefined {
@@ -327,6 +505,8 @@ export class VolumeStore {
     const data = this.#paths.volumeData(name);
     // What is mounted there is not ours to delete.
     while (isMountPoint(data)) unmount(data, { detach: true });
+    const project = this.#projectOf(name);
+    if (project !== undefined && existsSync(data)) forgetLimit(data, project);
     try {
       await removeTree(this.#paths.volume(name), this.#workers);
     } catch (error) {
@@ -378,9 +558,29 @@ const migrations = [
      state text not null check (state in ('creating', 'ready', 'removing')),
      created_ms integer not null
    ) strict, without rowid;`,
+  // Its directory may still have the old name; the number of its quota.
+  `alter table volumes add column renamed_from text;
+   alter table volumes add column project integer;`,
 ];
 
+/** Small numbers are what administrators give in /etc/projects. */
+const firstProject = 0x10_00_00;
+
 const columns = 'name, driver, labels, options, created_ms as createdMs';
+
+function applyShape(directory: string, { uid, gid, mode }: VolumeShape): void {
+  if (uid !== undefined || gid !== undefined) chownSync(directory, uid ?? -1, gid ?? -1);
+  if (mode !== undefined) chmodSync(directory, mode);
+}
+
+/** A limit is not worth a failing removal: without files it limits nothing. */
+function forgetLimit(directory: string, project: number): void {
+  try {
+    limitProject(directory, project, 0);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
 
 function noSuchVolume(name: string): EngineError {
   return new EngineError('notFound', `get ${name}: no such volume`);

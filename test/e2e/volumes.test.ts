@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { repository } from '../support/daemon.ts';
 import { daemonKind, Machine } from './machine.ts';
 
 describe('mounts and volumes', {
@@ -65,5 +67,62 @@ describe('mounts and volumes', {
       /error while creating mount source path '\/proc\/nosuch\/deeper'/,
     );
     await machine.must('docker version');
+  });
+
+  test('a volume is copied, kept and renamed with gantry, and containers follow', async () => {
+    await machine.gantry('volume create --owner 1000:1000 --mode 0750 data');
+    await machine.must('docker run -d --name writer -v data:/data busybox sleep 600');
+    // Asked for at its creation, so not what the image has there.
+    assert.equal(await machine.must("docker exec writer stat -c '%u:%g %a' /data"), '1000:1000 750');
+    await machine.must("docker exec writer sh -c 'echo first > /data/f'");
+    assert.equal(await machine.gantry('volume snapshot data one'), 'one');
+    assert.equal(await machine.must("docker inspect -f '{{.State.Status}}' writer"), 'running');
+    await machine.must("docker exec writer sh -c 'echo second > /data/f'");
+    assert.equal(await machine.gantry('volume clone --label of=data data twin'), 'twin');
+    for (const change of ['restore data one', 'rename data moved'])
+      await assert.rejects(machine.gantry(`volume ${change}`), /volume is in use/);
+    await machine.must('docker stop -t 0 writer');
+    await machine.gantry('volume restore data one');
+    await machine.gantry('volume rename data moved');
+    assert.equal(await machine.gantry('volume snapshots -q moved'), 'one');
+    await machine.must('docker start writer');
+    assert.equal(await machine.must('docker exec writer cat /data/f'), 'first');
+    assert.match(await machine.must("docker inspect -f '{{json .HostConfig.Binds}}' writer"), /moved:\/data/);
+    assert.equal(await machine.must('docker run --rm -v twin:/t busybox cat /t/f'), 'second');
+    await machine.gantry('volume export -o twin.tar twin');
+    assert.equal(await machine.gantry('volume import back twin.tar'), 'back');
+    assert.equal(
+      await machine.must("docker run --rm -v back:/t busybox sh -c 'cat /t/f; stat -c %u:%a /t'"),
+      'second\n1000:750',
+    );
+    await assert.rejects(machine.gantry('volume import back twin.tar'), /volume back exists already/);
+    await machine.must('echo nonsense > broken.tar');
+    await assert.rejects(machine.gantry('volume import bad broken.tar'), /bad/);
+    await machine.gantry('volume rm-snapshot moved one');
+    await machine.must('docker rm -f writer; docker volume rm moved twin back');
+    assert.equal(await machine.must('docker volume ls -q'), '');
+  });
+
+  test('a volume plugin that Docker would find is used, and gets its volumes back', async () => {
+    const { world } = machine;
+    const shelf = world.path('shelf');
+    const program = [process.execPath, `${repository}/test/support/volume-plugin.ts`];
+    const plugin = world.inside([...program, '/run/docker/plugins/shelf.sock', shelf]);
+    const child = spawn(plugin[0]!, plugin.slice(1), { stdio: 'ignore' });
+    try {
+      const listens =
+        'for n in $(seq 600); do [ -S /run/docker/plugins/shelf.sock ] && break; sleep 0.1; done';
+      await world.run(['sh', '-c', listens]);
+      await machine.must('docker volume create -d shelf books');
+      await machine.must("docker run --rm -v books:/b busybox sh -c 'echo read > /b/f'");
+      assert.equal(await machine.must(`cat ${shelf}/books/f`), 'read');
+      await machine.must('docker run -d --name reader -v books:/b busybox sleep 600');
+      assert.match(await machine.must('docker volume inspect books'), /"users": 1/);
+      await machine.must('docker rm -f reader');
+      assert.match(await machine.must('docker volume inspect books'), /"users": 0/);
+      await machine.must('docker volume rm books');
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 });

@@ -140,6 +140,7 @@ async function copyUp(context: EngineContext, seen: SeenRoot, mount: ResolvedMou
     if (stat === undefined) return;
     chmodSync(mount.source, stat.permissions);
     chownSync(mount.source, stat.uid, stat.gid);
+    context.storage.volumes.shape(mount.name);
   } catch (error) {
     throw within(`copying the image's ${mount.target} into volume ${mount.name}`, error);
   } finally {

@@ -288,6 +288,12 @@ export const volumeCreate = object('CreateOptions', {
   ClusterVolumeSpec: anything,
 });
 
+export const volumeClone = object('VolumeClone', {
+  Name: string,
+  DriverOpts: map(string),
+  Labels: map(string),
+});
+
 const secretDriver = object('Driver', { Name: string, Options: map(string) });
 
 export const secretSpec = object('SecretSpec', {

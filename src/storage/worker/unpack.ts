@@ -30,6 +30,8 @@ export interface UnpackSettings {
   /** Whiteouts are turned into overlay's; nothing is there before. */
   layer: boolean;
   noOverwriteDirNonDir: boolean;
+  /** The archive's `./` says what the destination is like, as a layer's does. */
+  shapesTop?: boolean;
   allowDevices: boolean;
   /** Instead of the archive's. */
   owner?: Owner;
@@ -166,7 +168,7 @@ export class Unpacker implements TarSink {
    */
   #beginRoot(header: TarHeader): void {
     if (header.type !== 'directory') throw invalidEntry('the top of an archive must be a directory');
-    if (!this.#settings.layer) return;
+    if (!this.#settings.layer && this.#settings.shapesTop !== true) return;
     this.#applyAttributes(this.#pathOf(''), header);
     this.#directoryTimes.set('', header.mtimeNs);
   }

@@ -2,6 +2,7 @@ import { perform } from '../../../client/operation.ts';
 import { volumeOperations } from '../../../client/operations.ts';
 import { type Command, upTo } from '../../command.ts';
 import { keyValues } from '../../key-values.ts';
+import { shapeFlags, shapeOptions } from './shape.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [VOLUME]',
@@ -10,6 +11,7 @@ export const command: Command = {
   -d, --driver string  Specify volume driver name (default "local")
       --label list  Set metadata for a volume
   -o, --opt map  Set driver specific options (default map[])
+${shapeFlags}
 !     --availability string  volumes of a cluster need Swarm, which there is not
 !     --group string  volumes of a cluster need Swarm, which there is not
 !     --limit-bytes bytes  volumes of a cluster need Swarm, which there is not
@@ -26,7 +28,7 @@ export const command: Command = {
     const json = {
       Name,
       Driver: flags.string('driver'),
-      DriverOpts: keyValues(flags.list('opt')),
+      DriverOpts: { ...keyValues(flags.list('opt')), ...shapeOptions(flags) },
       Labels: keyValues(flags.list('label')),
     };
     const volume = await perform(await session.client(), volumeOperations.create, { json });
