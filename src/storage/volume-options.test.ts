@@ -41,8 +41,8 @@ suite('volume options', () => {
       mode: 0o2750,
       limitBytes: 1536,
     });
-    for (const options of [{ uid: '-1' }, { gid: '4294967295' }, { mode: '0x1' }, { size: '0' }])
-      assert.throws(() => volumeShape('x', options), /create x: invalid (uid|gid|mode|size)/);
+    for (const [option, value] of Object.entries({ uid: '-1', gid: '4294967295', mode: '0x1', size: '0' }))
+      assert.throws(() => volumeShape('x', { [option]: value }), /create x: invalid (uid|gid|mode|size)/);
   });
 
   test('`o` is cut into flags and data', () => {
