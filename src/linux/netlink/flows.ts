@@ -9,6 +9,9 @@ export interface Flow {
   /** Where the first packet was sent to, before any translation. */
   sentTo: IpAddress;
   sentToPort: number;
+  /** Where answers come from: something else than `sentTo` when the destination was translated. */
+  answeredBy: IpAddress;
+  answeredByPort: number;
   /** What names the entry to the kernel: its original tuple and zone, encoded. */
   key: Buffer;
 }
@@ -38,13 +41,16 @@ export function listFlows(
   return messages.flatMap(({ payload }) => {
     const attributes = parseAttributes(payload.subarray(headerBytes));
     const original = readTuple(attributes.get(CTA_TUPLE_ORIG));
-    if (original?.protocol !== protocol) return [];
+    const reply = readTuple(attributes.get(CTA_TUPLE_REPLY));
+    if (original?.protocol !== protocol || reply === undefined) return [];
     if (port !== undefined && original.destinationPort !== port) return [];
     const zone = attributes.get(CTA_ZONE);
     return [
       {
         sentTo: original.destination,
         sentToPort: original.destinationPort,
+        answeredBy: reply.source,
+        answeredByPort: reply.sourcePort,
         key: Buffer.concat([
           nested(CTA_TUPLE_ORIG, attributes.get(CTA_TUPLE_ORIG)!),
           ...(zone === undefined ? [] : [attribute(CTA_ZONE, zone)]),
@@ -68,6 +74,8 @@ export function deleteFlow(socket: NetlinkSocket, { sentTo, key }: Flow): void {
 
 interface Tuple {
   protocol: number;
+  source: IpAddress;
+  sourcePort: number;
   destination: IpAddress;
   destinationPort: number;
 }
@@ -77,13 +85,18 @@ function readTuple(bytes: Buffer | undefined): Tuple | undefined {
   const parts = parseAttributes(bytes ?? Buffer.alloc(0));
   const addresses = parseAttributes(parts.get(CTA_TUPLE_IP) ?? Buffer.alloc(0));
   const proto = parseAttributes(parts.get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
+  const source = addresses.get(CTA_IP_V4_SRC) ?? addresses.get(CTA_IP_V6_SRC);
+  const sourcePort = proto.get(CTA_PROTO_SRC_PORT);
   const destination = addresses.get(CTA_IP_V4_DST) ?? addresses.get(CTA_IP_V6_DST);
-  const port = proto.get(CTA_PROTO_DST_PORT);
-  if (destination === undefined || port === undefined) return undefined;
+  const destinationPort = proto.get(CTA_PROTO_DST_PORT);
+  if (source === undefined || destination === undefined) return undefined;
+  if (sourcePort === undefined || destinationPort === undefined) return undefined;
   return {
     protocol: proto.get(CTA_PROTO_NUM)?.readUInt8() ?? 0,
+    source: ipFromBytes(source),
+    sourcePort: sourcePort.readUInt16BE(),
     destination: ipFromBytes(destination),
-    destinationPort: port.readUInt16BE(),
+    destinationPort: destinationPort.readUInt16BE(),
   };
 }
 
@@ -104,6 +117,7 @@ const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
 const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
 const CTA_FILTER_ORIG_FLAGS = 1;
@@ -111,7 +125,10 @@ const CTA_FILTER_F_PROTO_NUM = 1 << 3;
 const CTA_FILTER_F_PROTO_DST_PORT = 1 << 5;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
 const CTA_IP_V4_DST = 2;
+const CTA_IP_V6_SRC = 3;
 const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;

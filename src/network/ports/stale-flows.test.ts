@@ -1,30 +1,44 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp } from '../../stdx/ip.ts';
-import { staleTest } from './stale-flows.ts';
+import { type Place, staleTest } from './stale-flows.ts';
 
-const udp = { protocol: 'udp', family: 4 } as const;
 const host = new Set(['192.0.2.1']);
+const names: Place = { protocol: 'udp', family: 4, hostPort: 53 };
 
-function isStale(ports: { hostIp?: string; hostPort: number }[], address: string, port: number): boolean {
-  const test = staleTest(
-    ports.map(one => ({ ...udp, ...one })),
+/** @param answeredBy undefined: nothing was translated. */
+function isStale(port: Place, sentTo: string, sentToPort: number, answeredBy = sentTo): boolean {
+  return staleTest(
+    [port],
     host,
-  );
-  return test({ sentTo: parseIp(address)!, sentToPort: port });
+  )({
+    sentTo: parseIp(sentTo)!,
+    sentToPort,
+    answeredBy: parseIp(answeredBy)!,
+    answeredByPort: sentToPort,
+  });
 }
 
-test('flows to any address of the host are stale when its port changes hands', () => {
-  assert.equal(isStale([{ hostPort: 53 }], '192.0.2.1', 53), true);
-  assert.equal(isStale([{ hostPort: 53 }], '127.0.0.53', 53), true);
-  assert.equal(isStale([{ hostPort: 53 }], '192.0.2.1', 54), false);
+test('flows to any address of the host are stale when its port leads nowhere any more', () => {
+  assert.equal(isStale(names, '192.0.2.1', 53, '172.17.0.2'), true);
+  assert.equal(isStale(names, '127.0.0.53', 53, '172.17.0.2'), true);
+  assert.equal(isStale(names, '192.0.2.1', 54, '172.17.0.2'), false);
+});
+
+test('flows that go where the port leads now are not', () => {
+  const led: Place = { ...names, address: '172.17.0.3', containerPort: 53 };
+  assert.equal(isStale(led, '192.0.2.1', 53, '172.17.0.3'), false);
+  assert.equal(isStale(led, '192.0.2.1', 53, '172.17.0.2'), true, 'another container');
+  assert.equal(isStale(led, '192.0.2.1', 53), true, 'the host itself');
+  assert.equal(isStale({ ...led, containerPort: 5353 }, '192.0.2.1', 53, '172.17.0.3'), true, 'another port');
 });
 
 test('flows to other machines never are', () => {
-  assert.equal(isStale([{ hostPort: 53 }], '198.51.100.1', 53), false);
+  assert.equal(isStale(names, '198.51.100.1', 53), false);
 });
 
 test('a port on one address concerns that one', () => {
-  assert.equal(isStale([{ hostIp: '127.0.0.1', hostPort: 53 }], '127.0.0.1', 53), true);
-  assert.equal(isStale([{ hostIp: '127.0.0.1', hostPort: 53 }], '192.0.2.1', 53), false);
+  const local = { ...names, hostIp: '127.0.0.1' };
+  assert.equal(isStale(local, '127.0.0.1', 53), true);
+  assert.equal(isStale(local, '192.0.2.1', 53), false);
 });

@@ -4,7 +4,7 @@ import { NETLINK_NETFILTER, NetlinkSocket } from '../../linux/netlink/socket.ts'
 import { messageOf } from '../../stdx/errors.ts';
 import { formatIp, isLoopback } from '../../stdx/ip.ts';
 import type { Log } from '../../stdx/log.ts';
-import type { HostSide } from '../firewall/ruleset.ts';
+import type { HostSide, PortRule } from '../firewall/ruleset.ts';
 
 /**
  * The kernel decides once per flow where it goes, and a UDP client that keeps on sending has one flow for ever: sent
@@ -19,7 +19,8 @@ export class StaleFlows {
   readonly #log: Log;
   readonly #addresses = new NetlinkSocket();
   readonly #flows = new NetlinkSocket(NETLINK_NETFILTER);
-  #pending: HostSide[] = [];
+  /** By place: where it leads now, as far as it leads anywhere. */
+  readonly #pending = new Map<string, Place>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { log: Log }) {
@@ -27,10 +28,11 @@ export class StaleFlows {
   }
 
   /** These ports lead somewhere else now, or nowhere. */
-  forget(ports: readonly HostSide[]): void {
-    const some = ports.filter(port => port.protocol === 'udp');
-    if (some.length === 0) return;
-    this.#pending.push(...some);
+  forget(ports: readonly Place[]): void {
+    for (const port of ports) {
+      if (port.protocol === 'udp') this.#pending.set(`${port.family} ${placeOf(port)}`, port);
+    }
+    if (this.#pending.size === 0) return;
     this.#timer ??= setTimeout(() => this.#forgetNow(), togetherMs).unref();
   }
 
@@ -41,8 +43,8 @@ export class StaleFlows {
   }
 
   #forgetNow(): void {
-    const ports = this.#pending;
-    this.#pending = [];
+    const ports = [...this.#pending.values()];
+    this.#pending.clear();
     this.#timer = undefined;
     try {
       for (const family of [4, 6] as const)
@@ -55,7 +57,7 @@ export class StaleFlows {
     }
   }
 
-  #forgetAmong(family: 4 | 6, ports: readonly HostSide[]): void {
+  #forgetAmong(family: 4 | 6, ports: readonly Place[]): void {
     // One port is found by the kernel; for more its table is walked once.
     const [only, ...more] = new Set(ports.map(port => port.hostPort));
     if (only === undefined) return;
@@ -74,18 +76,28 @@ const togetherMs = 10;
 
 const IPPROTO_UDP = 17;
 
+/** A port on the host that leads somewhere, or, as it does no more, nowhere. */
+export type Place = HostSide & Partial<Pick<PortRule, 'address' | 'containerPort'>>;
+
 /**
- * Which flows of one family were sent to one of the ports: on its host address, or on any of the host's.
- * What containers send to the same port of some other machine stays.
+ * Which flows of one family were sent to one of the ports, on its host address or on any of the host's, and do not go
+ * where it leads now. What containers send to the same port of some other machine stays.
  */
 export function staleTest(
-  ports: readonly HostSide[],
+  ports: readonly Place[],
   hostAddresses: ReadonlySet<string>,
-): (flow: Pick<Flow, 'sentTo' | 'sentToPort'>) => boolean {
-  const places = new Set(ports.map(({ hostIp, hostPort }) => `${hostIp ?? '*'} ${hostPort}`));
-  return ({ sentTo, sentToPort }) => {
+): (flow: Omit<Flow, 'key'>) => boolean {
+  const places = new Map(ports.map(port => [placeOf(port), port]));
+  return ({ sentTo, sentToPort, answeredBy, answeredByPort }) => {
     const address = formatIp(sentTo);
-    if (places.has(`${address} ${sentToPort}`)) return true;
-    return places.has(`* ${sentToPort}`) && (hostAddresses.has(address) || isLoopback(sentTo));
+    const isHost = hostAddresses.has(address) || isLoopback(sentTo);
+    const place =
+      places.get(`${address} ${sentToPort}`) ?? (isHost ? places.get(`* ${sentToPort}`) : undefined);
+    if (place === undefined) return false;
+    return place.address !== formatIp(answeredBy) || place.containerPort !== answeredByPort;
   };
+}
+
+function placeOf({ hostIp, hostPort }: HostSide): string {
+  return `${hostIp ?? '*'} ${hostPort}`;
 }
