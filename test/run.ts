@@ -34,6 +34,12 @@ const groups: Record<string, Group> = {
   kernel: { files: ['test/kernel/*.test.ts'], concurrency: 1, timeoutMs: 300_000 },
   conformance: { files: ['test/conformance/conformance.test.ts'], concurrency: 1, timeoutMs: 900_000 },
   dockerfiles: { files: ['test/dockerfiles/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  examples: {
+    files: ['test/dockerfiles/examples/*.test.ts'],
+    concurrency: 1,
+    timeoutMs: 3_600_000,
+    onDemand: true,
+  },
   // Each has a machine of its own.
   e2e: { files: ['test/e2e/*.test.ts'], concurrency: 2, timeoutMs: 600_000 },
   // Real firewalls, from a Debian of their own.

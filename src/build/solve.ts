@@ -315,13 +315,15 @@ export class Solve {
   #explainBase(step: BuildStep, image: { id: Digest; chainId?: Digest }): void {
     const { records } = this.#context;
     const parts = { step: 'from', image: image.id };
+    const place = this.#placeOf(step);
     const recorded = {
-      key: keyOf(parts),
+      // No result is kept under it: every place remembers the image it had.
+      key: keyOf({ ...parts, place: JSON.stringify(place) }),
       parent: null,
       parts,
       files: () => [],
       argumentNames: [],
-      place: this.#placeOf(step),
+      place,
     };
     const before = records.partOfLast(recorded.place, 'image');
     let reason: Reason = { kind: 'unchanged' };

@@ -1,3 +1,4 @@
+import type { debianImage } from './examples/debian.ts';
 import { failures } from './failures.ts';
 
 /** One build. Its folder in cases/ is the context, and what its answer was from the reference is in golden/. */
@@ -15,7 +16,7 @@ export interface DockerfileCase {
   /** Standard input of the client. */
   input?: string;
   /** What the result's files are compared with; busybox when not given. */
-  base?: 'busybox' | 'scratch';
+  base?: 'busybox' | 'scratch' | typeof debianImage;
   /** It must fail; `words` is what Gantry says where its words are others, `elsewhere`: not at BuildKit's place. */
   fails?: { words?: string; elsewhere?: true };
   /** What is not compared, because Gantry means to be different: docs/building-differences.md says why. */

@@ -21,12 +21,12 @@ import { readTar } from '../../src/archive/tar-reader.ts';
  */
 export async function imageText(
   saved: AsyncIterable<Uint8Array>,
-  { base, busybox, known }: { base: 'busybox' | 'scratch'; busybox: FileTree; known: KnownContents },
+  { base, known }: { base: FileTree; known: KnownContents },
 ): Promise<string> {
   const archive = await readArchive(saved);
   const tree = await treeOf(archive);
   return [
-    ...treeLines(tree, base === 'scratch' ? new Map() : busybox, known),
+    ...treeLines(tree, base, known),
     '',
     ...configLines(archive.config),
     '',

@@ -24,31 +24,39 @@ const casesDirectory = join(import.meta.dirname, 'cases');
 /** Where cases are built by one side: private copies of their folders, the base image, a server for what ADD fetches. */
 export class Place {
   readonly #side: BuildingSide;
-  readonly #busybox: FileTree;
-  readonly #known: KnownContents;
+  readonly #bases = new Map<string, FileTree>([['scratch', new Map()]]);
+  #known: KnownContents = new Map();
   /** Folders that are ready to be built from, by every case that has them: builds only read them. */
   readonly #ready = new Map<string, Promise<string>>();
 
   static async open(side: BuildingSide): Promise<Place> {
-    const archive = side.world.path('work', 'busybox.tar');
-    cpSync(await busyboxArchive(), archive);
-    const loaded = await side.run([...side.client, 'load', '-i', archive], { timeoutMs: 120_000 });
-    if (loaded.code !== 0) throw new Error(`loading busybox: ${loaded.stderr}`);
+    const place = new Place(side);
+    const busybox = await place.load(await busyboxArchive(), 'busybox');
+    place.#known = contentsOf(busybox);
     await serve(side.world);
-    const busybox = await fileTree(await save(side.socket, 'busybox:latest'));
-    return new Place(side, busybox);
+    return place;
   }
 
-  private constructor(side: BuildingSide, busybox: FileTree) {
+  private constructor(side: BuildingSide) {
     this.#side = side;
-    this.#busybox = busybox;
-    this.#known = contentsOf(busybox);
+  }
+
+  /** A base image for cases to come. */
+  async load(path: string, reference: string): Promise<FileTree> {
+    const { world, client, socket } = this.#side;
+    const archive = world.path('work', 'base.tar');
+    cpSync(path, archive);
+    const loaded = await this.#side.run([...client, 'load', '-i', archive], { timeoutMs: 120_000 });
+    if (loaded.code !== 0) throw new Error(`loading ${reference}: ${loaded.stderr}`);
+    const tree = await fileTree(await save(socket, reference));
+    this.#bases.set(reference, tree);
+    return tree;
   }
 
   /** Builds a case; the answer is what is compared: the image as text, or why there is none. */
   async build(name: string, chosen: DockerfileCase): Promise<string> {
     const directory = await this.#folder(name, chosen);
-    const tag = `dockerfiles/${name.replace(/\W+/g, '-')}`;
+    const tag = tagOf(name);
     const args = [...(chosen.args ?? []), '-t', tag, chosen.context ?? '.'];
     const built = await this.#side.run([...this.#side.client, 'build', '--progress=plain', ...args], {
       cwd: directory,
@@ -63,7 +71,7 @@ export class Place {
     }
     if (chosen.fails) throw new Error(`building ${name} did not fail`);
     const saved = await save(this.#side.socket, `${tag}:latest`);
-    return imageText(saved, { base: chosen.base ?? 'busybox', busybox: this.#busybox, known: this.#known });
+    return imageText(saved, { base: this.#bases.get(chosen.base ?? 'busybox')!, known: this.#known });
   }
 
   #folder(name: string, { folder = name, prepare }: DockerfileCase): Promise<string> {
@@ -81,6 +89,11 @@ export class Place {
     await settle(directory, prepare);
     return directory;
   }
+}
+
+/** What the result of a case is called. */
+export function tagOf(name: string): string {
+  return `dockerfiles/${name.replace(/\W+/g, '-')}`;
 }
 
 /** git keeps neither owners nor times nor most permissions, so all that is not prepared is made the same. */

@@ -232,6 +232,28 @@ test('an edit rebuilds exactly what depends on it', async t => {
   }
 });
 
+test('another platform builds anew what can see it', async () => {
+  const text = `FROM --platform=$BUILDPLATFORM busybox AS build
+RUN cat /proc/sys/kernel/random/uuid > /of-this-machine
+ARG TARGETARCH
+RUN echo $TARGETARCH > /arch
+FROM scratch
+COPY --from=build /arch /of-this-machine /
+`;
+  const letters = async (platform: string) => {
+    const built = await world.build({ Dockerfile: text }, { platform });
+    const hits = hitsOf(built).map(line => (line.endsWith(': hit') ? 'h' : 'm'));
+    const { architecture } = world.images.get(built.imageId)!.config;
+    return { hits: hits.join(''), architecture, arch: await world.read(built.imageId, '/arch') };
+  };
+  const [own, foreign] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64'];
+  const built = (hits: string, architecture: string) => ({ hits, architecture, arch: `${architecture}\n` });
+  assert.deepEqual(await letters(`linux/${own}`), built('mmm', own!));
+  assert.deepEqual(await letters(`linux/${foreign}`), built('hmm', foreign!));
+  assert.deepEqual(await letters(`linux/${own}`), built('hhh', own!));
+  assert.deepEqual(await letters(''), built('hhh', own!));
+});
+
 test('what is below a step explains it: the step where it began, the base, what was pruned', async () => {
   const child = (text: string) => ({ Dockerfile: `FROM busybox\nRUN ${text} > /a\nRUN cat /a > /b\n` });
   const request = { tags: ['chain'] };
@@ -252,6 +274,10 @@ test('what is below a step explains it: the step where it began, the base, what 
   const [base = '', run] = reasonsOf(await world.build(onBase));
   assert.match(base, /^the base image changed from [0-9a-f]{12} to [0-9a-f]{12}$/);
   assert.equal(run, 'variable A is gone');
+  // Each stage knows what it stood on, though others stand on the same.
+  const several = { Dockerfile: 'FROM moving AS one\nFROM moving AS two\nCOPY --from=one /more /two\n' };
+  await world.build(several);
+  assert.deepEqual(reasonsOf(await world.build(several)), []);
 });
 
 test('an image from elsewhere never passes for a result (CVE-2024-24557)', async () => {

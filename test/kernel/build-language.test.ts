@@ -130,7 +130,7 @@ test('an agent is a socket that the step finds by SSH_AUTH_SOCK', async () => {
   await assert.rejects(required(',id=k'), /^EngineError: no SSH key "k" forwarded from the client\n/);
 });
 
-test('security.insecure needs permission, in triggers too', async () => {
+test('CVE-2024-23653: security.insecure needs permission, in triggers too', async () => {
   const line = 'RUN --security=insecure true';
   const refused = /^EngineError: (ONBUILD .*: )?security\.insecure is not allowed\n/;
   await assert.rejects(world.build({ Dockerfile: `FROM busybox\n${line}` }), refused);

@@ -1,0 +1,1 @@
+export const greet = url => `hello, ${url.searchParams.get('name')}`;
