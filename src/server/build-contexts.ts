@@ -97,7 +97,7 @@ export class BuildContexts {
     try {
       const root = await this.#storage.confine(directory);
       try {
-        await root.unpackTar('/', tar, { allowDevices: false, owner: { uid: 0, gid: 0 }, signal });
+        await root.unpackTar('/', tar, { owner: { uid: 0, gid: 0 }, signal });
       } finally {
         await root.close();
       }

@@ -146,6 +146,21 @@ find t -exec touch -h -d @1600000000 {} +; tar --sort=name --numeric-owner -C t 
 bzip2 -c plain.tar > bzip2; xz -c plain.tar > xz; echo 'no archive' > notanarchive.tar; rm -r t`,
   },
   'add-url': {},
+  'add-onto': {
+    prepare: `
+mkdir -p t/sub; echo inner > t/inner; echo new > t/sub/new; ln -s sub t/soft; chmod 750 t/sub; chown 1000:50 t/sub
+find t -exec touch -h -d @1600000000 {} +; tar --sort=name --numeric-owner -C t -cf onto.tar .; rm -r t
+mkdir t; echo one > t/one; ln t/one t/two; ln -s /etc/passwd t/absolute; ln -s ../../up t/up; find t -exec touch -h -d @1600000000 {} +
+tar --sort=name --numeric-owner -C t -cf links.tar .; rm -r t`,
+  },
+  crlf: { prepare: `sed -i 's/$/\\r/' Dockerfile .dockerignore` },
+  'stage-names': {},
+  'mounts-odd': {},
+  'odd-files': {
+    prepare: `
+echo old > tree/old; echo new > tree/new; truncate -s 1M tree/sparse; mkfifo tree/fifo; mkdir -p tree/empty/er; chmod 000 tree/empty/er
+touch -d 1969-12-31T23:59:58Z tree/old; touch -d 2098-01-01T00:00:00Z tree/new`,
+  },
   'file-capabilities': {
     prepare: `
 cp /bin/busybox capable; truncate -s 16 capable; chmod 755 capable; setcap cap_net_bind_service=ep capable

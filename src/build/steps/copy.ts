@@ -203,7 +203,9 @@ async function preparePaths(
       const unpacks = kind === 'ADD' && instruction.unpack !== false && !found.isDirectory;
       // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
       const file = join(workspace.contextDirectory, path);
-      const archive = unpacks && (await isArchive(file)) ? file : undefined;
+      // Whoever opens a pipe waits for somebody to write.
+      const isFile = unpacks && (await root.stat(path))?.type === 'file';
+      const archive = isFile && (await isArchive(file)) ? file : undefined;
       return {
         open: async () => ({ root, path, only }),
         found,

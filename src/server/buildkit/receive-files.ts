@@ -248,16 +248,7 @@ function entryOf(stat: MessageOf<typeof statMessage>): TreeEntry {
     (has(goFileMode.setuid) ? 0o4000 : 0) |
     (has(goFileMode.setgid) ? 0o2000 : 0) |
     (has(goFileMode.sticky) ? 0o1000 : 0);
-  if (has(goFileMode.device) || has(goFileMode.namedPipe)) {
-    throw new EngineError('invalid', `${stat.path}: devices and pipes are not allowed in a build context`);
-  }
-  const type = has(goFileMode.directory)
-    ? 'directory'
-    : has(goFileMode.symlink)
-      ? 'symlink'
-      : stat.linkname === ''
-        ? 'file'
-        : 'hardlink';
+  const type = typeOf(stat, has);
   return {
     path: stat.path,
     type,
@@ -265,8 +256,18 @@ function entryOf(stat: MessageOf<typeof statMessage>): TreeEntry {
     size: type === 'file' ? stat.size : 0,
     mtimeNs: stat.modTime,
     link: stat.linkname,
+    ...(has(goFileMode.device) ? { device: { major: stat.devmajor, minor: stat.devminor } } : {}),
     ...(stat.xattrs.size === 0 ? {} : { xattrs: stat.xattrs }),
   };
+}
+
+/** A socket is an empty file. */
+function typeOf(stat: MessageOf<typeof statMessage>, has: (bit: number) => boolean): TreeEntry['type'] {
+  if (has(goFileMode.directory)) return 'directory';
+  if (has(goFileMode.symlink)) return 'symlink';
+  if (has(goFileMode.namedPipe)) return 'fifo';
+  if (has(goFileMode.device)) return has(goFileMode.characterDevice) ? 'char' : 'block';
+  return stat.linkname === '' ? 'file' : 'hardlink';
 }
 
 /** Keeps regular files in memory; everything else is passed over. */

@@ -12,22 +12,29 @@ import {
   writeSync,
 } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
+import { mknod } from '../../linux/files.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { applyMode, applyOwner, applyTimes, ifExists } from './attributes.ts';
 import { archiveError, invalidEntry } from './errors.ts';
 import { writeXattrs } from './xattrs.ts';
 
+type SpecialType = keyof typeof specialModes;
+
+const specialModes = { fifo: constants.S_IFIFO, char: constants.S_IFCHR, block: constants.S_IFBLK };
+
 /** One file of a tree that somebody else has, in the order of a walk: a directory before what is in it. */
 export interface TreeEntry {
   /** Relative, `/` between elements. */
   path: string;
-  type: 'file' | 'directory' | 'symlink' | 'hardlink';
+  type: 'file' | 'directory' | 'symlink' | 'hardlink' | SpecialType;
   permissions: number;
   size: number;
   mtimeNs: bigint;
   /** Where a symlink leads; of a hard link, the path of an earlier entry. Otherwise ''. */
   link: string;
+  /** Of `char` and `block`. */
+  device?: { major: number; minor: number };
   xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -132,8 +139,11 @@ class TreeReceiver {
       case 'hardlink':
         this.#hardlink(entry, path, present);
         return undefined;
-      default:
+      case 'file':
         return this.#file(entry, path, present, index);
+      default:
+        this.#special(entry, specialModes[entry.type], path, present);
+        return undefined;
     }
   }
 
@@ -223,6 +233,16 @@ class TreeReceiver {
     }
     this.#pending.set(index, { entry, fd: -1, offset: 0 });
     return index;
+  }
+
+  #special(entry: TreeEntry, mode: number, path: string, present: BigIntStats | undefined): void {
+    const { major, minor } = entry.device ?? { major: 0, minor: 0 };
+    // To overlayfs this is a file that was removed.
+    if (entry.type === 'char' && major === 0 && minor === 0)
+      throw invalidEntry(`${JSON.stringify(entry.path)} is the device 0, 0`);
+    if (present !== undefined) removeRecursively(path);
+    mknod(path, mode | 0o600, major, minor);
+    applyAll(path, entry);
   }
 
   #namesBeside(path: string): Set<string> | undefined {
