@@ -27,6 +27,9 @@ export interface DockerfileCase {
 /** BuildKit keeps them unless its exporter has rewrite-timestamp. */
 const timesOfFiles = /(?<=^f .*) @\S+$/gm;
 
+/** A build of a commit was made when the commit was: docs/decisions/0019-times-of-commits.md. */
+const timeOfCommit = / @2023-11-14T22:15:23Z$|^created 2023-11-14T22:15:23Z\n/gm;
+
 const builds: Record<string, DockerfileCase> = {
   'copy-forms': {},
   'copy-from': {},
@@ -180,8 +183,16 @@ echo x > attributed; python3 -c "import os; os.setxattr('attributed', 'user.note
 mkdir t; echo old > t/old; touch -d @1300000000 t/old; tar --sort=name --numeric-owner -C t -cf old.tar old; rm -r t`,
   },
   'add-git': {},
-  'git-context': { folder: 'stdin-dockerfile', context: 'git://10.77.0.2/repository.git#v1' },
-  'git-context-below': { folder: 'stdin-dockerfile', context: 'git://10.77.0.2/repository.git#main:sub' },
+  'git-context': {
+    folder: 'stdin-dockerfile',
+    context: 'git://10.77.0.2/repository.git#v1',
+    differs: timeOfCommit,
+  },
+  'git-context-below': {
+    folder: 'stdin-dockerfile',
+    context: 'git://10.77.0.2/repository.git#main:sub',
+    differs: timeOfCommit,
+  },
   'stdin-dockerfile': { args: ['-f', '-'], input: 'FROM busybox\nCOPY a.txt /from-stdin/\n' },
   'example-go-service': { base: 'scratch', args: ['--target', 'release', '--build-arg', 'VERSION=1.2.3'] },
   'example-node-app': {},
