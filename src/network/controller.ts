@@ -37,7 +37,7 @@ import {
 } from './network-files.ts';
 import { Networks } from './networks.ts';
 import { HostPorts } from './ports/host-ports.ts';
-import { PublishedPorts } from './ports/published.ts';
+import { PublishedPorts, publishingTerms, usualTerms } from './ports/published.ts';
 import { StaleFlows } from './ports/stale-flows.ts';
 import { NetworkRecords } from './records.ts';
 
@@ -266,7 +266,7 @@ export class NetworkController {
   publish(containerId: string, ports: readonly PortRequest[]): PublishedPort[] {
     const endpoint = this.#publishingEndpoint(containerId);
     if (endpoint === undefined || ports.length === 0) return [];
-    return this.#ports.publish(endpoint, ports, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
+    return this.#ports.publish(endpoint, ports, publishingTerms(this.#networkOf(endpoint)));
   }
 
   /**
@@ -280,14 +280,14 @@ export class NetworkController {
   ): PublishedPort[] {
     const endpoint = this.#publishingEndpoint(containerId);
     if (endpoint === undefined) return [];
-    return this.#ports.change(endpoint, removed, added, this.#networkOf(endpoint).bridge!.hostBindingIpv4);
+    return this.#ports.change(endpoint, removed, added, publishingTerms(this.#networkOf(endpoint)));
   }
 
   /** Whether the ports could be published now. Errors: as `publish`. */
   requireFreePorts(containerId: string, ports: readonly PortRequest[]): void {
     const endpoint = this.gatewayEndpoint(containerId);
-    const defaultHostIp = endpoint && this.#networkOf(endpoint).bridge?.hostBindingIpv4;
-    this.#ports.requireFree(containerId, ports, defaultHostIp ?? '0.0.0.0');
+    const terms = endpoint === undefined ? usualTerms : publishingTerms(this.#networkOf(endpoint));
+    this.#ports.requireFree(containerId, ports, terms);
   }
 
   unpublish(containerId: string): void {

@@ -210,7 +210,10 @@ export interface PublishedPort {
   containerPort: number;
   protocol: PortProtocol;
   hostIp: string;
+  /** 0 when it is not published on the host: with gateway mode routed. */
   hostPort: number;
+  /** With gateway mode routed: the container's own address, where it is open to everybody. */
+  openAt?: string;
 }
 
 /** Sums over all interfaces of a container but `lo`, by interface name (`docker stats`). */

@@ -247,6 +247,48 @@ describe('networks of users', () => {
     networks.release(a.id);
   });
 
+  test('that are routed are reached at their own addresses, by what is published', async () => {
+    networks.create({
+      name: 'routed',
+      enableIPv6: true,
+      options: {
+        'com.docker.network.bridge.gateway_mode_ipv4': 'routed',
+        'com.docker.network.bridge.gateway_mode_ipv6': 'routed',
+      },
+    });
+    networks.create({ name: 'stranger', enableIPv6: true });
+    const a = runContainer('a', ['routed'], [{ containerPort: 80, protocol: 'tcp', hostPort: '8099' }]);
+    const closed = runContainer('closed', ['routed']);
+    const stranger = runContainer('stranger', ['stranger']);
+    const ipv6 = a.endpoints[0]!.ipv6!.address;
+    assert.deepEqual(
+      networks.publishedPorts(a.id).map(({ hostIp, hostPort, openAt }) => [hostIp, hostPort, openAt]),
+      [
+        ['0.0.0.0', 0, ipv4(a)],
+        ['::', 0, ipv6],
+      ],
+    );
+    assert.equal(await askTcp(neighbour, ipv4(a), 80), 'a 192.0.2.9');
+    for (let i = 0; i < 6; i++) console.log(i, await askTcp(neighbour, ipv6, 80));
+    assert.equal(await askTcp(neighbour, ipv6, 80), 'a 2001:db8:9::9');
+    assert.equal(await askTcp(stranger.namespace, ipv4(a), 80), `a ${ipv4(stranger)}`);
+    assert.equal(await askTcp(neighbour, ipv4(closed), 80), 'timeout');
+    assert.equal(await askTcp(undefined, '127.0.0.1', 8099), 'ECONNREFUSED');
+    assert.equal(
+      await askTcp(a.namespace, '192.0.2.9', 7777),
+      `neighbour ${ipv4(a)}`,
+      'nothing is translated',
+    );
+    networks.unpublish(a.id);
+    assert.equal(await askTcp(neighbour, ipv4(a), 80), 'timeout');
+    networks.publish(a.id, [{ containerPort: 80, protocol: 'tcp' }]);
+    networks.close();
+    networks = openNetworks();
+    assert.equal(await askTcp(neighbour, ipv4(a), 80), 'a 192.0.2.9');
+    networks.release(a.id);
+    assert.deepEqual(networks.publishedPorts(a.id), []);
+  });
+
   test('are seen by an address of the host that was chosen', async () => {
     using socket = new NetlinkSocket();
     const { index } = findLink(socket, 'lan0')!;

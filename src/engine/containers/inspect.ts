@@ -98,7 +98,10 @@ export function portsOf(context: EngineContext, record: ContainerRecord): Contai
   ];
   for (const port of known) ports[port.includes('/') ? port : `${port}/tcp`] = null;
   for (const published of context.network.publishedPorts(record.id)) {
-    const binding = { hostIp: published.hostIp, hostPort: String(published.hostPort) };
+    const binding = {
+      hostIp: published.hostIp,
+      hostPort: published.hostPort === 0 ? '' : String(published.hostPort),
+    };
     const name = portName(published);
     ports[name] = [...(ports[name] ?? []), binding];
   }

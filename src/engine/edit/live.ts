@@ -133,7 +133,10 @@ function bringPortsBack(
   const removed = now.filter(port => !was.has(key(port)));
   const missing = before.filter(port => !is.has(key(port)));
   if (removed.length === 0 && missing.length === 0) return;
-  const again = missing.map(port => ({ ...port, hostPort: String(port.hostPort) }));
+  const again = missing.map(port => ({
+    ...port,
+    hostPort: port.hostPort === 0 ? '' : String(port.hostPort),
+  }));
   context.network.changePorts(record.id, removed, again);
 }
 

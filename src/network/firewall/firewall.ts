@@ -357,6 +357,6 @@ function namedKey({ linkName, address }: Pick<Named, 'linkName' | 'address'>): s
   return `${linkName} ${address}`;
 }
 
-function keyOf({ protocol, family, hostIp, hostPort }: HostSide): string {
-  return `${protocol} ${family} ${hostIp ?? '*'} ${hostPort}`;
+function keyOf({ protocol, family, hostIp, hostPort, direct }: HostSide): string {
+  return `${protocol} ${family} ${hostIp ?? '*'} ${hostPort}${direct === true ? ' direct' : ''}`;
 }

@@ -42,6 +42,8 @@ export interface HostSide {
   /** undefined: every address of the host. */
   hostIp?: string;
   hostPort: number;
+  /** `hostIp` is the container's own address, and nothing is translated (gateway mode routed). */
+  direct?: boolean;
 }
 
 /** One published port: what is sent to `hostIp:hostPort` goes to `address:containerPort`. */
@@ -169,6 +171,9 @@ const sets = `
 	set routed6 { type ifname; }
 	set open4 { type ifname; }
 	set open6 { type ifname; }
+	# Ports that are open at their container's own address.
+	set direct4 { type inet_proto . ipv4_addr . inet_service; }
+	set direct6 { type inet_proto . ipv6_addr . inet_service; }
 	# Bridge and its subnet: to know a container that reaches its own network by a published port.
 	set own4 { type ifname . ipv4_addr; flags interval; }
 	set own6 { type ifname . ipv6_addr; flags interval; }
@@ -228,6 +233,8 @@ const rules = `
 		iifname @internal drop
 		oifname @internal drop
 		ct status dnat accept
+		meta l4proto . ip daddr . th dport @direct4 accept
+		meta l4proto . ip6 daddr . th dport @direct6 accept
 		oifname @routed4 meta l4proto icmp accept
 		oifname @routed6 meta l4proto ipv6-icmp accept
 		iifname != @bridges oifname @open4 meta nfproto ipv4 accept
@@ -278,7 +285,8 @@ function strangerElement(linkName: string): string {
 }
 
 function portElement(port: PortRule): string {
-  const { protocol, family, hostIp, hostPort, address, containerPort } = port;
+  const { protocol, family, hostIp, hostPort, address, containerPort, direct } = port;
+  if (direct === true) return `direct${family} { ${protocol} . ${hostIp} . ${hostPort} }`;
   const target = `${address} . ${containerPort}`;
   return hostIp === undefined
     ? `anyports${family} { ${protocol} . ${hostPort} : ${target} }`

@@ -36,6 +36,16 @@ export function planPort(
   };
 }
 
+/** What of a plan is not the host's affair: the container's own addresses of these families are open there. */
+export function directPorts(plan: PortPlan, routed: readonly (4 | 6)[], target: PortTarget): PublishedPort[] {
+  return plan.hostAddresses.flatMap(({ family }) => {
+    const openAt = family === 4 ? target.ipv4 : target.ipv6;
+    if (!routed.includes(family) || openAt === undefined) return [];
+    const { containerPort, protocol } = plan;
+    return [{ containerPort, protocol, hostIp: family === 4 ? '0.0.0.0' : '::', hostPort: 0, openAt }];
+  });
+}
+
 /** Where connections to a host address of this family go: IPv4-only containers are reached by IPv4 always. */
 export function targetFor(family: 4 | 6, containerPort: number, target: PortTarget): ProxyTarget | undefined {
   const address = family === 4 ? target.ipv4 : (target.ipv6 ?? target.ipv4);
@@ -45,12 +55,22 @@ export function targetFor(family: 4 | 6, containerPort: number, target: PortTarg
 /** What the firewall has to do for a published port; undefined when the proxy alone serves it (IPv6 to IPv4). */
 export function ruleFor(port: PublishedPort, target: PortTarget): PortRule | undefined {
   const host = hostSide(port);
+  if (port.openAt !== undefined) return { ...host, address: port.openAt, containerPort: port.containerPort };
   const address = host.family === 4 ? target.ipv4 : target.ipv6;
   return address === undefined ? undefined : { ...host, address, containerPort: port.containerPort };
 }
 
 /** Where a published port is on the host, as the firewall sees it. */
-export function hostSide({ protocol, hostIp, hostPort }: PublishedPort): HostSide {
+export function hostSide({ protocol, hostIp, hostPort, openAt, containerPort }: PublishedPort): HostSide {
+  if (openAt !== undefined) {
+    return {
+      protocol,
+      family: parseIp(openAt)!.family,
+      hostIp: openAt,
+      hostPort: containerPort,
+      direct: true,
+    };
+  }
   const host = parseIp(hostIp)!;
   return { protocol, family: host.family, ...(isWildcard(host) ? {} : { hostIp }), hostPort };
 }

@@ -1,11 +1,12 @@
 import { EngineError, within } from '../../stdx/errors.ts';
+import { parseIp } from '../../stdx/ip.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { HostSide, PortRule } from '../firewall/ruleset.ts';
-import type { Endpoint, PortRequest, PublishedPort } from '../network.ts';
+import type { Endpoint, Network, PortRequest, PublishedPort } from '../network.ts';
 import type { NetworkRecords } from '../records.ts';
 import { hasIPv6 } from '../sysctl.ts';
 import type { HostPorts } from './host-ports.ts';
-import { hostSide, type PortTarget, planPort, ruleFor } from './plan.ts';
+import { directPorts, hostSide, type PortPlan, type PortTarget, planPort, ruleFor } from './plan.ts';
 import type { StaleFlows } from './stale-flows.ts';
 
 /**
@@ -30,17 +31,15 @@ export class PublishedPorts {
     this.#flows = parts.flows;
   }
 
-  /** @param defaultHostIp where a port appears when its request names no address. */
-  publish(endpoint: Endpoint, requests: readonly PortRequest[], defaultHostIp: string): PublishedPort[] {
+  publish(endpoint: Endpoint, requests: readonly PortRequest[], terms: PublishingTerms): PublishedPort[] {
     const { containerId } = endpoint;
     if (this.#records.ports(containerId).length > 0) {
       throw new EngineError('conflict', `container ${endpoint.containerName} has published ports already`);
     }
     try {
-      const options = { defaultHostIp, hasIPv6: hasIPv6() };
-      const plans = requests.map(request => planPort(request, options));
+      const plans = requests.map(request => planPort(request, { ...terms, hasIPv6: hasIPv6() }));
       const target = targetOf(endpoint);
-      const ports = plans.flatMap(plan => this.#hostPorts.hold(containerId, plan, target));
+      const ports = plans.flatMap(plan => this.#hold(containerId, plan, terms, target));
       this.#records.putPorts(containerId, ports);
       this.#lead(rulesOf(ports, target));
       return ports;
@@ -68,7 +67,7 @@ export class PublishedPorts {
     endpoint: Endpoint,
     removed: readonly PublishedPort[],
     requests: readonly PortRequest[],
-    defaultHostIp: string,
+    terms: PublishingTerms,
   ): PublishedPort[] {
     const { containerId } = endpoint;
     const target = targetOf(endpoint);
@@ -79,9 +78,9 @@ export class PublishedPorts {
       // Before the new ones are taken: one of them may be where an old one was.
       this.#leadNoMore(removed.map(hostSide));
       this.#hostPorts.releaseSome(containerId, removed);
-      const options = { defaultHostIp, hasIPv6: hasIPv6() };
       for (const request of requests) {
-        added.push(...this.#hostPorts.hold(containerId, planPort(request, options), target));
+        const plan = planPort(request, { ...terms, hasIPv6: hasIPv6() });
+        added.push(...this.#hold(containerId, plan, terms, target));
       }
       this.#put(containerId, [...kept, ...added]);
       this.#lead(rulesOf(added, target));
@@ -89,7 +88,7 @@ export class PublishedPorts {
     } catch (error) {
       this.#hostPorts.releaseSome(containerId, added);
       this.#put(containerId, before);
-      this.#hostPorts.holdAgain(containerId, removed, target);
+      this.#hostPorts.holdAgain(containerId, removed.filter(isOnHost), target);
       this.#lead(rulesOf(removed, target));
       throw error;
     }
@@ -99,16 +98,24 @@ export class PublishedPorts {
    * Whether these ports could be published for the container now: takes them and gives them back.
    * @throws conflict, invalid, exhausted as `publish`
    */
-  requireFree(containerId: string, requests: readonly PortRequest[], defaultHostIp: string): void {
+  requireFree(containerId: string, requests: readonly PortRequest[], terms: PublishingTerms): void {
     const trial = `trial of ${containerId}`;
     try {
-      const options = { defaultHostIp, hasIPv6: hasIPv6() };
       for (const request of requests) {
-        this.#hostPorts.hold(trial, planPort(request, options), { ipv4: '127.0.0.1', ipv6: '::1' });
+        const plan = planPort(request, { ...terms, hasIPv6: hasIPv6() });
+        this.#hold(trial, plan, terms, { ipv4: '127.0.0.1', ipv6: '::1' });
       }
     } finally {
       this.#hostPorts.release(trial);
     }
+  }
+
+  /** On the host, and where a family is routed at the container's own address. */
+  #hold(owner: string, plan: PortPlan, { routed }: PublishingTerms, target: PortTarget): PublishedPort[] {
+    const hostAddresses = plan.hostAddresses.filter(({ family }) => !routed.includes(family));
+    const held =
+      hostAddresses.length === 0 ? [] : this.#hostPorts.hold(owner, { ...plan, hostAddresses }, target);
+    return [...held, ...directPorts(plan, routed, target)];
   }
 
   #lead(rules: readonly PortRule[]): void {
@@ -133,8 +140,11 @@ export class PublishedPorts {
     this.#leadNoMore(ports.map(hostSide));
     this.#hostPorts.release(containerId);
     if (to === undefined) return;
-    this.#hostPorts.holdAgain(containerId, ports, targetOf(to));
-    this.#lead(rulesOf(ports, targetOf(to)));
+    const target = targetOf(to);
+    const moved = ports.flatMap(port => openElsewhere(port, target) ?? []);
+    this.#put(containerId, moved);
+    this.#hostPorts.holdAgain(containerId, moved.filter(isOnHost), target);
+    this.#lead(rulesOf(moved, target));
   }
 
   /** After a restart of the daemon: the rules are in the kernel, the sockets are not. */
@@ -144,7 +154,8 @@ export class PublishedPorts {
     for (const containerId of this.#records.portOwners()) {
       const endpoint = gatewayOf(containerId);
       if (endpoint === undefined) continue;
-      this.#hostPorts.holdAgain(containerId, this.#records.ports(containerId), targetOf(endpoint));
+      const ports = this.#records.ports(containerId).filter(isOnHost);
+      this.#hostPorts.holdAgain(containerId, ports, targetOf(endpoint));
     }
   }
 
@@ -155,6 +166,34 @@ export class PublishedPorts {
       return endpoint === undefined ? [] : rulesOf(this.#records.ports(containerId), targetOf(endpoint));
     });
   }
+}
+
+/** What a network says about ports that are published on it. */
+export interface PublishingTerms {
+  /** Where a port appears when its request names no address. */
+  defaultHostIp: string;
+  /** Families in which containers are reached by their own addresses. */
+  routed: readonly (4 | 6)[];
+}
+
+export const usualTerms: PublishingTerms = { defaultHostIp: '0.0.0.0', routed: [] };
+
+export function publishingTerms({ bridge }: Network): PublishingTerms {
+  if (bridge === undefined) return usualTerms;
+  const modes = { 4: bridge.gatewayModeIpv4, 6: bridge.gatewayModeIpv6 };
+  const routed = ([4, 6] as const).filter(family => modes[family] === 'routed');
+  return { defaultHostIp: bridge.hostBindingIpv4, routed };
+}
+
+function isOnHost({ openAt }: PublishedPort): boolean {
+  return openAt === undefined;
+}
+
+/** The same port where the container is now. */
+function openElsewhere(port: PublishedPort, target: PortTarget): PublishedPort | undefined {
+  if (port.openAt === undefined) return port;
+  const openAt = parseIp(port.openAt)!.family === 4 ? target.ipv4 : target.ipv6;
+  return openAt === undefined ? undefined : { ...port, openAt };
 }
 
 function targetOf(endpoint: Endpoint): PortTarget {

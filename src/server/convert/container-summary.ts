@@ -104,7 +104,7 @@ function publishedToWire(port: PublishedPort): PortSummary {
   return {
     IP: port.hostIp || '0.0.0.0',
     PrivatePort: port.containerPort,
-    PublicPort: port.hostPort,
+    ...(port.hostPort === 0 ? {} : { PublicPort: port.hostPort }),
     Type: port.protocol,
   };
 }
