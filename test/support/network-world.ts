@@ -1,6 +1,7 @@
 import dgram from 'node:dgram';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CLONE_NEWNET } from '../../src/linux/constants.ts';
 import { openInetSocket } from '../../src/linux/inet-socket.ts';
 import { libc, SystemError } from '../../src/linux/libc.ts';
@@ -130,6 +131,24 @@ export async function askTcp(
     socket.on('error', error => resolve((error as NodeJS.ErrnoException).code ?? String(error)));
     socket.resume();
   }).finally(() => socket.destroy());
+}
+
+/**
+ * Asks again while another answer comes than the one wanted: a packet may be lost while a bridge looks whether its own
+ * IPv6 address is anybody else's, or while the machine is busy. @returns the last answer
+ */
+export async function askUntil(
+  wanted: string,
+  namespace: Namespace | undefined,
+  address: string,
+  port: number,
+): Promise<string> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const answer = await askTcp(namespace, address, port);
+    if (answer === wanted || Date.now() >= deadline) return answer;
+    await sleep(100);
+  }
 }
 
 export async function askUdp(

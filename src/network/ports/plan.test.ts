@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../stdx/ip.ts';
 import type { PortRequest } from '../network.ts';
-import { planPort, ruleFor, targetFor } from './plan.ts';
+import { directPorts, hostSide, planPort, ruleFor, targetFor } from './plan.ts';
 
 const everywhere = { defaultHostIp: '0.0.0.0', hasIPv6: true };
 
@@ -43,4 +43,22 @@ test('the firewall serves a family only when the container has it', () => {
     containerPort: 80,
   });
   assert.equal(ruleFor({ ...port, hostIp: '127.0.0.1' }, { ipv4: '172.17.0.2' })?.hostIp, '127.0.0.1');
+});
+
+test('where a family is routed a port is open at the container s own address', () => {
+  const plan = planPort({ containerPort: 80, protocol: 'tcp', hostPort: '8080' }, everywhere);
+  const target = { ipv4: '172.18.0.2', ipv6: 'fd00::2' };
+  const [six, ...more] = directPorts(plan, [6], target);
+  assert.deepEqual(more, []);
+  assert.deepEqual(six, {
+    containerPort: 80,
+    protocol: 'tcp',
+    hostIp: '::',
+    hostPort: 0,
+    openAt: 'fd00::2',
+  });
+  const place = { protocol: 'tcp', family: 6, hostIp: 'fd00::2', hostPort: 80, direct: true } as const;
+  assert.deepEqual(hostSide(six!), place);
+  assert.deepEqual(ruleFor(six!, target), { ...place, address: 'fd00::2', containerPort: 80 });
+  assert.deepEqual(directPorts(plan, [6], { ipv4: '172.18.0.2' }), []);
 });
