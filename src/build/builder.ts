@@ -7,6 +7,9 @@ import { EngineError, kindOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { KeyedMutex } from '../stdx/mutex.ts';
 import type { Storage } from '../storage/storage.ts';
+import { attestationsOf, attestsAlways } from './attest/attest.ts';
+import type { Material } from './attest/materials.ts';
+import { withoutPassword } from './attest/provenance.ts';
 import { BuildCache, type CachedStep } from './cache.ts';
 import { CacheUsage, type GcSettings, type Pruned } from './cache-usage.ts';
 import { type CheckContext, checkDockerfile, imageConfig, lintPlanned } from './check.ts';
@@ -22,6 +25,7 @@ import {
   type ExportContext,
   exportResult,
   idOfImage,
+  type PlannedExport,
   planExports,
 } from './export/export.ts';
 import { type BuildResult, mainImage } from './export/result.ts';
@@ -217,7 +221,9 @@ export class Builder {
     refuseUnsupported(asked);
     const epochMs = sourceDateEpoch(asked);
     const several = asked.multiPlatform ?? parsePlatforms(asked.platform, platform).length > 1;
-    const exports = planExports(asked.exports ?? [intoStore(asked.tags)], { epochMs, several });
+    const attested = attestsAlways(asked);
+    const exports = planExports(asked.exports ?? [intoStore(asked.tags)], { epochMs, several, attested });
+    const startedMs = Date.now();
     const lease = this.#options.images.leases.takeOnce('build');
     const workspace = new Workspace(storage, asked.contextDirectory, this.#temporary);
     const git = new GitCheckouts(workspace, asked, this.#options.git);
@@ -269,7 +275,9 @@ export class Builder {
         useKey: (key: Digest) => used.push(this.cache.use(key)),
       };
       const images = await allOrNone(graphs, signal, async (graph, stop) => {
-        const state = await new Solve({ ...shared, graph, several }, stop).run();
+        const materials: Material[] = contextMaterials(request);
+        const material = (one: Material) => void materials.push(one);
+        const state = await new Solve({ ...shared, graph, several, material }, stop).run();
         // A FROM scratch with nothing after it.
         if (state.history.length === 0)
           throw new EngineError('invalid', 'No image was generated. Is your Dockerfile empty?');
@@ -277,11 +285,29 @@ export class Builder {
           ...imageConfigOf(state, { epochMs, commitMs }),
           ...transfers.inline(graph, state.layers),
         };
+        const { layers } = state;
+        const timeMs = epochMs ?? commitMs;
+        const { platform } = this.#options;
+        const facts = {
+          graph,
+          materials,
+          platform,
+          startedMs: epochMs ?? startedMs,
+          finishedMs: epochMs ?? Date.now(),
+          settled: epochMs !== undefined,
+        };
+        const said = request.attestations && {
+          request: request.attestations,
+          facts,
+          name: nameOf(exports),
+          timeMs,
+        };
         return {
           platform: graph.platform,
           config,
-          layers: state.layers,
-          ownLayers: state.layers.slice(state.base.layers),
+          layers,
+          ownLayers: layers.slice(state.base.layers),
+          attestations: said === undefined ? [] : await attestationsOf({ layers }, said, workspace),
         };
       });
       warnOfUnusedArgs(request, graphs, output);
@@ -408,6 +434,18 @@ function intoStore(tags: readonly string[]): BuildExport {
   return { type: 'image', attributes: { name: tags.join(',') } };
 }
 
+/** By the first of its names, if it has one. */
+function nameOf(exports: readonly PlannedExport[]): string {
+  const names = exports.flatMap(({ plan }) => ('names' in plan ? plan.names : []));
+  return names[0] ?? 'image';
+}
+
+/** The repository that is the context. */
+function contextMaterials({ contextUrl, contextCommit }: BuildRequest): Material[] {
+  if (contextUrl === undefined || contextCommit === undefined) return [];
+  return [{ type: 'git', url: withoutPassword(contextUrl), commit: contextCommit }];
+}
+
 function withTag(reference: string): string {
   return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
 }
@@ -431,9 +469,9 @@ async function withContext(
   signal: AbortSignal,
 ): Promise<BuildRequest> {
   if (request.contextUrl === undefined) return request;
-  const { directory: contextDirectory, timeMs } = await git.contextOf(request.contextUrl, signal);
+  const { directory: contextDirectory, commit, timeMs } = await git.contextOf(request.contextUrl, signal);
   workspace.useContext(contextDirectory);
-  return { ...request, contextDirectory, commitTimeMs: timeMs };
+  return { ...request, contextDirectory, contextCommit: commit, commitTimeMs: timeMs };
 }
 
 async function sourceOf(request: BuildRequest, workspace: Workspace): Promise<DockerfileSource> {

@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/image.ts';
 import type { TreeHashes } from '../storage/confined.ts';
+import type { AttestedRequest } from './attest/attest.ts';
 import type { BuildLimits } from './executor.ts';
 import type { BuildExport } from './export/export.ts';
 import type { CachePlace } from './transfer/place.ts';
@@ -22,6 +23,8 @@ export interface BuildRequest {
   dockerfileText?: string;
   /** The text of .dockerignore, when the context came without what it leaves out. */
   ignoreText?: string;
+  /** The commit that the repository's URL led to. */
+  contextCommit?: string;
   /** When the context, which is just a commit's files, was committed: the time of the result, unless another is given. */
   commitTimeMs?: number;
   /** `--build-context`: what FROM, COPY --from and RUN --mount=from= find under a name, before stages and images. */
@@ -59,6 +62,8 @@ export interface BuildRequest {
   limits: BuildLimits;
   /** Chosen by the caller, who enters by it the first RUN that fails: the build waits for that (held-steps.ts). */
   holdFailed?: string;
+  /** What is to be said of the result, beside it. */
+  attestations?: AttestedRequest;
   /** What RUN may do beyond the ordinary: `security.insecure`, `network.host`. */
   entitlements: string[];
   /** The content of a secret for RUN --mount=type=secret; undefined: the client has none of that id. */

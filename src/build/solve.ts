@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import type { ConfinedRoot } from '../storage/confined.ts';
+import { type Material, materialOf } from './attest/materials.ts';
 import { resolveBase } from './base.ts';
 import type { BuilderOptions } from './builder.ts';
 import { type BuildCache, type CachedStep, keyOf } from './cache.ts';
@@ -70,6 +71,8 @@ export interface SolveContext {
   imported?: ImportedSteps;
   /** What becomes of a RUN that has failed, before its files are thrown away. */
   hold?: ((step: FailedStep, signal: AbortSignal) => Promise<void>) | undefined;
+  /** Told what the build takes from elsewhere. */
+  material(material: Material): void;
   /** Told every step on files, and the cache mounts it used. */
   made(step: MadeStep): void;
   usedMounts(ids: readonly string[]): void;
@@ -395,7 +398,8 @@ export class Solve {
       default: {
         const from =
           instruction.from === undefined ? undefined : await this.#originOf(await resolve(instruction.from));
-        const context = { storage, workspace, git, escapeToken, from, signal: this.#signal };
+        const { material } = this.#context;
+        const context = { storage, workspace, git, escapeToken, from, material, signal: this.#signal };
         return { step: await prepareCopy(state, instruction, context), state };
       }
     }
@@ -464,6 +468,8 @@ export class Solve {
       progress: progress => this.#context.output.event({ type: 'progress', step, progress }),
     });
     if (image.chainId !== undefined) this.#context.holdLayer(image.chainId);
+    const material = materialOf(reference, image);
+    if (material !== undefined) this.#context.material(material);
     return image;
   }
 

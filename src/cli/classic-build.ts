@@ -147,7 +147,7 @@ function planQuery(
     securityopt: flags.changed('security-opt') ? JSON.stringify(flags.list('security-opt')) : undefined,
     networkmode: flags.string('network'),
     target: flags.string('target'),
-    platform: flags.string('platform') || env['DOCKER_DEFAULT_PLATFORM'],
+    platform: flags.list('platform').join(',') || env['DOCKER_DEFAULT_PLATFORM'],
     version: '1',
   };
 }

@@ -312,6 +312,18 @@ CMD ["cat", "/greeting"]
     assert.equal(pulled.code, 0, pulled.stderr);
     const found = await machine.docker.must('images', '-q', '--no-trunc', name);
     assert.equal(found, id);
+
+    // A push says how it came about without being asked, as buildx has it, and more on request.
+    const inspect = async (what: string) => {
+      const shown = await buildx(['imagetools', 'inspect', `${name}:${what}`]);
+      assert.equal(shown.code, 0, shown.stderr);
+      return shown.stdout;
+    };
+    assert.match(await inspect('1'), /vnd.docker.reference.type: +attestation-manifest/);
+    await build('--sbom=true', '--provenance=mode=max', '-t', `${name}:3`, '--push', '.');
+    const format = ['--format', '{{.SBOM.SPDX.spdxVersion}} {{.Provenance.SLSA.buildType}}'];
+    const said = await buildx(['imagetools', 'inspect', `${name}:3`, ...format]);
+    assert.equal(said.stdout.trim(), 'SPDX-2.3 https://mobyproject.org/buildkit@v1');
     await machine.docker.run(['logout', privateRegistryAddress], { env, timeoutMs });
   });
 
@@ -411,7 +423,7 @@ COPY --from=tools /arch /
 
   test('what is not there is refused by name', async () => {
     for (const [args, message] of [
-      [['--sbom=true'], /[Aa]ttestations/],
+      [['--sbom=generator=example/scanner'], /generator example\/scanner is not supported/],
       [['--call', 'nonsense'], /unsupported request frontend\.nonsense/],
     ] as const) {
       const { code, stderr } = await buildx(['build', ...args, '.']);

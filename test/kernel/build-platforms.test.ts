@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { readBody, readTar } from '../../src/archive/tar-reader.ts';
+import { readAttestations } from '../../src/build/attest/options.ts';
 import type { BuildExport } from '../../src/build/export/export.ts';
 import { keptIndex } from '../../src/images/kept-manifests.ts';
 import { manifestSummaries } from '../../src/images/manifest-summaries.ts';
@@ -33,7 +34,7 @@ COPY --from=build /arch /`,
 
 async function entriesOf(archive: AsyncIterable<Uint8Array>): Promise<Map<string, Buffer>> {
   const entries = new Map<string, Buffer>();
-  for await (const entry of readTar(archive)) entries.set(entry.header.name, await readBody(entry, 1 << 20));
+  for await (const entry of readTar(archive)) entries.set(entry.header.name, await readBody(entry, 16 << 20));
   return entries;
 }
 
@@ -123,4 +124,113 @@ test('a failure for one platform ends the others', async () => {
     world.build({ Dockerfile: failing }, { platform }),
     /exit code: 1|returned a non-zero/,
   );
+});
+
+describe('attestations', () => {
+  const tree = {
+    Dockerfile: 'FROM busybox\nCOPY status /var/lib/dpkg/status\nRUN echo x > /x',
+    status: 'Package: tool\nStatus: install ok installed\nVersion: 1.2\nArchitecture: all\n',
+  };
+  const parameters = {
+    frontend: 'dockerfile.v0',
+    args: new Map(),
+    invocationId: 'one',
+    locals: ['context'],
+    dockerfile: 'Dockerfile',
+  };
+  const asked = (options: Record<string, string>) => ({
+    ...readAttestations(new Map(Object.entries(options))),
+    parameters,
+    version: '0',
+  });
+  const both = asked({ 'attest:provenance': 'mode=max', 'attest:sbom': '' });
+
+  test('an image of the store has them beside it, and those of its last build', async () => {
+    const first = await world.build(tree, { attestations: both, tags: ['said'] });
+    const { imageId, answer } = await world.build(tree, { attestations: both, tags: ['said'] });
+    assert.equal(imageId, first.imageId, 'what is said of an image does not change it');
+    assert.notEqual(answer['containerimage.digest'], first.answer['containerimage.digest']);
+    const indexes = world.images.manifestsOf(imageId).filter(({ kind }) => kind === 'index');
+    assert.deepEqual(
+      indexes.map(({ digest }) => digest),
+      [answer['containerimage.digest']],
+    );
+    const summaries = await manifestSummaries(world, world.images.get(imageId)!);
+    assert.deepEqual(
+      summaries.map(({ available, attests }) => [available, attests]),
+      [
+        [true, undefined],
+        [true, summaries[0]!.descriptor.digest],
+      ],
+    );
+    await world.images.remove('said', { force: false, noPrune: false, inUse: () => [] });
+    assert.equal(world.storage.blobs.has(indexes[0]!.digest), false);
+  });
+
+  test('what nobody asked for by name goes out with a push, and stays nowhere else', async () => {
+    const attestations = asked({ 'attest:provenance': 'mode=min,inline-only=true' });
+    const { imageId } = await world.build(tree, { attestations, tags: ['plain'] });
+    assert.deepEqual(world.images.manifestsOf(imageId), []);
+    const push: BuildExport = { type: 'image', attributes: { name: 'plain', push: 'true' } };
+    await world.build(tree, { attestations, exports: [push] });
+    const kinds = world.images.manifestsOf(imageId).map(({ kind }) => kind);
+    assert.deepEqual(kinds.sort(), ['attestation', 'blob', 'blob', 'index', 'manifest']);
+  });
+
+  test('archives: every digest holds, the subject is the image; with a time the same bytes', async () => {
+    let entries = new Map<string, Buffer>();
+    const write = async (archive: AsyncIterable<Uint8Array>) => {
+      entries = await entriesOf(archive);
+    };
+    const buildArgs = { SOURCE_DATE_EPOCH: '1700000000' };
+    const exports: BuildExport[] = [{ type: 'oci', attributes: { name: 'app:1' }, write }];
+    const { answer } = await world.build(tree, { attestations: both, exports, buildArgs });
+    const again = await world.build(tree, { attestations: both, exports, buildArgs });
+    assert.equal(again.answer['containerimage.digest'], answer['containerimage.digest']);
+    const read = <T>(digest: string): T => {
+      const content = entries.get(`blobs/sha256/${digest.slice(7)}`)!;
+      assert.equal(digestOf(content), digest);
+      return JSON.parse(content.toString()) as T;
+    };
+    const [image, attestation] = read<Index>(answer['containerimage.digest']!).manifests;
+    assert.deepEqual(attestation?.platform, { architecture: 'unknown', os: 'unknown' });
+    assert.equal(attestation.annotations?.['vnd.docker.reference.digest'], image!.digest);
+    const { layers, config } = read<Manifest>(attestation.digest);
+    read(config.digest);
+    const statements = layers.map(({ digest }) =>
+      read<{ predicateType: string; subject: object[]; predicate: { packages?: { name: string }[] } }>(
+        digest,
+      ),
+    );
+    assert.deepEqual(
+      statements.map(({ predicateType }) => predicateType),
+      ['https://spdx.dev/Document', 'https://slsa.dev/provenance/v0.2'],
+    );
+    const subject = {
+      name: 'pkg:docker/app@1?platform=linux%2Famd64',
+      digest: { sha256: image!.digest.slice(7) },
+    };
+    for (const statement of statements) assert.deepEqual(statement.subject, [subject]);
+    assert.deepEqual(
+      statements[0]!.predicate.packages?.map(({ name }) => name),
+      ['app:1', 'tool'],
+    );
+    const docker: BuildExport = { type: 'docker', attributes: {}, write };
+    await assert.rejects(world.build(tree, { attestations: both, exports: [docker] }), {
+      message: 'docker exporter does not currently support exporting manifest lists',
+    });
+  });
+
+  test('files beside exported files, about each of them', async () => {
+    let entries = new Map<string, Buffer>();
+    const write = async (archive: AsyncIterable<Uint8Array>) => {
+      entries = await entriesOf(archive);
+    };
+    const scratch = { Dockerfile: 'FROM scratch\nCOPY a /d/a', a: 'a' };
+    const exports: BuildExport[] = [{ type: 'tar', attributes: { 'attestation-prefix': 'app.' }, write }];
+    await world.build(scratch, { attestations: both, exports });
+    assert.deepEqual([...entries.keys()].sort(), ['app.provenance.json', 'app.sbom.spdx.json', 'd/', 'd/a']);
+    const { subject } = JSON.parse(entries.get('app.provenance.json')!.toString());
+    assert.deepEqual(subject, [{ name: 'd/a', digest: { sha256: digestOf(Buffer.from('a')).slice(7) } }]);
+  });
 });

@@ -17,6 +17,7 @@ test('what exporters are asked for', () => {
   assert.deepEqual(planExport('local', { 'source-date-epoch': '3' }), {
     type: 'local',
     split: undefined,
+    attestationPrefix: '',
     epochMs: 3000,
   });
   assert.deepEqual(

@@ -17,6 +17,8 @@ export type ExportPlan =
       type: 'local' | 'tar';
       /** A folder for each platform; undefined: if there are several. */
       split?: boolean;
+      /** Before the names of files that attest. */
+      attestationPrefix: string;
       epochMs?: number;
     }
   | {
@@ -78,7 +80,12 @@ function planOf(type: string, read: AttributeReader): ExportPlan {
       return planImage(read, epochMs);
     case 'local':
     case 'tar':
-      return { type, split: read.boolean('platform-split'), epochMs };
+      return {
+        type,
+        split: read.boolean('platform-split'),
+        attestationPrefix: read.text('attestation-prefix') ?? '',
+        epochMs,
+      };
     case 'oci':
     case 'docker':
       return planArchive(type, read, epochMs);

@@ -10,11 +10,12 @@ import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Workspace } from '../workspace.ts';
 import { descriptorAnswer, type ExportAnswer } from './answer.ts';
+import { attestationFiles, attestationsFor, attestedIn } from './attested.ts';
 import { type ExportPlan, planExport } from './attributes.ts';
 import { imageArchive } from './image-archive.ts';
 import { type Blob, blobOf, imageIndex, imageManifest, type NewManifest } from './manifests.ts';
 import { packLayer } from './packed-layers.ts';
-import { type BuildResult, type BuiltImage, mainImage } from './result.ts';
+import { type BuildResult, type BuiltImage, mainImage, platformFolder } from './result.ts';
 import { type LayerTimes, rewriteTimes } from './rewrite-times.ts';
 import { storeIndexed } from './store-indexed.ts';
 import { type ExportedTree, foldersOf, refuseCollisions, treesTar } from './trees.ts';
@@ -52,21 +53,28 @@ export interface PlannedExport {
   plan: ExportPlan;
 }
 
-/** @param epochMs SOURCE_DATE_EPOCH of the build, unless an export has its own. */
+/**
+ * @param options `epochMs` is SOURCE_DATE_EPOCH of the build, unless an export has its own; `attested`: there are attestations
+ * for all exports
+ */
 export function planExports(
   requests: readonly BuildExport[],
-  { epochMs, several }: { epochMs: number | undefined; several: boolean },
+  options: { epochMs: number | undefined; several: boolean; attested: boolean },
 ): PlannedExport[] {
+  const { epochMs } = options;
+  const isIndex = options.several || options.attested;
   return requests.map(request => {
     const attributes = { ...request.attributes };
     if (epochMs !== undefined) attributes['source-date-epoch'] ??= String(epochMs / 1000);
     const plan = planExport(request.type, attributes);
     if ('names' in plan) for (const name of plan.names) writtenName(name);
-    if (plan.type === 'docker' && several) {
+    if (plan.type === 'docker' && isIndex) {
       const message = 'docker exporter does not currently support exporting manifest lists';
       throw new EngineError('notImplemented', message);
     }
-    if ('annotations' in plan && !several && plan.annotations.some(({ of }) => of.startsWith('index')))
+    if ('ociTypes' in plan && plan.ociTypes === false && options.attested)
+      throw new EngineError('invalid', 'cannot export attestations with "oci-mediatypes=false"');
+    if ('annotations' in plan && !isIndex && plan.annotations.some(({ of }) => of.startsWith('index')))
       throw new EngineError('invalid', 'index annotations not supported for single platform export');
     return { request, plan };
   });
@@ -102,16 +110,19 @@ function asType<T extends ExportPlan['type']>(plan: ExportPlan, type: T): Extrac
 }
 
 async function exportedTrees(
-  { type, split, epochMs }: Extract<ExportPlan, { type: 'local' | 'tar' }>,
+  plan: Extract<ExportPlan, { type: 'local' | 'tar' }>,
   result: BuildResult,
   { workspace, made }: ExportContext,
 ): Promise<ExportedTree[]> {
+  const { type, split, epochMs } = plan;
   const folders = foldersOf(result, split);
   const trees: ExportedTree[] = [];
-  for (const [index, { layers }] of result.images.entries()) {
-    const { root } = await workspace.view(layers.at(-1)?.chainId);
+  for (const [index, image] of result.images.entries()) {
+    const { root } = await workspace.view(image.layers.at(-1)?.chainId);
+    const suffix = result.several && folders[index] === undefined ? platformFolder(image) : undefined;
+    const extras = await attestationFiles(root, image, { prefix: plan.attestationPrefix, suffix });
     const timeMs = epochMs ?? (type === 'tar' ? result.commitMs : undefined);
-    trees.push({ root, folder: folders[index], extras: [], timeMs });
+    trees.push({ root, folder: folders[index], extras, timeMs });
   }
   if (trees.length > 1 && folders[0] === undefined) await refuseCollisions(result, trees);
   made(idOfImage(mainImage(result)));
@@ -130,7 +141,8 @@ async function exportImage(
     images.push({ ...image, layers });
   }
   const settled = { ...result, images };
-  const indexed = result.several || plan.ociTypes === true || plan.annotations.length > 0;
+  const attested = attestedIn(settled, plan);
+  const indexed = result.several || attested || plan.ociTypes === true || plan.annotations.length > 0;
   const { imageId, answer } = indexed
     ? await storeIndexed(settled, plan, context)
     : await storeAlone(mainImage(settled), context);
@@ -201,7 +213,10 @@ async function exportArchive(
   const manifests: NewManifest[] = [];
   for (const image of result.images) manifests.push(await packedManifest(plan, image, result, context));
   const [first] = manifests as [NewManifest];
-  const index = result.several ? imageIndex(manifests, plan) : undefined;
+  const attested = attestedIn(result, plan);
+  const names = plan.names.map(writtenName);
+  const attestations = attested ? attestationsFor(result, manifests, plan, names) : [];
+  const index = result.several || attested ? imageIndex([...manifests, ...attestations], plan) : undefined;
   const { descriptor: root } = index ?? first;
   const main = manifests[result.images.indexOf(mainImage(result))]!;
   const configDigest = main.blobs[0]!.digest;
@@ -209,11 +224,11 @@ async function exportArchive(
   const archive = imageArchive({
     root,
     blobs: [
-      ...manifests.flatMap(withItself),
+      ...[...manifests, ...attestations].flatMap(withItself),
       ...(index === undefined ? [] : [blobOf(index.bytes, index.descriptor.mediaType)]),
     ],
     ...(plan.type === 'docker' ? { loaded: first } : {}),
-    names: plan.names.map(writtenName),
+    names,
     created: mainImage(result).config.created ?? '1970-01-01T00:00:00Z',
   });
   await write(archive);

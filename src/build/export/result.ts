@@ -1,5 +1,6 @@
 import type { ImageConfig, Platform } from '../../oci/image.ts';
 import type { Layer } from '../../storage/layers.ts';
+import type { Attestation } from '../attest/statement.ts';
 import { formatPlatform, samePlatform } from '../platform.ts';
 
 /** What was built for one platform. */
@@ -10,6 +11,7 @@ export interface BuiltImage {
   layers: readonly Layer[];
   /** Those of them that are not the base image's. */
   ownLayers: readonly Layer[];
+  attestations: readonly Attestation[];
 }
 
 /** What was built, for all platforms that were asked for. */

@@ -1,9 +1,11 @@
 import { compressionOf } from '../../images/manifest.ts';
 import { packLayer } from '../../images/pack.ts';
 import type { ManifestRow } from '../../images/tables.ts';
+import { writtenName } from '../../images/written-names.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageConfig } from '../../oci/image.ts';
 import { descriptorAnswer, type ExportAnswer } from './answer.ts';
+import { attestationsFor, attestedIn } from './attested.ts';
 import type { ExportPlan } from './attributes.ts';
 import type { ExportContext } from './export.ts';
 import { imageIndex, imageManifest, type NewManifest } from './manifests.ts';
@@ -44,8 +46,16 @@ export async function storeIndexed(
     manifests.push(manifest);
   }
   let root = manifests[0]!.descriptor;
-  if (result.several) {
-    const { descriptor, bytes } = imageIndex(manifests, form);
+  const attested = attestedIn(result, plan);
+  const names = plan.names.map(writtenName);
+  const attestations = attested ? attestationsFor(result, manifests, plan, names) : [];
+  for (const { descriptor, bytes, blobs } of attestations) {
+    for (const { mediaType, content } of blobs)
+      await keep(Buffer.concat([...(content() as Iterable<Uint8Array>)]), { mediaType, kind: 'blob' });
+    await keep(bytes, { mediaType: descriptor.mediaType, kind: 'attestation' });
+  }
+  if (result.several || attested) {
+    const { descriptor, bytes } = imageIndex([...manifests, ...attestations], form);
     await keep(bytes, { mediaType: descriptor.mediaType, kind: 'index' });
     root = descriptor;
   }

@@ -1,8 +1,9 @@
 import { digestOf } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import type { Material } from '../attest/materials.ts';
 import type { CopyInstruction } from '../dockerfile/instructions.ts';
 import type { GitCheckouts } from '../git/checkouts.ts';
-import type { GitSource } from '../git/git-source.ts';
+import { type GitSource, shownRemote } from '../git/git-source.ts';
 import type { Workspace } from '../workspace.ts';
 import type { PreparedSource } from './prepared-source.ts';
 import { includedEntries } from './sources.ts';
@@ -10,6 +11,7 @@ import { includedEntries } from './sources.ts';
 export interface GitContext {
   git: GitCheckouts;
   workspace: Workspace;
+  material(material: Material): void;
   signal: AbortSignal;
 }
 
@@ -18,7 +20,7 @@ export async function prepareGit(
   written: GitSource,
   instruction: Pick<CopyInstruction, 'checksum' | 'keepGitDir'>,
   exclude: readonly string[],
-  { git, workspace, signal }: GitContext,
+  { git, workspace, material, signal }: GitContext,
 ): Promise<PreparedSource> {
   const source: GitSource = {
     ...written,
@@ -26,6 +28,8 @@ export async function prepareGit(
     keepGitDir: agreed('keep-git-dir', instruction.keepGitDir, written.keepGitDir) ?? false,
   };
   const commit = await git.commitOf(source, signal);
+  const url = source.ref === '' ? shownRemote(source) : `${shownRemote(source)}#${source.ref}`;
+  material({ type: 'git', url, commit });
   const { remote, ref, subdirectory, keepGitDir, submodules } = source;
   const kept = keepGitDir === true ? [remote, ref] : null;
   const found = { path: '/', isDirectory: true };

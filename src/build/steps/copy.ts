@@ -3,6 +3,7 @@ import { basename, dirname, join, posix } from 'node:path';
 import { EngineError } from '../../stdx/errors.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { Material } from '../attest/materials.ts';
 import { expandText, expandWord } from '../dockerfile/expand.ts';
 import type { CopyInstruction } from '../dockerfile/instructions.ts';
 import { inputFiles } from '../explain/input-files.ts';
@@ -28,6 +29,8 @@ export interface CopyContext {
   git: GitCheckouts;
   /** What --from names; undefined: the build context. */
   from?: CopyOrigin;
+  /** Told what ADD takes from elsewhere. */
+  material(material: Material): void;
   signal: AbortSignal;
 }
 
@@ -234,6 +237,7 @@ async function prepareRemote(
     // The name in the URL only matters where the destination is a directory.
     nameNeeded: destination.endsWith('/'),
   });
+  context.material({ type: 'http', url, digest: fetched.digest });
   const file = join(directory, fetched.name);
   await rename(join(part, 'part'), file);
   const source = await prepareFile(directory, fetched.name, 0o600, context);

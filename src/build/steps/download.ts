@@ -15,12 +15,12 @@ export interface DownloadOptions {
   signal: AbortSignal;
 }
 
-/** ADD of a URL: fetches it into a new file. @returns the name it has in the URL */
+/** ADD of a URL: fetches it into a new file. @returns the name it has in the URL, and its content's digest */
 export async function download(
   url: string,
   file: string,
   options: DownloadOptions,
-): Promise<{ name: string }> {
+): Promise<{ name: string; digest: string }> {
   if (!URL.canParse(url)) throw new EngineError('invalid', `ADD failed: invalid URL: ${url}`);
   const { checksum } = options;
   const algorithm = checksum === undefined ? 'sha256' : algorithmOf(checksum);
@@ -30,7 +30,7 @@ export async function download(
   const digest = await fetchInto(url, file, algorithm, options.signal);
   if (checksum !== undefined && digest !== checksum)
     throw new EngineError('corrupt', `ADD failed: digest mismatch ${digest}: ${checksum}`);
-  return { name: name ?? 'download' };
+  return { name: name ?? 'download', digest };
 }
 
 /** The last element of the path; undefined when the path names a directory. */

@@ -17,7 +17,7 @@ import { plainReason } from '../streams.ts';
 import { LocalCaches, readCaches } from './caches.ts';
 import { printCheck } from './check.ts';
 import { buildFailure, FlagFault } from './faults.ts';
-import { planAttributes, planEntitlements, refuseAttestations } from './frontend-attributes.ts';
+import { planAttestations, planAttributes, planEntitlements } from './frontend-attributes.ts';
 import { openInputs, readAgents, readSecrets } from './inputs.ts';
 import { type BuildOutput, planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
@@ -41,7 +41,6 @@ async function build(call: Call): Promise<number> {
   const { session, flags, args } = call;
   const { workingDirectory } = session.surroundings;
   const mode = progressMode(call);
-  refuseAttestations(flags);
   const outputs = planOutputs({
     outputs: flags.list('output'),
     load: flags.on('load'),
@@ -53,7 +52,7 @@ async function build(call: Call): Promise<number> {
   const question = questionOf(call);
   const iidfile = flags.string('iidfile');
   if (iidfile !== '') rmSync(resolve(workingDirectory, iidfile), { force: true });
-  const attributes = await planAttributes(call);
+  const attributes = { ...(await planAttributes(call)), ...planAttestations(flags) };
   const inputs = await openInputs({
     place: args[0] ?? '',
     file: flags.string('file'),

@@ -24,7 +24,7 @@ export async function planAttributes({ session, flags }: Call): Promise<Record<s
     if (value !== '') attributes[name] = value;
   };
   set('target', flags.string('target'));
-  const platforms = flags.string('platform') || (env['DOCKER_DEFAULT_PLATFORM'] ?? '');
+  const platforms = flags.list('platform').join(',') || (env['DOCKER_DEFAULT_PLATFORM'] ?? '');
   set('platform', platforms);
   set('image-resolve-mode', flags.on('pull') ? 'pull' : '');
   set('add-hosts', flags.list('add-host').map(hostOf).join(','));
@@ -51,18 +51,29 @@ export function planEntitlements(flags: FlagValues): string[] {
   return [...new Set([...allowed, ...(flags.string('network') === 'host' ? ['network.host'] : [])])];
 }
 
-/** There are no attestations; saying that none are wanted is fine. @throws EngineError `notImplemented` */
-export function refuseAttestations(flags: FlagValues): void {
+/**
+ * `--attest type=provenance,mode=min` and its shorthands, `--provenance=mode=min` and `--sbom`, as `attest:provenance`; those that are
+ * disabled are not asked for. @throws EngineError `invalid` in buildx's words
+ */
+export function planAttestations(flags: FlagValues): Record<string, string> {
+  const asked = [...flags.list('attest')];
   for (const name of ['provenance', 'sbom'] as const) {
-    const value = flags.given(name);
-    if (value !== undefined && !/^(0|f|false|disabled=true)$/i.test(value))
-      throw new EngineError('notImplemented', `--${name}=${value} is not supported`);
+    const value = flags.given(name) ?? '';
+    const isBoolean = /^(1|t|true|0|f|false)$/i.test(value);
+    if (value !== '') asked.push(`type=${name},${isBoolean ? `disabled=${/^(0|f)/i.test(value)}` : value}`);
   }
-  for (const text of flags.list('attest')) {
-    const { disabled = 'false' } = readAttributes(splitFields(text));
-    if (!/^(|1|t|true)$/i.test(disabled))
-      throw new EngineError('notImplemented', `--attest ${text} is not supported`);
+  const attributes: Record<string, string> = {};
+  const seen = new Set<string>();
+  for (const text of asked) {
+    const { type = '', disabled = 'false', ...others } = readAttributes(splitFields(text));
+    if (type === '') throw new EngineError('invalid', 'attestation type not specified');
+    if (seen.has(type)) throw new EngineError('invalid', `duplicate attestation field ${type}`);
+    seen.add(type);
+    if (/^(|1|t|true)$/i.test(disabled)) continue;
+    const fields = Object.entries(others).map(([key, value]) => `${key}=${value}`);
+    attributes[`attest:${type}`] = fields.join(',');
   }
+  return attributes;
 }
 
 function checkTag(tag: string): void {

@@ -11,7 +11,7 @@ export const command: Command = {
       --add-host list  Add a custom host-to-IP mapping ("host:ip")
       --allow stringArray  Allow extra privileged entitlement (e.g., "network.host", "security.insecure")
       --annotation stringArray  Add annotation to the image
-      --attest stringArray  Attestation parameters (format: "type=sbom,generator=image"): none but disabled ones
+      --attest stringArray  Attestation parameters (format: "type=provenance,mode=max")
       --build-arg list  Set build-time variables
       --build-context stringArray  Additional build contexts (e.g., name=path)
 !     --builder string  there is one builder, the daemon's own
@@ -42,14 +42,14 @@ export const command: Command = {
       --no-cache-filter stringArray  Do not cache specified stages
       --on-error string  What to do when a RUN fails: "shell" opens one where it ran
   -o, --output stringArray  Output destination (format: "type=local,dest=path")
-      --platform string  Set platform if server is multi-platform capable
+      --platform stringArray  Set target platforms for build
       --progress string  Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty") (default "auto")
-      --provenance string  Shorthand for "--attest=type=provenance": only "false"
+      --provenance string  Shorthand for "--attest=type=provenance"
       --pull  Always attempt to pull a newer version of the image
       --push  Shorthand for "--output=type=registry"
   -q, --quiet  Suppress the build output and print image ID on success
       --rm  Remove intermediate containers after a successful build (default true)
-      --sbom string  Shorthand for "--attest=type=sbom": only "false"
+      --sbom string  Shorthand for "--attest=type=sbom"
       --secret stringArray  Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")
       --security-opt strings  Security options
       --shm-size bytes  Size of "/dev/shm"

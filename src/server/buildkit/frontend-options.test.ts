@@ -47,7 +47,11 @@ describe("options of BuildKit's frontend", () => {
 
   test('what is not known is refused by name', () => {
     for (const [options, message] of [
-      [{ 'attest:sbom': '' }, 'build with attestations (sbom) is not supported'],
+      [{ 'attest:vsa': '' }, 'unknown attestation type "vsa"'],
+      [
+        { 'attest:sbom': 'generator=example/scanner' },
+        'sbom generator example/scanner is not supported: the daemon has its own',
+      ],
       [{ hostname: 'x' }, 'build with hostname is not supported'],
       [
         { platform: 'linux/amd64,linux/arm64', 'multi-platform': '0' },

@@ -1,3 +1,4 @@
+import { type AttestationRequest, readAttestations } from '../../build/attest/options.ts';
 import type { BuildRequest, CacheEndpoint } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { holdFailed } from '../convert/build-request.ts';
@@ -24,6 +25,7 @@ export interface FrontendPlan {
     'contextDirectory' | 'credentials' | 'dockerfile' | 'contexts' | 'tags' | 'entitlements' | 'cacheTo'
   >;
   context: FrontendContext;
+  attestations: AttestationRequest;
   /** `frontend.lint` and the like, instead of a build; '' for a build. */
   subrequest: string;
   /** Gantry's own: every step says why it was or was not found in the cache. */
@@ -42,7 +44,7 @@ const immaterial = new Set([
   'cmdline',
 ]);
 
-const knownPrefix = /^(build-arg|label|context|vcs|input|local-sessionid):/;
+const knownPrefix = /^(attest|build-arg|label|context|vcs|input|local-sessionid):/;
 
 /** @throws EngineError `notImplemented` for an option that is not known, by its name */
 export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan {
@@ -53,6 +55,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
   return {
     subrequest: text('requestid'),
     explain: text('gantry.explain') === '1',
+    attestations: readAttestations(options),
     context: {
       remote: text('context'),
       contextKey: text('contextkey') || 'context',
@@ -63,7 +66,9 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
       named: withPrefix(options, 'context:'),
     },
     request: {
-      buildArgs: Object.fromEntries(withPrefix(options, 'build-arg:')),
+      buildArgs: Object.fromEntries(
+        [...withPrefix(options, 'build-arg:')].filter(([name]) => !name.startsWith('BUILDKIT_ATTEST_')),
+      ),
       labels: Object.fromEntries(withPrefix(options, 'label:')),
       target: text('target'),
       ...holdFailed(text('gantry.hold-failed')),
@@ -146,8 +151,7 @@ function multiPlatform(
 function refuseUnknown(options: ReadonlyMap<string, string>): void {
   for (const name of options.keys()) {
     if (known.has(name) || immaterial.has(name) || knownPrefix.test(name)) continue;
-    const shown = name.startsWith('attest:') ? `attestations (${name.slice('attest:'.length)})` : name;
-    throw new EngineError('notImplemented', `build with ${shown} is not supported`);
+    throw new EngineError('notImplemented', `build with ${name} is not supported`);
   }
 }
 

@@ -12,11 +12,12 @@ import type { ConfinedRoot, TreeHashes } from '../../storage/confined.ts';
 import type { KeptContext } from '../build-contexts.ts';
 import type { Services } from '../call.ts';
 import { isRepositoryUrl, openRemoteContext } from '../remote-context.ts';
+import { gantryVersion } from '../versions.ts';
 import { SshAgents } from './agents.ts';
 import type { RunningBuild } from './builds.ts';
 import { toGrpcError } from './errors.ts';
 import { exportsTo } from './exporters.ts';
-import { type FrontendContext, planFrontend } from './frontend-options.ts';
+import { type FrontendContext, type FrontendPlan, planFrontend } from './frontend-options.ts';
 import { ignorePatterns } from './ignore-patterns.ts';
 import { uploadRemote } from './one-request.ts';
 import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
@@ -97,6 +98,7 @@ export async function runFrontend(
       cacheFrom: plan.request.cacheFrom.map(endpoint => caches.source(endpoint)),
       cacheTo: build.cacheTo.map(endpoint => caches.destination(endpoint)),
       entitlements: build.entitlements,
+      ...attested(request, plan, build),
       secrets: id => readSecret(session, id, signal),
       ssh: id => agents.get(id),
       credentials: {},
@@ -117,6 +119,28 @@ export async function runFrontend(
     await agents.close();
     await files.close();
   }
+}
+
+/** What the result is to say of itself, and what of it only the server knows. */
+function attested(
+  { frontend, options }: FrontendRequest,
+  { attestations, context }: FrontendPlan,
+  { ref }: RunningBuild,
+): Pick<BuildRequest, 'attestations'> {
+  if (attestations.provenance === undefined && attestations.sbom === undefined) return {};
+  // What comes by the session is the client's, also when it is named as a URL.
+  const isClients = context.remote === '' || /^https?:\/\/buildkit-session\//.test(context.remote);
+  const remote = isClients ? {} : { remote: context.remote };
+  const locals = isClients ? ['context', 'dockerfile'] : context.dockerfileIsApart ? ['dockerfile'] : [];
+  const parameters = {
+    frontend,
+    args: options,
+    invocationId: ref,
+    locals,
+    ...remote,
+    dockerfile: context.filename,
+  };
+  return { attestations: { ...attestations, parameters, version: gantryVersion } };
 }
 
 function refuseOtherFrontends({ frontend, options }: FrontendRequest): void {

@@ -42,6 +42,7 @@ const llbCapabilities = [
   'platform',
   'meta.description',
   'exporter.multiple',
+  'exporter.image.attestations',
 ];
 
 /** The bridge by which buildx drives the Dockerfile frontend within a build that it has begun with Solve. */
