@@ -314,16 +314,18 @@ CMD ["cat", "/greeting"]
     assert.equal(found, id);
 
     // A push says how it came about without being asked, as buildx has it, and more on request.
-    const inspect = async (what: string) => {
-      const shown = await buildx(['imagetools', 'inspect', `${name}:${what}`]);
+    const inspect = async (tag: string, ...format: string[]) => {
+      // The client asks the registry itself, which is in the world.
+      const line = ['docker', 'buildx', 'imagetools', 'inspect', `${name}:${tag}`, ...format];
+      const shown = await machine.world.run(line, { env: { ...process.env, ...env }, timeoutMs });
       assert.equal(shown.code, 0, shown.stderr);
-      return shown.stdout;
+      return shown.stdout.trim();
     };
     assert.match(await inspect('1'), /vnd.docker.reference.type: +attestation-manifest/);
     await build('--sbom=true', '--provenance=mode=max', '-t', `${name}:3`, '--push', '.');
-    const format = ['--format', '{{.SBOM.SPDX.spdxVersion}} {{.Provenance.SLSA.buildType}}'];
-    const said = await buildx(['imagetools', 'inspect', `${name}:3`, ...format]);
-    assert.equal(said.stdout.trim(), 'SPDX-2.3 https://mobyproject.org/buildkit@v1');
+    const format = '{{.SBOM.SPDX.spdxVersion}} {{.Provenance.SLSA.buildType}}';
+    const said = await inspect('3', '--format', format);
+    assert.equal(said, 'SPDX-2.3 https://mobyproject.org/buildkit@v1');
     await machine.docker.run(['logout', privateRegistryAddress], { env, timeoutMs });
   });
 
