@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { readBody, readTar } from '../../src/archive/tar-reader.ts';
-import { readAttestations } from '../../src/build/attest/options.ts';
 import type { BuildExport } from '../../src/build/export/export.ts';
 import { keptIndex } from '../../src/images/kept-manifests.ts';
 import { manifestSummaries } from '../../src/images/manifest-summaries.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Index, Manifest } from '../../src/oci/image.ts';
+import { readAttestations } from '../../src/server/buildkit/attestation-options.ts';
 import { BuilderWorld } from '../support/builder.ts';
 
 let world: BuilderWorld;

@@ -1,12 +1,11 @@
-import { canonicalName, familiarName, parseReference, withDefaultTag } from '../../distribution/reference.ts';
+import { digestUnder, imageUrl } from '../../images/package-url.ts';
 import type { Image } from '../../images/store.ts';
-import { type Digest, isDigest } from '../../oci/digest.ts';
+import { isDigest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/image.ts';
-import { formatPlatform } from '../platform.ts';
 
 /** What a build took from elsewhere, by what cannot change. */
 export type Material =
-  | { type: 'image'; reference: string; platform: Platform; digest: Digest }
+  | { type: 'image'; reference: string; platform: Platform; digest: string }
   | { type: 'git'; url: string; commit: string }
   /** @param digest `sha256:...`, or of another algorithm that was asked for */
   | { type: 'http'; url: string; digest: string };
@@ -52,17 +51,5 @@ export function materialOf(reference: string, image: Image): Material | undefine
   if (isDigest(reference) || isDigest(`sha256:${reference}`)) return undefined;
   const { os, architecture, variant } = image.config;
   const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  const repository = canonicalName(parseReference(reference));
-  const known = image.digests.find(text => canonicalName(parseReference(text)) === repository);
-  const digest = known?.slice(known.indexOf('@') + 1) ?? image.id;
-  return { type: 'image', reference, platform, digest: digest as Digest };
-}
-
-/** `pkg:docker/team/app@1.2?platform=linux%2Famd64` (package-url's specification, type docker). */
-export function imageUrl(text: string, platform: Platform): string {
-  const reference = withDefaultTag(parseReference(text));
-  const path = familiarName(reference).split('/').map(encodeURIComponent).join('/');
-  const version = reference.tag === undefined ? '' : `@${encodeURIComponent(reference.tag)}`;
-  const pinned = reference.digest === undefined ? '' : `digest=${reference.digest}&`;
-  return `pkg:docker/${path}${version}?${pinned}platform=${encodeURIComponent(formatPlatform(platform))}`;
+  return { type: 'image', reference, platform, digest: digestUnder(reference, image) };
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'node:path';
+import { imageUrl } from '../../images/package-url.ts';
 import type { WrittenName } from '../../images/written-names.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageConfig, Manifest, Platform } from '../../oci/image.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
-import { digestSet, imageUrl } from '../attest/materials.ts';
+import { digestSet } from '../attest/materials.ts';
 import { type Attestation, type Subject, statementOf } from '../attest/statement.ts';
 import type { ExportPlan } from './attributes.ts';
 import { type Blob, blobOf, descriptorOf, type NewManifest } from './manifests.ts';

@@ -1,7 +1,8 @@
-import { type AttestationRequest, readAttestations } from '../../build/attest/options.ts';
+import type { AttestationRequest } from '../../build/attest/options.ts';
 import type { BuildRequest, CacheEndpoint } from '../../build/request.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { holdFailed } from '../convert/build-request.ts';
+import { readAttestations } from './attestation-options.ts';
 
 /** Where a build's files come from, as its options say it. */
 export interface FrontendContext {
