@@ -142,6 +142,10 @@ const removeNetworks = entry('Remove one or more networks', () => import('./comm
 const network: CommandGroup = {
   short: 'Manage networks',
   commands: {
+    capture: entry(
+      'Write what a container sends and receives to a pcap file',
+      () => import('./commands/network/capture.ts'),
+    ),
     connect: entry('Connect a container to a network', () => import('./commands/network/connect.ts')),
     create: entry('Create a network', () => import('./commands/network/create.ts')),
     disconnect: entry(

@@ -74,6 +74,10 @@ export const containerOperations = {
   ),
   /** Gantry's own: what is wrong with a container. */
   why: get<WhyResponse, 'port' | 'resolve' | 'reach'>()('/gantry/containers/{id}/why'),
+  /** Gantry's own: its packets, as a pcap file that grows. */
+  capture: get<never, 'interface' | 'network' | 'host' | 'port' | 'count' | 'snap-length'>()(
+    '/gantry/containers/{id}/capture',
+  ),
   /** Gantry's own: the way from a container to an address. */
   trace: get<TraceResponse, 'to' | 'protocol'>()('/gantry/containers/{id}/trace'),
   attach: post<never, never, 'stream' | 'stdin' | 'stdout' | 'stderr' | 'logs' | 'detachKeys'>()(

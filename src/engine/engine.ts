@@ -4,6 +4,7 @@ import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
 import type { LogRecords } from '../runtime/logs/log-format.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { CaptureRequest } from './containers/capture.ts';
 import type { ContainerConfig, CreateRequest, EndpointRequest, HostConfig } from './containers/config.ts';
 import type { ContainerRecord, WaitCondition, WaitResult } from './containers/container.ts';
 import type { EditOutcome } from './edit/edit.ts';
@@ -61,6 +62,8 @@ export interface ContainerUseCases {
   why(ref: string, options: WhyOptions): Promise<WhyAnswer>;
   /** Walks the way from a container to an address. Errors: notFound, conflict (it does not run). */
   trace(ref: string, to: TraceTarget): Promise<Trace>;
+  /** Its packets, as a pcap file that grows. Errors: notFound, conflict (it does not run), invalid. */
+  capture(ref: string, request: CaptureRequest): Readable;
   edit(ref: string, request: EditRequest, options: EditOptions): Promise<EditOutcome>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
   /**

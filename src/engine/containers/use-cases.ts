@@ -6,6 +6,7 @@ import { explainContainer } from '../why/why.ts';
 import { exportContainer, readArchive, statPath, writeArchive } from './archive.ts';
 import { attachContainer } from './attach.ts';
 import { publishContainerEvent } from './attributes.ts';
+import { captureContainer } from './capture.ts';
 import { commitContainer } from './commit.ts';
 import { createContainer } from './create.ts';
 import { containerSize, inspectContainer } from './inspect.ts';
@@ -43,6 +44,7 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     update: (ref, changes) => updateContainer(context, ref, changes),
     why: (ref, options) => explainContainer(context, ref, options),
     trace: (ref, to) => traceFrom(context, ref, to),
+    capture: (ref, request) => captureContainer(context, ref, request),
     edit: (ref, request, options) => editContainer(context, ref, request, options),
     remove: (ref, options = {}) => removeContainer(context, ref, options),
     async wait(ref, condition, signal) {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { editOutcomeToWire, editRequestFromWire } from '../convert/edit-request.ts';
@@ -12,6 +13,7 @@ export const gantryRoutes: readonly Route[] = [
   { method: 'POST', path: '/gantry/containers/{id}/edit', handler: edit },
   { method: 'GET', path: '/gantry/containers/{id}/why', handler: why },
   { method: 'GET', path: '/gantry/containers/{id}/trace', handler: trace },
+  { method: 'GET', path: '/gantry/containers/{id}/capture', handler: capture },
   { method: 'GET', path: '/gantry/schedules', handler: listSchedules },
   { method: 'GET', path: '/gantry/containers/{id}/schedule/runs', handler: listRuns },
   { method: 'POST', path: '/gantry/containers/{id}/schedule/run', handler: runNow },
@@ -47,6 +49,36 @@ async function trace(call: Call): Promise<void> {
     throw new EngineError('invalid', `invalid protocol: ${protocol}: want tcp or udp`);
   const answer = await call.engine.containers.trace(call.param('id'), { ...readTarget(to), protocol });
   call.json(traceToWire(answer));
+}
+
+async function capture(call: Call): Promise<void> {
+  const { query, response, signal } = call;
+  const port = query.integer('port');
+  if (port !== undefined && !isPort(port)) throw new EngineError('invalid', `invalid port: ${port}`);
+  const host = query.optional('host');
+  if (host !== undefined && isIP(host) === 0)
+    throw new EngineError('invalid', `invalid host: ${host}: want an address`);
+  const packets = call.engine.containers.capture(call.param('id'), {
+    interfaceName: query.optional('interface'),
+    network: query.optional('network'),
+    host,
+    port,
+    count: positive('count', query.integer('count'), 2 ** 31),
+    keptBytes: positive('snap-length', query.integer('snap-length'), 2 ** 18),
+  });
+  response.writeHead(200, { 'Content-Type': 'application/vnd.tcpdump.pcap' });
+  try {
+    await pipeline(packets, response);
+  } catch (error) {
+    // The client has seen enough.
+    if (!signal.aborted) throw error;
+  }
+}
+
+function positive(name: string, value: number | undefined, most: number): number | undefined {
+  if (value !== undefined && (value < 1 || value > most))
+    throw new EngineError('invalid', `invalid ${name}: ${value}`);
+  return value;
 }
 
 async function listSchedules(call: Call): Promise<void> {
