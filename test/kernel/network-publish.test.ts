@@ -20,6 +20,7 @@ import { silentLog } from '../../src/stdx/log.ts';
 import { Database } from '../../src/storage/database.ts';
 import {
   askTcp,
+  askUdp,
   enterPrivateHost,
   makeNamespace,
   type Namespace,
@@ -41,7 +42,12 @@ let count = 0;
 
 before(() => {
   enterPrivateHost();
-  neighbour = plugNeighbour([{ host: `${hostAddress}/24`, neighbour: '192.0.2.9/24' }]);
+  neighbour = plugNeighbour([
+    { host: `${hostAddress}/24`, neighbour: '192.0.2.9/24' },
+    { host: '192.0.2.2/24', neighbour: '192.0.2.10/24' },
+    { host: '2001:db8:9::1/64', neighbour: '2001:db8:9::9/64' },
+    { host: '2001:db8:9::2/64', neighbour: '2001:db8:9::10/64' },
+  ]);
   nft = new Nftables();
 });
 
@@ -259,6 +265,16 @@ describe('without', () => {
     // With rules again what runs on is served by them.
     reopen({});
     assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 192.0.2.9');
+  });
+
+  test('rules, UDP is answered from the address that was asked', async () => {
+    reopen({ firewall: false });
+    runContainer('names', [{ containerPort: 80, protocol: 'udp', hostPort: '5300' }]);
+    for (const address of [hostAddress, '192.0.2.2', '2001:db8:9::1', '2001:db8:9::2']) {
+      assert.equal(await askUdp(neighbour, address, 5300), 'names', address);
+    }
+    assert.equal(await askUdp(undefined, '::1', 5300), 'names');
+    assert.equal(await askUdp(undefined, '127.0.0.9', 5300), 'names');
   });
 
   test('a proxy, the kernel does, and nobody else gets the port', async () => {

@@ -1,5 +1,6 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
+import { AnsweringSocket } from '../../linux/answering-socket.ts';
 import type { Log } from '../../stdx/log.ts';
 
 /** Where a proxy passes things on to. */
@@ -26,7 +27,7 @@ export function startProxy(
   target: ProxyTarget,
   log: Log,
 ): PortProxy {
-  return protocol === 'tcp' ? startTcpProxy(fd, target, log) : startUdpProxy(fd, family, target, log);
+  return protocol === 'tcp' ? startTcpProxy(fd, target, log) : startUdpProxy(fd, family, target);
 }
 
 function startTcpProxy(fd: number, target: ProxyTarget, log: Log): PortProxy {
@@ -51,6 +52,7 @@ function startTcpProxy(fd: number, target: ProxyTarget, log: Log): PortProxy {
     client.pipe(upstream);
     upstream.pipe(client);
   });
+  server.maxConnections = maxClients;
   server.on('error', error => log.warn({ error: error.message, target }, 'proxy of a published port'));
   server.listen({ fd });
   server.unref();
@@ -62,28 +64,29 @@ function startTcpProxy(fd: number, target: ProxyTarget, log: Log): PortProxy {
   };
 }
 
+/** Of one port at a time: each takes a descriptor or two of the daemon's. */
+const maxClients = 2000;
+
 /** As long as dockerd's proxy remembers who asked (userland-proxy, UDPConnTrackTimeout). */
 const udpIdleMs = 90_000;
 
-function startUdpProxy(fd: number, family: 4 | 6, target: ProxyTarget, log: Log): PortProxy {
-  const server = dgram.createSocket(family === 4 ? 'udp4' : 'udp6');
+function startUdpProxy(fd: number, family: 4 | 6, target: ProxyTarget): PortProxy {
   const clients = new Map<string, UdpClient>();
-  server.on('error', error => log.warn({ error: error.message, target }, 'proxy of a published port'));
-  server.on('message', (message, from) => {
-    const key = `${from.address} ${from.port}`;
+  const server = new AnsweringSocket(fd, family, (message, asker) => {
+    const { key } = asker;
     let client = clients.get(key);
     if (client === undefined) {
+      // Sender addresses are easily made up: the oldest one's socket goes before the daemon has none left.
+      if (clients.size >= maxClients) clients.values().next().value?.close();
       client = new UdpClient(
         target,
-        answer => server.send(answer, from.port, from.address),
+        answer => server.send(answer, asker),
         () => clients.delete(key),
       );
       clients.set(key, client);
     }
     client.send(message);
   });
-  server.bind({ fd });
-  server.unref();
   return {
     close() {
       server.close();
