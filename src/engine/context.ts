@@ -18,6 +18,7 @@ import type { Waits } from './containers/waits.ts';
 import type { Edits } from './edit/edits.ts';
 import type { EventBus } from './events.ts';
 import type { ExecStore } from './execs/store.ts';
+import type { DiskBudget } from './plan-disk-budget.ts';
 import type { Scheduler } from './schedules/scheduler.ts';
 import type { ScheduleStore } from './schedules/store.ts';
 
@@ -61,6 +62,8 @@ export interface EngineSettings {
   builderEntitlements: string[];
   /** What images that no container uses may take; undefined: anything. */
   imageCollection: CollectionPolicy | undefined;
+  /** What may be kept that nobody needs; undefined: anything. */
+  diskBudget: DiskBudget | undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import { inspectInRegistry, type RegistryInspection } from '../images/inspect-in
 import { loadImages } from '../images/load.ts';
 import { type ManifestSummary, manifestSummaries } from '../images/manifest-summaries.ts';
 import { needPlatform } from '../images/need-platform.ts';
+import type { CollectionPolicy } from '../images/plan-collection.ts';
 import type { ProgressEvent } from '../images/progress.ts';
 import { pullImage } from '../images/pull.ts';
 import { pushImage } from '../images/push.ts';
@@ -81,7 +82,10 @@ export interface ImageUseCases {
     matches: (image: Image) => boolean;
   }): Promise<{ removed: RemoveResult[]; reclaimedBytes: number }>;
   /** Removes what no container uses, by the policy of the daemon's settings; nothing without one. */
-  collect(): Promise<RemoveResult[]>;
+  /** @param policy instead of the settings' own */
+  collect(policy?: CollectionPolicy): Promise<RemoveResult[]>;
+  /** What would be free without those that no container uses. */
+  unusedBytes(): number;
   /** What a registry says of a name: its manifest's descriptor and the platforms it is for. Nothing is fetched. */
   inspectInRegistry(
     reference: string,
@@ -186,8 +190,8 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
       context.events.publish('image', 'prune', '', { reclaimed: String(result.reclaimedBytes) });
       return result;
     },
-    async collect() {
-      const policy = context.settings.imageCollection;
+    unusedBytes: () => context.images.unusedBytes(inUse),
+    async collect(policy = context.settings.imageCollection) {
       if (policy === undefined) return [];
       const labels = new Map(context.images.list().map(({ id }) => [id, imageLabels(context, id)]));
       const removed = await context.images.collect(policy, inUse);

@@ -27,6 +27,7 @@ import { runtimeForUserNamespaces } from './containers/user-namespace.ts';
 import { Visits } from './containers/visits.ts';
 import { Waits } from './containers/waits.ts';
 import type { EngineContext, EngineSettings } from './context.ts';
+import { DiskBudgetKeeper } from './disk-budget.ts';
 import { Edits } from './edit/edits.ts';
 import type { Engine } from './engine.ts';
 import { EventLog } from './event-log.ts';
@@ -139,7 +140,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   context.scheduler.begin(context);
   const rotation = new LogRotation(context);
   const imageCases = imageUseCases(context, services);
-  const collector = new ImageCollector(context, imageCases.collect);
+  const collector = new ImageCollector(context, () => imageCases.collect());
+  const budget = new DiskBudgetKeeper(context, {
+    cache: () => builder.usage.list(),
+    pruneCache: prune => builder.prune(prune),
+    unusedImageBytes: imageCases.unusedBytes,
+    collectImages: imageCases.collect,
+  });
   network.keepFirewall(() => verifyFirewall(context));
 
   return {
@@ -161,6 +168,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       context.scheduler.close();
       rotation.close();
       await collector.close();
+      await budget.close();
       await context.logSinks.close();
       context.health.close();
       context.restarts.close();

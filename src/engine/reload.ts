@@ -16,6 +16,7 @@ export const reloadable = [
   'maxConcurrentUploads',
   'maxDownloadAttempts',
   'imageCollection',
+  'diskBudget',
 ] as const satisfies readonly (keyof EngineSettings)[];
 
 export type ReloadableSettings = Pick<EngineSettings, (typeof reloadable)[number]>;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CollectableImage, planCollection } from './plan-collection.ts';
+import { type CollectableImage, planCollection, unusedBytes } from './plan-collection.ts';
 
 const digest = (name: string) => `sha256:${name.padEnd(64, '0')}` as const;
 
@@ -20,6 +20,10 @@ test('the least recently used go until the rest fits', () => {
   assert.deepEqual(plan(20, 0, ...images), ['a']);
   assert.deepEqual(plan(19, 0, ...images), ['a', 'b']);
   assert.deepEqual(plan(0, 0, ...images), ['a', 'b', 'c']);
+});
+
+test('what unused images take is counted once, and without what one in use needs', () => {
+  assert.equal(unusedBytes([image('a', 1, 'x+y'), image('b', 2, 'x+z'), image('c', 3, 'z+w', true)]), 20);
 });
 
 test('what was used lately stays, however much there is', () => {

@@ -49,6 +49,18 @@ export function planCollection(
   return gone;
 }
 
+/** What images that no container uses take, each layer once, without those that one in use needs. */
+export function unusedBytes(images: readonly CollectableImage[]): number {
+  const seen = new Set(images.filter(image => image.inUse).flatMap(layersOf));
+  let bytes = 0;
+  for (const layer of images.filter(image => !image.inUse).flatMap(({ layers }) => layers)) {
+    if (seen.has(layer.chainId)) continue;
+    seen.add(layer.chainId);
+    bytes += layer.bytes;
+  }
+  return bytes;
+}
+
 function layersOf({ layers }: CollectableImage): Digest[] {
   return layers.map(({ chainId }) => chainId);
 }

@@ -15,7 +15,12 @@ import type { Storage } from '../storage/storage.ts';
 import { isBuiltOn } from './descent.ts';
 import { type HistoryItem, planHistory } from './history.ts';
 import { Leases } from './leases.ts';
-import { type CollectionPolicy, planCollection } from './plan-collection.ts';
+import {
+  type CollectableImage,
+  type CollectionPolicy,
+  planCollection,
+  unusedBytes,
+} from './plan-collection.ts';
 import { type ContainerUse, planRemoval, type RemovalView, type RemoveResult } from './remove.ts';
 import { type ImageRow, ImageTables, type ManifestRow, type ReferenceRow } from './tables.ts';
 
@@ -278,16 +283,7 @@ export class ImageStore {
   /** Removes the least recently used images that no container uses, until the rest fits into its budget. */
   async collect(policy: CollectionPolicy, inUse: RemoveOptions['inUse']): Promise<RemoveResult[]> {
     const images = this.list();
-    const plan = planCollection(
-      images.map(image => ({
-        id: image.id,
-        layers: image.chainId === undefined ? [] : this.#storage.layers.chain(image.chainId).map(bytesOf),
-        lastUsedMs: Math.max(image.lastUsedMs, image.lastTaggedMs),
-        inUse: inUse(image.id).length > 0,
-      })),
-      policy,
-      Date.now(),
-    );
+    const plan = planCollection(this.#collectable(images, inUse), policy, Date.now());
     const removed: RemoveResult[] = [];
     for (const image of images.filter(({ id }) => plan.includes(id))) {
       const names = [...image.references, ...image.digests];
@@ -295,6 +291,20 @@ export class ImageStore {
         removed.push(...(await this.#removeQuietly(name, { inUse })));
     }
     return removed;
+  }
+
+  /** Bytes on the disk of layers that only images without containers have. */
+  unusedBytes(inUse: RemoveOptions['inUse']): number {
+    return unusedBytes(this.#collectable(this.list(), inUse));
+  }
+
+  #collectable(images: readonly Image[], inUse: RemoveOptions['inUse']): CollectableImage[] {
+    return images.map(image => ({
+      id: image.id,
+      layers: image.chainId === undefined ? [] : this.#storage.layers.chain(image.chainId).map(bytesOf),
+      lastUsedMs: Math.max(image.lastUsedMs, image.lastTaggedMs),
+      inUse: inUse(image.id).length > 0,
+    }));
   }
 
   async #removeQuietly(name: string, options: Pick<RemoveOptions, 'inUse'>): Promise<RemoveResult[]> {

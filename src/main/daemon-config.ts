@@ -1,5 +1,6 @@
 import { type Proxies, parseProxy, withoutSecrets } from '../distribution/proxies.ts';
 import type { EngineSettings, SeccompDefault } from '../engine/context.ts';
+import type { DiskBudget } from '../engine/plan-disk-budget.ts';
 import type { CollectionPolicy } from '../images/plan-collection.ts';
 import type { NetworkConfig } from '../network/controller.ts';
 import type { ConfiguredRuntime } from '../runtime/probe.ts';
@@ -234,7 +235,25 @@ function engineSettings(values: Values, source: ConfigSource): EngineSettings {
     builderGc: readBuilderGc(JSON.parse(last('builder') ?? '{}')),
     builderEntitlements: readBuilderEntitlements(JSON.parse(last('builder') ?? '{}')),
     imageCollection: readImageCollection(all('image-gc')),
+    diskBudget: readDiskBudget(all('disk-budget')),
   };
+}
+
+/** `size=20GB`, `keep-free=2GB`, `unused-for=1h`. @throws EngineError `invalid` */
+function readDiskBudget(options: string[]): DiskBudget | undefined {
+  if (options.length === 0) return undefined;
+  const budget: DiskBudget = { unusedForMs: 60 * 60 * 1000 };
+  for (const option of options) {
+    const [name = '', value = ''] = option.split('=', 2);
+    if (name === 'size') budget.sizeBytes = parseByteSize(value);
+    else if (name === 'keep-free') budget.keepFreeBytes = parseByteSize(value);
+    else if (name === 'unused-for') budget.unusedForMs = parseGoDuration(value) / 1e6;
+    else throw invalid(`disk-budget: unknown option "${name}": want size, keep-free and unused-for`);
+  }
+  if (budget.sizeBytes === undefined && budget.keepFreeBytes === undefined)
+    throw invalid('disk-budget: size or keep-free is missing');
+  if (budget.unusedForMs < 0) throw invalid('disk-budget: nothing may be negative');
+  return budget;
 }
 
 /** `keep-storage=20GB`, `unused-for=24h`. @throws EngineError `invalid` */

@@ -402,6 +402,12 @@ export const daemonOptions: readonly DaemonOption[] = [
     help: 'Budget of images no container uses: keep-storage=20GB, unused-for=24h (default: none)',
   },
   {
+    flag: 'disk-budget',
+    key: 'disk-budget',
+    type: pairs,
+    help: 'Budget of cache, logs and images no container uses: size=20GB, keep-free=2GB, unused-for=1h (default: none)',
+  },
+  {
     flag: 'experimental',
     key: 'experimental',
     type: flag,
