@@ -69,9 +69,10 @@ export async function jsonMessages<T>(
   lines.end();
 }
 
-/** `ENOENT: no such file or directory, open 'x'` -> `no such file or directory`. */
+/** `ENOENT: no such file or directory, open 'x'` -> `no such file or directory`, in libc's words where Node has its own. */
 export function plainReason(error: unknown): string {
   return messageOf(error)
     .replace(/^E[A-Z0-9]+: /, '')
-    .replace(/, \w+( '.*')?$/, '');
+    .replace(/, \w+( '.*')?$/, '')
+    .replace('illegal operation on a directory', 'is a directory');
 }

@@ -14,11 +14,12 @@ import { ProgressDisplay } from '../output/progress.ts';
 import { pushReference } from '../push-image.ts';
 import type { Session } from '../session.ts';
 import { plainReason } from '../streams.ts';
+import { readAgents } from './agents.ts';
 import { LocalCaches, readCaches } from './caches.ts';
 import { printCheck } from './check.ts';
 import { buildFailure, FlagFault } from './faults.ts';
 import { planAttestations, planAttributes, planEntitlements } from './frontend-attributes.ts';
-import { openInputs, readAgents, readSecrets } from './inputs.ts';
+import { openInputs, readSecrets } from './inputs.ts';
 import { type BuildOutput, planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { QuietDisplay, RawDisplay } from './raw-display.ts';
@@ -72,7 +73,7 @@ async function build(call: Call): Promise<number> {
     const offers: Offers = {
       directories: inputs.directories,
       secret: readSecrets(flags.list('secret'), session.env, workingDirectory),
-      agents: readAgents(flags.list('ssh'), session.env),
+      agents: readAgents(flags.list('ssh'), session.env, workingDirectory),
       upload: inputs.upload,
       credentials: credentialsOf(session),
       receive: (index, content) => receive(outputs[index], content, session),

@@ -201,31 +201,3 @@ function readSecret(id: string, path: string): Buffer {
     throw new EngineError('invalid', `secret ${id}: ${messageOf(error)}`, { cause: error });
   }
 }
-
-/** `--ssh default`, `--ssh ID=/path/of/agent.sock`. @returns sockets by id */
-export function readAgents(
-  texts: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Map<string, string> {
-  const agents = new Map<string, string>();
-  for (const text of texts) {
-    const [id = '', ...rest] = text.split('=');
-    const path = rest.join('=') || env['SSH_AUTH_SOCK'];
-    if (path === undefined || path === '') {
-      const message = 'invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set';
-      throw new EngineError('invalid', `failed to convert agent config {${id} [] false}: ${message}`);
-    }
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined)
-      throw new EngineError('invalid', `failed to open ${path}: no such file or directory`);
-    if (!stat.isSocket()) {
-      throw new EngineError(
-        'notImplemented',
-        `--ssh ${text}: keys in files are not supported, add them to an agent with ssh-add`,
-      );
-    }
-    if (agents.has(id)) throw new EngineError('invalid', `invalid duplicate ID ${id}`);
-    agents.set(id, path);
-  }
-  return agents;
-}

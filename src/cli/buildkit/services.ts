@@ -17,7 +17,9 @@ import type { GrpcCall, GrpcHandler, GrpcServerOptions } from '../../api/grpc/se
 import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import { int32, message, single } from '../../api/protobuf.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import type { Agent } from './agents.ts';
 import { type ContentStores, contentHandlers } from './content.ts';
+import { serveKeys } from './key-agent.ts';
 import { sendFiles } from './send-files.ts';
 
 /** What a build may ask of the client that started it. */
@@ -26,8 +28,8 @@ export interface Offers {
   directories: ReadonlyMap<string, string>;
   /** undefined: there is no such secret. */
   secret(id: string): Buffer | undefined;
-  /** Sockets of agents, by id. */
-  agents: ReadonlyMap<string, string>;
+  /** ssh agents, by id. */
+  agents: ReadonlyMap<string, Agent>;
   /** A tar from standard input; undefined: none. */
   upload: AsyncIterable<Uint8Array> | undefined;
   /** undefined: nothing is known for that host. */
@@ -130,14 +132,21 @@ async function* contentOf(call: GrpcCall): AsyncGenerator<Buffer> {
   for await (const bytes of call.messages) yield bytesMessage.decode(bytes).data;
 }
 
-function agentOf({ agents }: Offers, id: string): string {
-  const path = agents.get(id === '' ? 'default' : id);
-  if (path === undefined) throw new GrpcError(grpcCode.notFound, `unset ssh forward key ${id}`);
-  return path;
+function agentOf({ agents }: Offers, id: string): Agent {
+  const agent = agents.get(id === '' ? 'default' : id);
+  if (agent === undefined) throw new GrpcError(grpcCode.notFound, `unset ssh forward key ${id}`);
+  return agent;
 }
 
 async function forwardAgent(offers: Offers, call: GrpcCall): Promise<void> {
-  const socket = connect(agentOf(offers, call.metadata.get(sshIdHeader)?.[0] ?? ''));
+  const agent = agentOf(offers, call.metadata.get(sshIdHeader)?.[0] ?? '');
+  if ('keys' in agent) {
+    for await (const data of serveKeys(agent.keys, contentOf(call))) {
+      await call.send(bytesMessage.encode({ data }));
+    }
+    return;
+  }
+  const socket = connect(agent.socketPath);
   const answering = (async () => {
     for await (const data of socket) await call.send(bytesMessage.encode({ data: data as Buffer }));
   })();
