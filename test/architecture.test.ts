@@ -24,7 +24,8 @@ const mayImport: Record<string, readonly string[]> = {
   client: ['api', 'stdx'],
   // `cp` and build contexts are tar archives, the latter with Docker's rules of what is left out.
   cli: ['compose', 'client', 'api', 'archive', 'build/patterns/ignore.ts', 'stdx'],
-  compose: ['client', 'api', 'stdx'],
+  // Configs and secrets are written into containers as tar archives.
+  compose: ['client', 'api', 'archive', 'stdx'],
   main: ['*'],
 };
 

@@ -303,7 +303,13 @@ const composeConfig = entry(
 const compose: CommandGroup = {
   short: 'Define and run multi-container applications',
   flags: composeFlags,
-  commands: { config: composeConfig, convert: hidden(composeConfig) },
+  commands: {
+    config: composeConfig,
+    convert: hidden(composeConfig),
+    down: entry('Stop and remove containers, networks', () => import('./commands/compose/down.ts')),
+    plan: entry('Show what up would do, and do nothing', () => import('./commands/compose/plan.ts')),
+    up: entry('Create and start containers', () => import('./commands/compose/up.ts')),
+  },
 };
 
 /** All commands by name. */

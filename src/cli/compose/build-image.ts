@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import type { Build, FileObject, Project } from '../../compose/project.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import { command as buildCommand } from '../commands/build.ts';
+import { declareFlags, FlagValues, parseFlags } from '../flags.ts';
+import type { Session } from '../session.ts';
+
+/**
+ * Builds the image of a service by `gantry build`, with everything its `build` says.
+ * @throws ExitError when the build fails
+ */
+export async function buildImage(
+  session: Session,
+  project: Project,
+  serviceName: string,
+  { reference, more = [] }: { reference: string; more?: readonly string[] },
+): Promise<void> {
+  const build = project.services[serviceName]!.build!;
+  const scratch = mkdtempSync(join(tmpdir(), 'gantry-compose-'));
+  try {
+    const args = [...buildArguments(project, serviceName, build, scratch), '-t', reference, ...more];
+    const parsed = parseFlags(declareFlags(buildCommand.flags), [...args, build.context ?? '.'], true);
+    const status = await buildCommand.run({
+      session,
+      flags: parsed.values,
+      groupFlags: new FlagValues([]),
+      args: parsed.rest,
+      path: 'build',
+    });
+    if (status) throw new EngineError('internal', `building service ${serviceName} failed`);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** @param scratch where an inline Dockerfile is written */
+export function buildArguments(
+  project: Project,
+  serviceName: string,
+  build: Build,
+  scratch: string,
+): string[] {
+  const { platform } = project.services[serviceName]!;
+  const platforms = build.platforms ?? (platform === undefined ? [] : [platform]);
+  const each = (flag: string, values: readonly string[] = []) => values.flatMap(value => [flag, value]);
+  const pairs = (of: Record<string, string | null> = {}) =>
+    Object.entries(of).map(([name, value]) => (value === null ? name : `${name}=${value}`));
+  return [
+    ...dockerfileArguments(build, scratch),
+    ...each('--build-arg', pairs(build.args)),
+    ...each('--label', pairs(build.labels)),
+    ...each('--tag', build.tags),
+    ...each('--cache-from', build.cache_from),
+    ...each('--cache-to', build.cache_to),
+    ...each('--allow', [...(build.entitlements ?? []), ...(build.privileged ? ['security.insecure'] : [])]),
+    ...each('--build-context', pairs(contexts(project, build))),
+    ...each('--add-host', hosts(build)),
+    ...each('--secret', secrets(project, build)),
+    ...each('--ssh', pairs(build.ssh)),
+    ...each('--ulimit', ulimits(build)),
+    ...(platforms.length === 0 ? [] : ['--platform', platforms.join(',')]),
+    ...(build.network === undefined ? [] : ['--network', build.network]),
+    ...(build.target === undefined ? [] : ['--target', build.target]),
+    ...(build.shm_size === undefined ? [] : ['--shm-size', build.shm_size]),
+    ...(build.provenance === undefined ? [] : ['--provenance', build.provenance]),
+    ...(build.sbom === undefined ? [] : ['--sbom', build.sbom]),
+    ...(build.no_cache ? ['--no-cache'] : []),
+    ...(build.pull ? ['--pull'] : []),
+  ];
+}
+
+function dockerfileArguments(
+  { context = '.', dockerfile, dockerfile_inline }: Build,
+  scratch: string,
+): string[] {
+  if (dockerfile_inline !== undefined) {
+    const file = join(scratch, 'Dockerfile');
+    writeFileSync(file, dockerfile_inline);
+    return ['-f', file];
+  }
+  if (dockerfile === undefined || dockerfile === 'Dockerfile') return [];
+  const isLocal = isAbsolute(context);
+  return ['-f', isLocal && !isAbsolute(dockerfile) ? join(context, dockerfile) : dockerfile];
+}
+
+/** The image of another service is a context as any image is. */
+function contexts(project: Project, { additional_contexts = {} }: Build): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(additional_contexts).map(([name, source]) => {
+      if (!source.startsWith('service:')) return [name, source];
+      const other = source.slice('service:'.length);
+      return [name, `docker-image://${imageReference(project, other)}`];
+    }),
+  );
+}
+
+/** What a service's image is called when its files do not say. */
+export function imageReference(project: Project, serviceName: string): string {
+  return project.services[serviceName]?.image ?? `${project.name}-${serviceName}`;
+}
+
+function hosts({ extra_hosts = {} }: Build): string[] {
+  return Object.entries(extra_hosts).flatMap(([name, addresses]) =>
+    addresses.map(address => `${name}:${address}`),
+  );
+}
+
+function secrets(project: Project, build: Build): string[] {
+  return (build.secrets ?? []).map(({ source, target }) => {
+    const object: FileObject | undefined = project.secrets?.[source];
+    const id = target ?? source;
+    if (object?.file !== undefined) return `id=${id},src=${object.file}`;
+    if (object?.environment !== undefined) return `id=${id},env=${object.environment}`;
+    throw new EngineError(
+      'notImplemented',
+      `build.secrets only supports environment or file-based secrets: ${source}`,
+    );
+  });
+}
+
+function ulimits({ ulimits: of = {} }: Build): string[] {
+  return Object.entries(of).map(([name, limit]) =>
+    typeof limit === 'number' ? `${name}=${limit}` : `${name}=${limit.soft}:${limit.hard}`,
+  );
+}

@@ -1,0 +1,45 @@
+import type { UpOptions } from '../../compose/plan/up.ts';
+import type { Project } from '../../compose/project.ts';
+import { EngineError } from '../../stdx/errors.ts';
+import { UsageError } from '../errors.ts';
+import type { FlagValues } from '../flags.ts';
+
+/** Flags that say what containers there shall be. */
+export const upFlags = `      --always-recreate-deps  Recreate dependent containers. Incompatible with --no-recreate.
+      --force-recreate  Recreate containers even if their configuration and image haven't changed
+      --no-deps  Don't start linked services
+      --no-recreate  If containers already exist, don't recreate them. Incompatible with --force-recreate.
+      --remove-orphans  Remove containers for services not defined in the Compose file
+      --scale list  Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.`;
+
+/** @throws UsageError, EngineError for flags that do not go together and for services that are not there */
+export function upOptions(flags: FlagValues, services: readonly string[], project: Project): UpOptions {
+  if (flags.on('force-recreate') && flags.on('no-recreate'))
+    throw new UsageError('--force-recreate and --no-recreate are incompatible');
+  if (flags.on('always-recreate-deps') && flags.on('no-recreate'))
+    throw new UsageError('--always-recreate-deps and --no-recreate are incompatible');
+  const missing = services.find(name => project.services[name] === undefined);
+  if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
+  return {
+    services,
+    withDependencies: !flags.on('no-deps'),
+    recreate: flags.on('force-recreate') ? 'always' : flags.on('no-recreate') ? 'never' : 'changed',
+    recreateDependencies: flags.on('always-recreate-deps'),
+    scale: scales(flags.list('scale'), project),
+    removeOrphans: flags.on('remove-orphans'),
+    start: true,
+    imageDigests: {},
+  };
+}
+
+function scales(written: readonly string[], project: Project): Record<string, number> {
+  return Object.fromEntries(
+    written.map(text => {
+      const [, name, count] = /^(.+)=(\d+)$/.exec(text) ?? [];
+      if (name === undefined)
+        throw new UsageError(`invalid --scale option ${JSON.stringify(text)}. Should be SERVICE=NUM`);
+      if (project.services[name] === undefined) throw new EngineError('notFound', `no such service: ${name}`);
+      return [name, Number(count)];
+    }),
+  );
+}

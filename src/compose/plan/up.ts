@@ -1,0 +1,308 @@
+import { composeLabels } from '../labels.ts';
+import type { Observed, ObservedContainer } from '../observed.ts';
+import { serviceHash } from '../print/hash.ts';
+import type { Project, Service } from '../project.ts';
+import { type Plan, PlanBuilder } from './plan.ts';
+
+export interface UpOptions {
+  /** The services asked for; all when there are none. Those they depend on come along. */
+  services: readonly string[];
+  /** False: only what was asked for (`--no-deps`). */
+  withDependencies: boolean;
+  /** Containers that are as they should be are made anew as well, or none is. */
+  recreate: 'changed' | 'always' | 'never';
+  /** The same, for services that are only depended on. */
+  recreateDependencies: boolean;
+  /** `--scale`. */
+  scale: Readonly<Record<string, number>>;
+  /** Containers of services that the project no longer has. */
+  removeOrphans: boolean;
+  /** False: containers are made, not started (`create`, `up --no-start`). */
+  start: boolean;
+  /** Digests of the services' images, where they are known: another one makes containers anew. */
+  imageDigests: Readonly<Record<string, string>>;
+}
+
+/**
+ * What makes the daemon's state the project's: the least that does.
+ * Nothing is asked and nothing is done here.
+ */
+export function planUp(project: Project, observed: Observed, options: UpOptions): Plan {
+  return new UpPlanner(project, observed, options).plan();
+}
+
+/** The services asked for and those they depend on, each behind those it depends on. */
+export function servicesInOrder(
+  project: Project,
+  names: readonly string[],
+  withDependencies: boolean,
+): string[] {
+  const ordered: string[] = [];
+  const visit = (name: string) => {
+    const service = project.services[name];
+    if (service === undefined || ordered.includes(name)) return;
+    if (withDependencies) for (const other of Object.keys(service.depends_on ?? {}).sort()) visit(other);
+    if (!ordered.includes(name)) ordered.push(name);
+  };
+  const all = names.length === 0 ? Object.keys(project.services).sort() : names;
+  all.forEach(visit);
+  if (withDependencies || names.length === 0) return ordered;
+  // Those asked for may still depend on each other.
+  const among = servicesInOrder(project, names, true);
+  return among.filter(name => names.includes(name));
+}
+
+/** How many containers a service has. */
+export function scaleOf(name: string, service: Service, scale: Readonly<Record<string, number>>): number {
+  return scale[name] ?? service.scale ?? service.deploy?.replicas ?? 1;
+}
+
+export function containerName(project: Project, service: string, number: number): string {
+  return project.services[service]?.container_name ?? `${project.name}-${service}-${number}`;
+}
+
+/** One container of a service, as it will be. */
+interface Planned {
+  name: string;
+  existing?: ObservedContainer;
+  /** The step that made it, when one does. */
+  created?: number;
+}
+
+class UpPlanner {
+  readonly #project: Project;
+  readonly #observed: Observed;
+  readonly #options: UpOptions;
+  readonly #steps = new PlanBuilder();
+  readonly #networks = new Map<string, number>();
+  readonly #volumes = new Map<string, number>();
+  /** The steps after which a service's containers are there. */
+  readonly #created = new Map<string, number[]>();
+  /** The steps after which they run. */
+  readonly #started = new Map<string, number[]>();
+  /** Services that got a container anew. */
+  readonly #recreated = new Set<string>();
+  /** Steps that wait for a service, by service and condition. */
+  readonly #waits = new Map<string, number>();
+
+  constructor(project: Project, observed: Observed, options: UpOptions) {
+    this.#project = project;
+    this.#observed = observed;
+    this.#options = options;
+  }
+
+  plan(): Plan {
+    const names = servicesInOrder(this.#project, this.#options.services, this.#options.withDependencies);
+    this.#planResources(names);
+    this.#planOrphans();
+    const planned = names.map(name => ({ name, containers: this.#planContainers(name) }));
+    if (this.#options.start) for (const { name, containers } of planned) this.#planStarts(name, containers);
+    return this.#steps.steps;
+  }
+
+  #planResources(names: readonly string[]): void {
+    const used = names.map(name => this.#project.services[name]!);
+    for (const [key, { name, external }] of sortedEntries(this.#project.networks)) {
+      if (external || this.#observed.networks.has(name)) continue;
+      if (!used.some(({ networks }) => networks !== undefined && key in networks)) continue;
+      this.#networks.set(key, this.#steps.add({ do: 'create network', key, name }, []));
+    }
+    for (const [key, { name, external }] of sortedEntries(this.#project.volumes)) {
+      if (external || this.#observed.volumes.has(name)) continue;
+      if (
+        !used.some(({ volumes = [] }) =>
+          volumes.some(({ type, source }) => type === 'volume' && source === key),
+        )
+      )
+        continue;
+      this.#volumes.set(key, this.#steps.add({ do: 'create volume', key, name }, []));
+    }
+  }
+
+  #planOrphans(): void {
+    if (!this.#options.removeOrphans) return;
+    for (const container of this.#observed.containers) {
+      if (container.oneOff || this.#project.services[container.service] !== undefined) continue;
+      this.#planRemoval(container, 'the project has no such service');
+    }
+  }
+
+  #planRemoval({ name, service, running, paused }: ObservedContainer, because: string): number {
+    const stopped =
+      running || paused ? this.#steps.add({ do: 'stop container', service, name }, [], because) : undefined;
+    return this.#steps.add({ do: 'remove container', service, name }, [stopped], because);
+  }
+
+  #planContainers(name: string): Planned[] {
+    const service = this.#project.services[name]!;
+    const wanted = scaleOf(name, service, this.#options.scale);
+    const hash = serviceHash(service);
+    const existing = this.#observed.containers
+      .filter(container => container.service === name && !container.oneOff)
+      .sort((a, b) => a.number - b.number);
+    // What goes first are containers that would have to be made anew anyway, then those with high numbers.
+    const surplus = [...existing]
+      .sort(
+        (a, b) =>
+          Number(this.#reason(name, a, hash) === undefined) -
+            Number(this.#reason(name, b, hash) === undefined) || b.number - a.number,
+      )
+      .slice(0, Math.max(0, existing.length - wanted));
+    const removed = surplus.map(container =>
+      this.#planRemoval(
+        container,
+        wanted === 0 ? 'no container is wanted' : `${wanted} of ${existing.length} are wanted`,
+      ),
+    );
+    const kept = existing.filter(container => !surplus.includes(container));
+    const planned = kept.map(container =>
+      this.#planKept(name, container, this.#reason(name, container, hash)),
+    );
+    const taken = new Set(kept.map(({ number }) => number));
+    for (let number = 1; planned.length < wanted; number++) {
+      if (taken.has(number)) continue;
+      const container = containerName(this.#project, name, number);
+      const created = this.#steps.add(
+        { do: 'create container', service: name, number, name: container },
+        // A container that goes may have the name or the port.
+        [...this.#needs(service), ...removed],
+      );
+      planned.push({ name: container, created });
+    }
+    this.#created.set(
+      name,
+      planned.flatMap(({ created }) => created ?? []),
+    );
+    return planned;
+  }
+
+  /** Why a container cannot stay as it is; undefined when it can. */
+  #reason(name: string, container: ObservedContainer, hash: string): string | undefined {
+    const { recreate, recreateDependencies, services, imageDigests } = this.#options;
+    const onlyNeeded = services.length > 0 && !services.includes(name);
+    if (recreate === 'never') return undefined;
+    if (recreate === 'always' && (!onlyNeeded || recreateDependencies)) return 'it was asked for';
+    if (container.configHash !== hash) return 'its configuration changed';
+    const digest = imageDigests[name];
+    if (digest !== undefined && container.imageDigest !== '' && container.imageDigest !== digest)
+      return 'its image changed';
+    const joined = sharedServices(this.#project.services[name]!).find(other => this.#recreated.has(other));
+    if (joined !== undefined) return `it uses ${joined}, which is made anew`;
+    const missing = this.#missingNetwork(name, container);
+    return missing === undefined ? undefined : `it is not in network ${missing}`;
+  }
+
+  #missingNetwork(name: string, container: ObservedContainer): string | undefined {
+    const keys = Object.keys(this.#project.services[name]!.networks ?? {});
+    return keys
+      .map(key => this.#project.networks?.[key]?.name)
+      .find(network => network !== undefined && !container.networks.includes(network));
+  }
+
+  #planKept(service: string, existing: ObservedContainer, reason: string | undefined): Planned {
+    if (reason === undefined) return { name: existing.name, existing };
+    this.#recreated.add(service);
+    const { number, id } = existing;
+    const name = containerName(this.#project, service, number);
+    const aside = `${id.slice(0, 12)}_${name}`;
+    const created = this.#steps.add(
+      { do: 'create container', service, number, name: aside, replaces: existing.name },
+      this.#needs(this.#project.services[service]!),
+      reason,
+    );
+    const stopped =
+      existing.running || existing.paused
+        ? this.#steps.add({ do: 'stop container', service, name: existing.name }, [created])
+        : created;
+    const removed = this.#steps.add({ do: 'remove container', service, name: existing.name }, [stopped]);
+    const renamed = this.#steps.add({ do: 'rename container', service, name: aside, to: name }, [removed]);
+    return { name, created: renamed };
+  }
+
+  /** What must be there before a service's container can be made. */
+  #needs({ networks = {}, volumes = [], ...service }: Service): (number | undefined)[] {
+    return [
+      ...Object.keys(networks).map(key => this.#networks.get(key)),
+      ...volumes.map(({ type, source }) => (type === 'volume' ? this.#volumes.get(source ?? '') : undefined)),
+      ...sharedServices(service).flatMap(other => this.#created.get(other) ?? []),
+    ];
+  }
+
+  #planStarts(name: string, containers: readonly Planned[]): void {
+    const service = this.#project.services[name]!;
+    const toStart = containers.filter(({ existing, created }) => created !== undefined || !existing!.running);
+    const restarted = this.#restartedWith(service, containers);
+    if (toStart.length === 0 && restarted.length === 0) {
+      this.#started.set(name, []);
+      return;
+    }
+    const ready = this.#dependencySteps(service);
+    const started = [
+      ...toStart.map(container =>
+        this.#steps.add({ do: 'start container', service: name, name: container.name }, [
+          ...ready,
+          ...(container.created === undefined ? [] : [container.created]),
+        ]),
+      ),
+      ...restarted.map(container => {
+        const stopped = this.#steps.add(
+          { do: 'stop container', service: name, name: container.name },
+          [],
+          'a service it depends on is made anew',
+        );
+        return this.#steps.add({ do: 'start container', service: name, name: container.name }, [
+          ...ready,
+          stopped,
+        ]);
+      }),
+    ];
+    this.#started.set(name, started);
+  }
+
+  /** Containers that stay, but whose service wants to be restarted with one that was made anew. */
+  #restartedWith(service: Service, containers: readonly Planned[]): Planned[] {
+    const asks = Object.entries(service.depends_on ?? {}).some(
+      ([other, { restart }]) => restart === true && this.#recreated.has(other),
+    );
+    return asks
+      ? containers.filter(({ existing, created }) => created === undefined && existing?.running)
+      : [];
+  }
+
+  #dependencySteps(service: Service): number[] {
+    if (!this.#options.withDependencies && this.#options.services.length > 0) return [];
+    return Object.entries(service.depends_on ?? {})
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([other, { condition, required }]) => {
+        const started = this.#started.get(other);
+        if (started === undefined) return [];
+        if (condition === 'service_started') return started;
+        const key = `${other} ${condition} ${required}`;
+        const wait =
+          this.#waits.get(key) ??
+          this.#steps.add({ do: 'wait for service', service: other, condition, required }, started);
+        this.#waits.set(key, wait);
+        return [wait];
+      });
+  }
+}
+
+/** Services whose containers this one's are made with: their ids are in its configuration. */
+export function sharedServices({ network_mode, ipc, pid, volumes_from = [] }: Service): string[] {
+  const namespaces = [network_mode, ipc, pid].flatMap(mode =>
+    mode?.startsWith('service:') ? [mode.slice('service:'.length)] : [],
+  );
+  const mounts = volumes_from
+    .filter(from => !from.startsWith('container:'))
+    .map(from => from.split(':', 1)[0]!);
+  return [...new Set([...namespaces, ...mounts])];
+}
+
+function sortedEntries<Value>(of: Record<string, Value> | undefined): [string, Value][] {
+  return Object.entries(of ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Whether a network or volume was made by Compose for this project. */
+export function belongsTo(project: string, labels: Readonly<Record<string, string>>): boolean {
+  return labels[composeLabels.project] === project;
+}
