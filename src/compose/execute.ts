@@ -194,10 +194,14 @@ class Executor {
     return new Map(anonymous.map(({ Destination, Name }) => [Destination, Name!]));
   }
 
-  async #removeContainer({ service, name }: Action & { do: 'remove container' }): Promise<void> {
+  async #removeContainer({
+    service,
+    name,
+    volumes = false,
+  }: Action & { do: 'remove container' }): Promise<void> {
     const id = this.#id(name);
     await ignoringAbsence(
-      act(this.#client, containerOperations.remove, { path: { id }, query: { force: true } }),
+      act(this.#client, containerOperations.remove, { path: { id }, query: { force: true, v: volumes } }),
     );
     this.#byService.set(
       service,

@@ -9,6 +9,10 @@ export interface CarryOutOptions {
   observed: Observed;
   images?: Record<string, ServiceImage>;
   stopTimeout?: number | undefined;
+  /** Told when a container runs. */
+  onStarted?(name: string): void;
+  /** Ends it; without one, the signals of the terminal do. */
+  signal?: AbortSignal;
 }
 
 /** Carries a plan out and says what becomes of each thing, a line each. */
@@ -16,12 +20,14 @@ export async function carryOut(
   session: Session,
   { project, sources }: Pick<Loaded, 'project' | 'sources'>,
   plan: Plan,
-  { observed, images = {}, stopTimeout }: CarryOutOptions,
+  { observed, images = {}, stopTimeout, onStarted, signal }: CarryOutOptions,
 ): Promise<void> {
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  if (signal === undefined) {
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
+  }
   try {
     await executePlan(plan, {
       client: await session.client(),
@@ -33,11 +39,13 @@ export async function carryOut(
       environmentFiles: sources.envFiles,
       workingDirectory: sources.directory,
       stopTimeout,
-      signal: interruption.signal,
-      onStep: ({ action }, phase) =>
+      signal: signal ?? interruption.signal,
+      onStep: ({ action }, phase) => {
         session.err.line(
           ` ${subject(action)}  ${phase === 'failed' ? 'Error' : words(action)[phase === 'begun' ? 0 : 1]}`,
-        ),
+        );
+        if (phase === 'done' && action.do === 'start container') onStarted?.(action.name);
+      },
     });
   } finally {
     process.off('SIGINT', interrupt);

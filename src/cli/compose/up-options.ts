@@ -32,7 +32,8 @@ export function upOptions(flags: FlagValues, services: readonly string[], projec
   };
 }
 
-function scales(written: readonly string[], project: Project): Record<string, number> {
+/** `--scale SERVICE=NUM`. @throws UsageError, EngineError notFound */
+export function scales(written: readonly string[], project: Project): Record<string, number> {
   return Object.fromEntries(
     written.map(text => {
       const [, name, count] = /^(.+)=(\d+)$/.exec(text) ?? [];

@@ -4,10 +4,12 @@ import { type Plan, PlanBuilder } from './plan.ts';
 import { belongsTo } from './up.ts';
 
 export interface DownOptions {
+  /** False: containers are stopped and stay (`stop`, Ctrl-C). */
+  remove: boolean;
   /** The services asked for; all, and the networks, when there are none. */
   services: readonly string[];
   removeOrphans: boolean;
-  /** Named volumes, too (`-v`). */
+  /** Volumes, too (`-v`): named ones and those of the containers alone. */
   volumes: boolean;
 }
 
@@ -33,10 +35,10 @@ export function planDown(
     const before = dependentsOf(service, project).flatMap(other => stopped.get(other) ?? []);
     const ids = going
       .filter(container => container.service === service)
-      .map(container => removal(steps, container, before));
+      .flatMap(container => ending(steps, container, before, options));
     stopped.set(service, ids);
   }
-  if (options.services.length > 0) return steps.steps;
+  if (options.services.length > 0 || !options.remove) return steps.steps;
   const removed = [...stopped.values()].flat();
   for (const [network, { labels }] of observed.networks)
     if (belongsTo(name, labels)) steps.add({ do: 'remove network', name: network }, removed);
@@ -46,13 +48,16 @@ export function planDown(
   return steps.steps;
 }
 
-function removal(
+/** @returns the last step of a container; none when there is nothing to do */
+function ending(
   steps: PlanBuilder,
   { name, service, running, paused }: ObservedContainer,
-  before: number[],
-): number {
+  before: readonly number[],
+  { remove, volumes }: DownOptions,
+): number[] {
   const stop = running || paused ? steps.add({ do: 'stop container', service, name }, before) : undefined;
-  return steps.add({ do: 'remove container', service, name }, [stop, ...before]);
+  if (!remove) return stop === undefined ? [] : [stop];
+  return [steps.add({ do: 'remove container', service, name, volumes }, [stop, ...before])];
 }
 
 /** Services of containers, each before those it depends on. */

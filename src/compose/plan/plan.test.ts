@@ -235,6 +235,18 @@ describe('down', () => {
     );
   });
 
+  test('stopped only', () => {
+    equalPlan(
+      down(shop, allOf(shop), { remove: false }),
+      `
+1 stop container shop-web-1
+2 stop container shop-api-1 (after 1)
+3 stop container shop-db-1 (after 2)
+4 stop container shop-setup-1 (after 2)
+`,
+    );
+  });
+
   test('one service alone, orphans, and a project without files', () => {
     const there = allOf(shop);
     there.containers.push(container('old', 1, { running: false }));
@@ -338,7 +350,7 @@ function up(of: Project, observed: Observed, options: Partial<UpOptions> = {}) {
   });
 }
 
-const downDefaults: DownOptions = { services: [], removeOrphans: false, volumes: false };
+const downDefaults: DownOptions = { services: [], remove: true, removeOrphans: false, volumes: false };
 
 function down(of: Project, observed: Observed, options: Partial<DownOptions> = {}) {
   return planDown('shop', of, observed, { ...downDefaults, ...options });

@@ -9,7 +9,8 @@ export type Action =
   | { do: 'create container'; service: string; number: number; name: string; replaces?: string }
   | { do: 'start container'; service: string; name: string }
   | { do: 'stop container'; service: string; name: string }
-  | { do: 'remove container'; service: string; name: string }
+  /** With its anonymous volumes, or without. */
+  | { do: 'remove container'; service: string; name: string; volumes?: boolean }
   | { do: 'rename container'; service: string; name: string; to: string }
   | { do: 'wait for service'; service: string; condition: Dependency['condition']; required: boolean };
 

@@ -21,6 +21,7 @@ export const command: Command = {
     const observed = await observe(await session.client(), name, project);
     const plan = planDown(name, project, observed, {
       services: args,
+      remove: true,
       removeOrphans: flags.on('remove-orphans'),
       volumes: flags.on('volumes'),
     });

@@ -1,0 +1,38 @@
+import { servicesInOrder } from '../../../compose/plan/up.ts';
+import { EngineError } from '../../../stdx/errors.ts';
+import { anyArguments, type Command } from '../../command.ts';
+import { buildImage, imageReference } from '../../compose/build-image.ts';
+import { loadNamedProject } from '../../compose/load-project.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] [SERVICE...]',
+  short: 'Build or rebuild services',
+  flags: `
+      --build-arg stringArray  Set build-time variables for services
+      --no-cache  Do not use cache when building the image
+      --pull  Always attempt to pull a newer version of the image
+      --push  Push service images
+  -q, --quiet  Suppress the build output
+      --ssh string  Set SSH authentications used when building service images. (use 'default' for using your default SSH Agent)
+      --with-dependencies  Also build dependencies (transitively)
+`,
+  takes: anyArguments,
+  async run({ session, flags, groupFlags, args }) {
+    const { project } = loadNamedProject(session, groupFlags, { services: args });
+    const missing = args.find(name => project.services[name] === undefined);
+    if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
+    const more = [
+      ...flags.list('build-arg').flatMap(argument => ['--build-arg', argument]),
+      ...['no-cache', 'pull', 'push', 'quiet'].filter(name => flags.on(name)).map(name => `--${name}`),
+      ...(flags.changed('ssh') ? ['--ssh', flags.string('ssh')] : []),
+    ];
+    const services =
+      args.length === 0
+        ? servicesInOrder(project, [], true)
+        : servicesInOrder(project, args, flags.on('with-dependencies'));
+    const built = services.filter(name => project.services[name]!.build !== undefined);
+    if (built.length === 0) session.err.line('No services to build');
+    for (const name of built)
+      await buildImage(session, project, name, { reference: imageReference(project, name), more });
+  },
+};

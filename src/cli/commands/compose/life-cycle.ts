@@ -1,0 +1,49 @@
+import { act } from '../../../client/operation.ts';
+import { containerOperations } from '../../../client/operations.ts';
+import { messageOf } from '../../../stdx/errors.ts';
+import type { Call } from '../../command.ts';
+import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
+import { ExitError } from '../../errors.ts';
+import type { Session } from '../../session.ts';
+
+type Ask = (session: Session, container: ServiceContainer) => Promise<unknown>;
+
+/**
+ * Does the same to all containers of the named services at once, and says so.
+ * @param words while it is done, and when it is done
+ * @throws ExitError 1 with what failed
+ */
+export async function toEach(
+  { session, groupFlags, args }: Call,
+  wanted: (container: ServiceContainer) => boolean,
+  words: readonly [string, string],
+  ask: Ask,
+): Promise<ServiceContainer[]> {
+  const { containers } = await projectContainers(session, groupFlags, args);
+  const concerned = containers.filter(wanted);
+  const failures: string[] = [];
+  await Promise.all(
+    concerned.map(async container => {
+      session.err.line(` Container ${container.name}  ${words[0]}`);
+      try {
+        await ask(session, container);
+        session.err.line(` Container ${container.name}  ${words[1]}`);
+      } catch (error) {
+        failures.push(`${container.name}: ${messageOf(error)}`);
+        session.err.line(` Container ${container.name}  Error`);
+      }
+    }),
+  );
+  if (failures.length > 0) throw new ExitError(1, failures.join('\n'));
+  return concerned;
+}
+
+/** Asks one operation of the engine that needs a container and nothing else. */
+export function asking(operation: 'start' | 'pause' | 'unpause'): Ask {
+  return async (session, { id }) =>
+    act(await session.client(), containerOperations[operation], { path: { id } });
+}
+
+export function isRunning({ summary }: ServiceContainer): boolean {
+  return summary.State === 'running';
+}

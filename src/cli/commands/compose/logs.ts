@@ -1,0 +1,53 @@
+import { anyArguments, type Command } from '../../command.ts';
+import { printLog } from '../../compose/follow-logs.ts';
+import { LogLines } from '../../compose/log-lines.ts';
+import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
+import { apiTimestamp } from '../../timestamps.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] [SERVICE...]',
+  short: 'View output from containers',
+  flags: `
+  -f, --follow  Follow log output
+      --index int  index of the container if service has multiple replicas
+      --no-color  Produce monochrome output
+      --no-log-prefix  Don't print prefix in logs
+      --since string  Show logs since timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)
+  -n, --tail string  Number of lines to show from the end of the logs for each container (default "all")
+  -t, --timestamps  Show timestamps
+      --until string  Show logs before a timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)
+`,
+  takes: anyArguments,
+  async run({ session, flags, groupFlags, args }) {
+    const { name, containers } = await projectContainers(session, groupFlags, args);
+    const index = flags.integer('index');
+    const wanted = index === 0 ? containers : containers.filter(({ number }) => number === index);
+    const lines = new LogLines(
+      session.out,
+      wanted.map(container => shownName(name, container)),
+      {
+        prefix: !flags.on('no-log-prefix'),
+        colour: session.out.isTerminal && !flags.on('no-color') && !session.env['NO_COLOR'],
+      },
+    );
+    const query = {
+      follow: flags.on('follow'),
+      tail: flags.string('tail'),
+      timestamps: flags.on('timestamps'),
+      since: apiTimestamp(flags.string('since'), Date.now(), 'since'),
+      until: apiTimestamp(flags.string('until'), Date.now(), 'until'),
+    };
+    await Promise.all(
+      wanted.map(async container => {
+        const shown = shownName(name, container);
+        const code = await printLog(session, { id: container.id, shown }, lines, query);
+        if (code !== undefined) lines.say(`${shown} exited with code ${code}`);
+      }),
+    );
+  },
+};
+
+/** A container's name without the project's: `web-1`. */
+export function shownName(project: string, { name }: Pick<ServiceContainer, 'name'>): string {
+  return name.startsWith(`${project}-`) ? name.slice(project.length + 1) : name;
+}

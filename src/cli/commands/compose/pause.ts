@@ -1,0 +1,12 @@
+import { anyArguments, type Command } from '../../command.ts';
+import { asking, isRunning, toEach } from './life-cycle.ts';
+
+export const command: Command = {
+  usage: '[SERVICE...]',
+  short: 'Pause services',
+  flags: '',
+  takes: anyArguments,
+  async run(call) {
+    await toEach(call, isRunning, ['Pausing', 'Paused'], asking('pause'));
+  },
+};

@@ -1,0 +1,23 @@
+import { act } from '../../../client/operation.ts';
+import { containerOperations } from '../../../client/operations.ts';
+import { anyArguments, type Command } from '../../command.ts';
+import { toEach } from './life-cycle.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] [SERVICE...]',
+  short: 'Stop services',
+  flags: `
+  -t, --timeout int  Specify a shutdown timeout in seconds
+`,
+  takes: anyArguments,
+  async run(call) {
+    const query = { t: call.flags.given('timeout') };
+    await toEach(
+      call,
+      ({ summary }) => ['running', 'paused', 'restarting'].includes(summary.State),
+      ['Stopping', 'Stopped'],
+      async (session, { id }) =>
+        act(await session.client(), containerOperations.stop, { path: { id }, query }),
+    );
+  },
+};

@@ -1,0 +1,17 @@
+import { anyArguments, type Command } from '../../command.ts';
+import { asking, toEach } from './life-cycle.ts';
+
+export const command: Command = {
+  usage: '[SERVICE...]',
+  short: 'Unpause services',
+  flags: '',
+  takes: anyArguments,
+  async run(call) {
+    await toEach(
+      call,
+      ({ summary }) => summary.State === 'paused',
+      ['Unpausing', 'Unpaused'],
+      asking('unpause'),
+    );
+  },
+};
