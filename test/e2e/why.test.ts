@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon, repository } from '../support/daemon.ts';
@@ -106,6 +107,50 @@ describe('gantry why', { concurrency: false }, () => {
     await trace('way a:b', 1, /invalid destination: a:b/);
     await machine.must('docker rm -f beside way near far');
     await trace('ok ok:80', 0, /is the container itself/);
+  });
+
+  test('what containers may reach outside is listed, and what was refused is shown', async () => {
+    const must = (line: string) => machine.must(`${repository}/gantry ${line}`);
+    await must('network create --egress listed.example,198.51.100.0/24 limited');
+    await run('--name held --network limited busybox sleep 1000');
+    const asked = await machine.shell('docker exec held nslookup other.example 127.0.0.11');
+    assert.match(asked.stdout + asked.stderr, /REFUSED/);
+    assert.match(
+      await must('network egress limited'),
+      /^allowed: listed\.example, 198\.51\.100\.0\/24\n[\s\S]*\nheld +other\.example +\d+ /,
+    );
+    const broken = await gantry('network trace held other.example');
+    assert.match(
+      broken.stdout,
+      /BREAKS {2}name [\s\S]*> gantry network egress --allow other\.example limited/,
+    );
+    const changed = 'network egress --allow other.example --remove listed.example --format json limited';
+    const { Limited, Allowed } = JSON.parse(await must(changed)) as { Limited: boolean; Allowed: string[] };
+    assert.deepEqual([Limited, Allowed], [true, ['other.example', '198.51.100.0/24']]);
+    assert.match(await must('network egress --unlimited limited'), /^allowed: everything/);
+    assert.match(
+      (await gantry('network egress --allow a.example bridge')).stderr,
+      /it is a predefined network/,
+    );
+    await machine.must('docker rm -f held');
+  });
+
+  test('packets of a container are captured', async () => {
+    await run('--name seen --network app busybox sleep 1000');
+    const file = machine.world.path('seen.pcap');
+    const capturing = machine.must(
+      `${repository}/gantry network capture -o ${file} -i lo --host 127.0.0.11 -c 2 seen`,
+    );
+    // The head of the file says that it has begun.
+    await machine.must(
+      `until [ -s ${file} ]; do sleep 0.1; done; docker exec seen nslookup app 127.0.0.11; true`,
+    );
+    await capturing;
+    const captured = readFileSync(file);
+    assert.equal(captured.readUInt32LE(0), 0xa1b23c4d);
+    assert.ok(captured.includes('\u0003app\u0000'), 'the question');
+    assert.match((await gantry('network capture -o x -i eth9 seen')).stderr, /there is no interface eth9/);
+    await machine.must('docker rm -f seen');
   });
 
   test('it is killed for want of memory', async () => {

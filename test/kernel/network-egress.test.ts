@@ -88,9 +88,21 @@ async function lookUp(name: string): Promise<string> {
   return `${rcode} ${answers!.length}`;
 }
 
+/** On a busy machine an answer may take longer than `askTcp` waits. */
+async function reaches(address: string, wanted: RegExp): Promise<void> {
+  let said = '';
+  for (let attempt = 0; attempt < 40 && !wanted.test(said); attempt++)
+    said = await askTcp(web.namespace, address, 80);
+  assert.match(said, wanted, address);
+}
+
 /** All at once: what is refused shows by nothing coming back for a while. */
-async function reaches(...addresses: string[]): Promise<string[]> {
-  return await Promise.all(addresses.map(address => askTcp(web.namespace, address, 80)));
+async function reachesNone(...addresses: string[]): Promise<void> {
+  const said = await Promise.all(addresses.map(address => askTcp(web.namespace, address, 80)));
+  assert.deepEqual(
+    said,
+    addresses.map(() => 'timeout'),
+  );
 }
 
 function refused(): string[] {
@@ -102,9 +114,8 @@ function refused(): string[] {
 }
 
 test('only what is on the list is reached, and what was refused is known', async () => {
-  const [listed, other, own] = await reaches(byAddress, byName, host);
-  assert.match(listed!, /^outside/);
-  assert.deepEqual([other, own], ['timeout', 'timeout']);
+  await reaches(byAddress, /^outside/);
+  await reachesNone(byName, host);
   assert.equal(await lookUp('other.example'), 'REFUSED 0');
   assert.equal(await lookUp('OTHER.example'), 'REFUSED 0');
   assert.deepEqual(
@@ -115,7 +126,7 @@ test('only what is on the list is reached, and what was refused is known', async
 
 test('a name on the list opens its addresses, but none that no name may stand for', async () => {
   assert.equal(await lookUp('a.below.example'), 'NOERROR 2');
-  assert.match((await reaches(byName))[0]!, /^outside/);
+  await reaches(byName, /^outside/);
   const { named } = networks.egressOf(networks.get('app'));
   assert.deepEqual(
     named.map(({ name, address }) => [name, address]),
@@ -129,16 +140,15 @@ test('a restart of the daemon, and a ruleset that was flushed, close and open no
   networks.reconcile([
     { containerId: web.id, namespacePath: web.namespace.path, resolver: { dns: [], dnsOptions: [] } },
   ]);
-  assert.match((await reaches(byName))[0]!, /^outside/);
+  await reaches(byName, /^outside/);
   const nft = new Nftables();
   nft.run('flush ruleset\n');
   nft.close();
   assert.equal(networks.verify(), true);
   assert.equal(networks.verify(), false, 'addresses of names are no reason to make it again');
-  const [listed, named, own] = await reaches(byAddress, byName, host);
-  assert.match(listed!, /^outside/);
-  assert.match(named!, /^outside/);
-  assert.equal(own, 'timeout');
+  await reaches(byAddress, /^outside/);
+  await reaches(byName, /^outside/);
+  await reachesNone(host);
 });
 
 test('a list that is changed counts at once', async () => {
@@ -146,12 +156,11 @@ test('a list that is changed counts at once', async () => {
   networks.changeEgress('app', { allow: [host], remove: ['*.below.example', byAddress] });
   const changed = networks.get('app');
   assert.equal(changed.options['gantry.network.egress'], 'listed.example,198.51.100.1/32');
-  const [removed, own] = await reaches(byAddress, host);
-  assert.equal(removed, 'timeout');
-  assert.match(own!, /^host/);
+  await reaches(host, /^host/);
+  await reachesNone(byAddress);
   assert.equal(await lookUp('a.below.example'), 'REFUSED 0');
   networks.changeEgress('app', 'unlimited');
-  assert.match((await reaches(byAddress))[0]!, /^outside/);
+  await reaches(byAddress, /^outside/);
   assert.equal(await lookUp('other.example'), 'NOERROR 2');
   for (const name of ['bridge', 'host'])
     assert.throws(() => networks.changeEgress(name, { allow: ['a.example'], remove: [] }), {
