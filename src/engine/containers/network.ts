@@ -52,20 +52,55 @@ export function endpointOptions(
     driverOptions: request.driverOptions,
     linkLocalIps: request.linkLocalIps,
     aliases: request.aliases,
-    links: linksOf(context, [...record.hostConfig.links, ...request.links]),
+    links: linksOf(context, [...record.hostConfig.links, ...request.links], other =>
+      requireLinkable(context, record, network, other),
+    ),
     hostname: record.config.hostname,
     bandwidth: bandwidthOf(record.hostConfig),
   };
 }
 
-/** `container:alias` lines, as alias -> container id. @throws notFound */
-function linksOf(context: EngineContext, links: readonly string[]): Record<string, string> {
+/**
+ * `container:alias` lines, as alias -> container id.
+ * @throws notFound, and what `check` does
+ */
+function linksOf(
+  context: EngineContext,
+  links: readonly string[],
+  check: (other: { record: ContainerRecord; alias: string }) => void,
+): Record<string, string> {
   const entries = links.map(link => {
     const [target = '', alias] = link.split(':', 2);
     const other = context.containers.get(target);
+    check({ record: other, alias: alias ?? other.name });
     return [alias ?? other.name, other.id] as const;
   });
   return Object.fromEntries(entries);
+}
+
+/**
+ * On the default network a link is a line in /etc/hosts, so that the other's address has to be known by then.
+ * @throws conflict, in Docker's words
+ */
+function requireLinkable(
+  context: EngineContext,
+  { name }: ContainerRecord,
+  network: string,
+  other: { record: ContainerRecord; alias: string },
+): void {
+  const defaultNetwork = context.network.get('bridge').name;
+  if (context.network.find(network)?.name !== defaultNetwork) return;
+  if (!(defaultNetwork in other.record.endpoints)) {
+    throw new EngineError(
+      'conflict',
+      `Cannot link to /${other.record.name}, as it does not belong to the default network`,
+    );
+  }
+  if (other.record.state.pid !== 0) return;
+  throw new EngineError(
+    'conflict',
+    `Cannot link to a non running container: /${other.record.name} AS /${name}/${other.alias}`,
+  );
 }
 
 /** Gives the running process its links, addresses, routes, name server and published ports. */

@@ -280,6 +280,10 @@ export const networksScenarios: readonly Scenario[] = [
         sorted: true,
       },
       'docker run --rm --link nosuchcontainer:x busybox true',
+      'docker create --name $N-off busybox >/dev/null; docker run --name $N-2 --link $N-off:db busybox true',
+      "docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}' $N-2",
+      'docker network create $N >/dev/null; docker run -d --name $N-on --network $N busybox sleep 300 >/dev/null; docker run --name $N-3 --link $N-on:db busybox true',
+      'docker run --rm --network $N --link $N-off:db busybox true',
     ],
   },
   {
