@@ -214,20 +214,29 @@ export class Endpoints {
     return this.#gatewaysAmong([...others, connected]);
   }
 
-  /** Highest priority first, then the network's name, as in Docker; internal networks lead nowhere. */
+  /**
+   * Highest priority first, then those that lead out by both families, then the network's name, as in Docker; internal
+   * networks lead nowhere.
+   */
   #gatewaysAmong(endpoints: readonly Endpoint[]): Gateways {
     const leading = endpoints
       .filter(endpoint => endpoint.interfaceName !== '')
       .filter(endpoint => this.#records.network(endpoint.networkId)?.internal === false)
+      .map(endpoint => {
+        const routed = isRouted(this.#records.network(endpoint.networkId));
+        const ipv4 = endpoint.ipv4 !== undefined && (routed || endpoint.gatewayIpv4 !== undefined);
+        const ipv6 = endpoint.ipv6 !== undefined && (routed || endpoint.gatewayIpv6 !== undefined);
+        return { endpoint, ipv4, ipv6 };
+      })
       .sort(
         (one, other) =>
-          other.gatewayPriority - one.gatewayPriority || compare(one.networkName, other.networkName),
+          other.endpoint.gatewayPriority - one.endpoint.gatewayPriority ||
+          Number(other.ipv4 && other.ipv6) - Number(one.ipv4 && one.ipv6) ||
+          compare(one.endpoint.networkName, other.endpoint.networkName),
       );
-    const leads = (held: Endpoint['ipv4'], gateway: string | undefined, { networkId }: Endpoint) =>
-      held !== undefined && (gateway !== undefined || isRouted(this.#records.network(networkId)));
     return {
-      ipv4: leading.find(endpoint => leads(endpoint.ipv4, endpoint.gatewayIpv4, endpoint)),
-      ipv6: leading.find(endpoint => leads(endpoint.ipv6, endpoint.gatewayIpv6, endpoint)),
+      ipv4: leading.find(({ ipv4 }) => ipv4)?.endpoint,
+      ipv6: leading.find(({ ipv6 }) => ipv6)?.endpoint,
     };
   }
 
@@ -308,16 +317,10 @@ function checkOptions(network: Network, options: EndpointOptions): void {
       );
     }
   }
-  if (asksAddress && !network.subnetsGiven) {
+  if (asksAddress && (!network.subnetsGiven || (options.ipv6 && !network.enableIPv6))) {
     throw new EngineError(
       'invalid',
       'user specified IP address is supported only when connecting to networks with user configured subnets',
-    );
-  }
-  if (options.ipv6 && !network.enableIPv6) {
-    throw new EngineError(
-      'invalid',
-      `Invalid address ${options.ipv6}: It does not belong to any of this network's subnets`,
     );
   }
   if (options.bandwidth !== undefined) refuseLimits({ driver: network.driver, networkName: network.name });

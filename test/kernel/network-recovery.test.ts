@@ -17,6 +17,7 @@ import { silentLog } from '../../src/stdx/log.ts';
 import { Database } from '../../src/storage/database.ts';
 import {
   askTcp,
+  askUntil,
   enterPrivateHost,
   makeNamespace,
   type Namespace,
@@ -134,6 +135,36 @@ test('a restart of the daemon interrupts no port, and its sockets are taken agai
     assert.match(await askTcp(undefined, address, 8080), /^web /, address);
   }
   assert.throws(() => serveTcp(undefined, 8080, 'thief'), { code: 'EADDRINUSE' });
+});
+
+test('parents that were made, and a macvlan upon them, come back; those of no network go', async () => {
+  reopen();
+  const { parent, id } = networks.create({ name: 'dead', driver: 'macvlan', internal: true });
+  const one = runContainer('one', 'dead');
+  const two = runContainer('two', 'dead');
+  const address = networks.endpointsOfContainer(two.id)[0]!.ipv4!.address;
+  const ask = (wanted: string) => askUntil(wanted, { path: one.namespacePath, close() {} }, address, 80);
+  assert.match(await ask(`two ${networks.endpointsOfContainer(one.id)[0]!.ipv4!.address}`), /^two /);
+  using socket = new NetlinkSocket();
+  const [before] = networks.endpointsOfContainer(one.id);
+  deleteLink(socket, parent!.linkName);
+  networks.close();
+  reopen();
+  networks.reconcile([
+    { containerId: one.id, namespacePath: one.namespacePath },
+    { containerId: two.id, namespacePath: two.namespacePath },
+  ]);
+  assert.match(await ask(`two ${before!.ipv4!.address}`), /^two /);
+  assert.equal(networks.endpointsOfContainer(one.id)[0]!.interfaceName, before!.interfaceName);
+  networks.release(one.id);
+  networks.release(two.id);
+  networks.close();
+  const database = Database.open(join(directory, 'state.db'));
+  database.prepare('delete from network_networks where id = ?').run(id);
+  database.close();
+  assert.notEqual(findLink(socket, parent!.linkName), undefined);
+  reopen();
+  assert.equal(findLink(socket, parent!.linkName), undefined);
 });
 
 test('what was left behind by a daemon that was killed is removed', async () => {

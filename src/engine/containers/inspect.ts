@@ -90,7 +90,7 @@ function idleView(context: EngineContext, networkName: string, request: Endpoint
 
 /** While it runs: published ports with their bindings, exposed ones with null. Otherwise nothing, as in Docker. */
 export function portsOf(context: EngineContext, record: ContainerRecord): ContainerInspection['ports'] {
-  if (!isUp(record)) return {};
+  if (!isUp(record) || !isOnBridge(context, record)) return {};
   const ports: ContainerInspection['ports'] = {};
   const known = [
     ...record.config.exposedPorts,
@@ -106,6 +106,11 @@ export function portsOf(context: EngineContext, record: ContainerRecord): Contai
     ports[name] = [...(ports[name] ?? []), binding];
   }
   return ports;
+}
+
+/** Other drivers publish nothing, and show nothing. */
+function isOnBridge(context: EngineContext, record: ContainerRecord): boolean {
+  return Object.keys(record.endpoints).some(name => context.network.find(name)?.bridge !== undefined);
 }
 
 function portName(port: { containerPort: number; protocol: string }): string {

@@ -287,6 +287,28 @@ export const networksScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'network: one place, its addresses and way out',
+    steps: [
+      {
+        run: 'docker network create --subnet 10.160.0.0/24 $N-v4 >/dev/null; docker network create --ipv6 --subnet 10.161.0.0/24 --subnet fd00:160::/64 $N-z >/dev/null; docker network create --internal --subnet 10.162.0.0/24 $N-in >/dev/null; docker run -d --name $N --network $N-v4 busybox sleep 300 >/dev/null',
+        setup: true,
+      },
+      'docker exec $N ip route | grep -o "default via [^ ]*"',
+      'docker network connect --ip 10.161.0.77 --ip6 fd00:160::77 --alias zed --link-local-ip 169.254.44.5 $N-z $N',
+      'docker exec $N ip -o addr show eth1 | grep -v "inet6 fe80" | grep -o "inet6* [^ ]*" | sort',
+      'docker exec $N ip route | grep -o "default via [^ ]*"; docker exec $N ip -6 route | grep -o "default via [^ ]*"',
+      {
+        run: "docker inspect --format '{{json (index .NetworkSettings.Networks \"'$N'-z\").IPAMConfig}}' $N",
+        json: true,
+      },
+      'docker network connect --ip6 fd00:99::1 $N-in $N',
+      'docker network connect $N-in $N; docker exec $N ip route | grep -c default',
+      'docker network disconnect $N-z $N; docker exec $N ip route | grep -o "default via [^ ]*"; docker exec $N ip -6 route | grep -c "default via"',
+      'docker network disconnect $N-v4 $N; docker exec $N ls /sys/class/net',
+      'docker network disconnect -f $N-in $N; docker exec $N ls /sys/class/net',
+    ],
+  },
+  {
     name: 'network: macvlan',
     steps: [
       {
