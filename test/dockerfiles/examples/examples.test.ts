@@ -58,9 +58,12 @@ docker exec database stat -c %U /var/lib/postgresql/data/PG_VERSION`,
   },
 };
 
-/** Of every installation another: when it was, and which inodes there were. Compiled Python has the time of its source. */
+/**
+ * Of every installation another: when it was, which inodes there were, a key made for the machine. Compiled Python has the
+ * time of its source.
+ */
 const chance =
-  /^. .*\/var\/(log\/(apt\/\S+|\S+\.log)|cache\/ldconfig\/aux-cache) .*\n|(?<=\.pyc \d+) sha256:\S+/gm;
+  /^. .*(\/var\/(log\/(apt\/\S+|\S+\.log)|cache\/(ldconfig\/aux-cache|debconf\/config\.dat)) |snakeoil).*\n|(?<=\.pyc \d+) sha256:\S+/gm;
 
 /**
  * Images as people make them, with packages of Debian: built by dockerd 28 with its BuildKit and by Gantry, compared entry
