@@ -19,6 +19,8 @@ function firstCause(error: unknown): unknown {
   return error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
 }
 
+const plainHttp = 'http: server gave HTTP response to HTTPS client';
+
 function wordsOf(url: URL, error: unknown): string {
   const code = errnoOf(error) ?? '';
   const address = dialled(url, error);
@@ -45,7 +47,12 @@ function wordsOf(url: URL, error: unknown): string {
       return 'unexpected EOF';
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return 'http: server gave HTTP response to HTTPS client';
+      return plainHttp;
+    case 'EPROTO':
+      // The same, noticed while something was written.
+      return /wrong version number|packet length too long/.test(messageOf(error))
+        ? plainHttp
+        : messageOf(error);
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_GET_ISSUER_CERT':
