@@ -7,6 +7,7 @@ import {
   type statMessage,
 } from '../../api/buildkit/filesync.ts';
 import type { GrpcExchange } from '../../api/grpc/client.ts';
+import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
@@ -98,7 +99,9 @@ async function receive(
   } catch (error) {
     await reception.abort();
     signal.throwIfAborted();
-    throw error;
+    if (!(error instanceof GrpcError) || error.code !== grpcCode.unimplemented) throw error;
+    // Clients do not offer a directory when standard input is the Dockerfile, and there was nothing in it.
+    throw new EngineError('invalid', 'no local sources enabled', { cause: error });
   } finally {
     exchange.cancel();
   }
