@@ -5,7 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Descriptor, Platform } from '../oci/image.ts';
 import { EngineError, kindOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
-import type { KeyedMutex } from '../stdx/mutex.ts';
+import { KeyedMutex } from '../stdx/mutex.ts';
 import type { Storage } from '../storage/storage.ts';
 import { attestationsOf, attestsAlways } from './attest/attest.ts';
 import type { Material } from './attest/materials.ts';
@@ -102,6 +102,7 @@ export class Builder {
   readonly #options: BuilderOptions;
   readonly #inFlight = new InFlight<CachedStep, StepEvent>();
   readonly #records: StepRecords;
+  readonly #pulls = new KeyedMutex();
   readonly heldSteps = new HeldSteps();
   /** What all of it takes on disk. */
   readonly usage: CacheUsage;
@@ -258,6 +259,7 @@ export class Builder {
         inFlight: this.#inFlight,
         records: this.#records,
         cacheMounts: this.#cacheMounts,
+        pulls: this.#pulls,
         workspace,
         git,
         directories: new NamedDirectories(request.contexts, workspace, git),

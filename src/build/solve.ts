@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
+import type { KeyedMutex } from '../stdx/mutex.ts';
 import type { ConfinedRoot } from '../storage/confined.ts';
 import { type Material, materialOf } from './attest/materials.ts';
 import { resolveBase } from './base.ts';
@@ -55,6 +56,8 @@ export interface SolveContext {
   inFlight: InFlight<CachedStep, StepEvent>;
   records: StepRecords;
   cacheMounts: CacheMounts;
+  /** One pull of a base image at a time, by its name. */
+  pulls: KeyedMutex;
   workspace: Workspace;
   git: GitCheckouts;
   /** Named contexts that are files. */
@@ -463,11 +466,13 @@ export class Solve {
     const image = await resolveBase(reference, this.#context.builder, {
       platform: planned.platform,
       platformWanted: planned.platformWanted,
+      ownPlatform: this.#context.builder.platform,
+      pulls: this.#context.pulls,
+      holdLayer: chainId => this.#context.holdLayer(chainId),
       request: this.#context.request,
       signal: this.#signal,
       progress: progress => this.#context.output.event({ type: 'progress', step, progress }),
     });
-    if (image.chainId !== undefined) this.#context.holdLayer(image.chainId);
     const material = materialOf(reference, image);
     if (material !== undefined) this.#context.material(material);
     return image;

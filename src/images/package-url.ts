@@ -12,6 +12,11 @@ export function imageUrl(text: string, platform: Platform): string {
   return `pkg:docker/${path}${version}?${pinned}platform=${encodeURIComponent(platformText(platform))}`;
 }
 
+/** The same of type oci, for an image that nobody else has a name for. */
+export function layoutUrl(digest: string, platform: Platform): string {
+  return `pkg:oci/layout?digest=${digest}&platform=${encodeURIComponent(platformText(platform))}`;
+}
+
 /** By which a name's registry knows the image; of an image that is in none, its id. */
 export function digestUnder(reference: string, { id, digests }: Image): string {
   const repository = canonicalName(parseReference(reference));

@@ -234,3 +234,31 @@ describe('attestations', () => {
     assert.deepEqual(subject, [{ name: 'd/a', digest: { sha256: digestOf(Buffer.from('a')).slice(7) } }]);
   });
 });
+
+test('base images of several platforms: the name stays with the one that runs here', async () => {
+  // What a registry would have under the name, for each platform that is asked for.
+  world.pull = async (reference, { platform: wanted }) => {
+    const config = { ...wanted, config: {}, created: '2024-01-01T00:00:00Z' };
+    const { id } = await world.images.create(config, { layers: [] });
+    world.images.tag(id, reference);
+  };
+  const { imageId } = await world.build(
+    { Dockerfile: 'FROM far\nCOPY a /a', a: 'a' },
+    { platform, tags: ['near'] },
+  );
+  assert.equal(world.images.resolve('far').config.architecture, 'amd64');
+  const before = world.images.list().length;
+  world.pulls.length = 0;
+  await world.build({ Dockerfile: 'FROM far\nCOPY a /a', a: 'a' }, { platform, tags: ['near'] });
+  assert.deepEqual(world.pulls, ['far'], 'what is here is not asked for');
+  assert.equal(world.images.list().length, before, 'what was only built on is no image of the store');
+
+  // What was built for several platforms can be built on, though nobody else has it.
+  world.pulls.length = 0;
+  const on = await world.build({ Dockerfile: 'FROM near\nCOPY a /b', a: 'a' }, { platform });
+  assert.deepEqual(world.pulls, []);
+  assert.notEqual(on.imageId, imageId);
+  const [other] = world.images.manifestsOf(on.imageId).filter(({ kind }) => kind === 'other');
+  const { layers } = JSON.parse((await world.storage.blobs.read(other!.digest)).toString()) as Manifest;
+  assert.equal(layers.length, 2);
+});

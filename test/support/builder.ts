@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Builder } from '../../src/build/builder.ts';
+import { Builder, type BuilderOptions } from '../../src/build/builder.ts';
 import { ClassicOutput } from '../../src/build/classic-output.ts';
 import type { BuildEvent } from '../../src/build/events.ts';
 import {
@@ -50,6 +50,11 @@ export class BuilderWorld {
     this.directory = parts.directory;
   }
 
+  /** Instead of a registry, which there is none. */
+  pull: BuilderOptions['pullImage'] = async reference => {
+    throw new EngineError('notFound', `pull access denied for ${reference}`);
+  };
+
   static async open(directory = mkdtempSync(join(tmpdir(), 'gantry-build-'))): Promise<BuilderWorld> {
     const [dataRoot, execRoot] = [join(directory, 'data'), join(directory, 'exec')];
     const storage = await openStorage({ dataRoot, execRoot, log: silentLog });
@@ -69,9 +74,9 @@ export class BuilderWorld {
       images,
       storage,
       executor,
-      pullImage: async reference => {
+      pullImage: async (reference, ...options) => {
         pulls.push(reference);
-        throw new EngineError('notFound', `pull access denied for ${reference}`);
+        await world.pull(reference, ...options);
       },
       pushImage: async reference => {
         pushes.push(reference);
@@ -82,7 +87,17 @@ export class BuilderWorld {
       git: '/usr/bin/git',
       log: silentLog,
     });
-    return new BuilderWorld({ storage, images, builder, executor, pulls, pushes, grantable, directory });
+    const world: BuilderWorld = new BuilderWorld({
+      storage,
+      images,
+      builder,
+      executor,
+      pulls,
+      pushes,
+      grantable,
+      directory,
+    });
+    return world;
   }
 
   async close(): Promise<void> {

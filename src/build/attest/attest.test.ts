@@ -16,6 +16,8 @@ test("names and materials, as package-url's specification has them", () => {
     'pkg:docker/example.com%3A5000/a/b@1?platform=linux%2Farm%2Fv7',
   );
   const material = { type: 'git', url: 'https://example.com/a.git#main', commit: 'a'.repeat(40) } as const;
+  const layout = { type: 'layout', platform, digest: 'sha256:aa' } as const;
+  assert.equal(writtenMaterials([layout])[0]?.uri, 'pkg:oci/layout?digest=sha256:aa&platform=linux%2Famd64');
   const http = { type: 'http', url: 'https://example.com/b', digest: 'sha256:bb' } as const;
   assert.deepEqual(writtenMaterials([http, material, http]), [
     { uri: 'https://example.com/a.git#main', digest: { sha1: 'a'.repeat(40) } },

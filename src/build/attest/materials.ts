@@ -1,4 +1,4 @@
-import { digestUnder, imageUrl } from '../../images/package-url.ts';
+import { digestUnder, imageUrl, layoutUrl } from '../../images/package-url.ts';
 import type { Image } from '../../images/store.ts';
 import { isDigest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/image.ts';
@@ -6,6 +6,8 @@ import type { Platform } from '../../oci/image.ts';
 /** What a build took from elsewhere, by what cannot change. */
 export type Material =
   | { type: 'image'; reference: string; platform: Platform; digest: string }
+  /** An image in a directory of the client. */
+  | { type: 'layout'; platform: Platform; digest: string }
   | { type: 'git'; url: string; commit: string }
   /** @param digest `sha256:...`, or of another algorithm that was asked for */
   | { type: 'http'; url: string; digest: string };
@@ -30,6 +32,8 @@ function writeMaterial(material: Material): WrittenMaterial {
         uri: imageUrl(material.reference, material.platform),
         digest: digestSet(material.digest),
       };
+    case 'layout':
+      return { uri: layoutUrl(material.digest, material.platform), digest: digestSet(material.digest) };
     case 'git':
       return {
         uri: material.url,
@@ -52,5 +56,9 @@ export function materialOf(reference: string, image: Image): Material | undefine
   if (reference.startsWith('oci-layout://')) return undefined;
   const { os, architecture, variant } = image.config;
   const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  if (reference.includes('://')) {
+    const digest = reference.slice(reference.indexOf('@') + 1);
+    return isDigest(digest) ? { type: 'layout', platform, digest } : undefined;
+  }
   return { type: 'image', reference, platform, digest: digestUnder(reference, image) };
 }
