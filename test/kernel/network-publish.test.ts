@@ -305,7 +305,7 @@ describe('beside dockerd', () => {
   });
 
   /** A container on a bridge `docker0`, with the rules that dockerd has at the least. */
-  function runDockerContainer(): void {
+  function runDockerContainer(policy: 'DROP' | 'ACCEPT'): void {
     const namespace = makeNamespace();
     using socket = new NetlinkSocket();
     addBridge(socket, { name: 'docker0' });
@@ -325,20 +325,24 @@ describe('beside dockerd', () => {
     });
     const server = serveTcp(namespace, 80, 'docker');
     closing.push(() => server.close(), namespace.close);
-    iptables('-P', 'FORWARD', 'DROP');
+    iptables('-P', 'FORWARD', policy);
     iptables('-N', 'DOCKER-USER');
     iptables('-A', 'FORWARD', '-j', 'DOCKER-USER');
     const translate = ['-p', 'tcp', '--dport', '9090', '-j', 'DNAT', '--to-destination', '172.30.0.2:80'];
     iptables('-t', 'nat', '-A', 'PREROUTING', ...translate);
   }
 
-  test('containers of both reach each other by published ports only', async () => {
-    runDockerContainer();
-    networks.verify();
-    const { namespace } = runContainer('ours', [web]);
-    // Its carrier may take a moment to count.
-    await settled(async () => assert.match(await askTcp(namespace, hostAddress, 9090), /^docker /));
-    assert.equal(await askTcp(namespace, '172.30.0.2', 80), 'timeout');
-    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'ours 192.0.2.9');
-  });
+  // A dockerd that finds the host forwarding already leaves it at ACCEPT.
+  for (const policy of ['DROP', 'ACCEPT'] as const) {
+    test(`with FORWARD ${policy}, containers of both reach each other by published ports only`, async () => {
+      runDockerContainer(policy);
+      networks.verify();
+      const { namespace } = runContainer('ours', [web]);
+      // Its carrier may take a moment to count.
+      await settled(async () => assert.match(await askTcp(namespace, hostAddress, 9090), /^docker /));
+      const closed = [namespace, neighbour].map(from => askTcp(from, '172.30.0.2', 80));
+      assert.deepEqual(await Promise.all(closed), ['timeout', 'timeout']);
+      assert.equal(await askTcp(neighbour, hostAddress, 8080), 'ours 192.0.2.9');
+    });
+  }
 });

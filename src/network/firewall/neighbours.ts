@@ -63,9 +63,9 @@ export function planOpenings(listing: readonly NftObject[], ownTable: string): O
   });
 }
 
-/** Whether there is a dockerd whose rules about forwarded packets ours come before. */
+/** Whether a dockerd has been here since the host started. */
 export function isBesideDockerd(openings: readonly Opening[]): boolean {
-  return openings.some(({ name, matches }) => name === userChain && matches.length > 0);
+  return openings.some(({ name }) => name === userChain);
 }
 
 /** Rules of one chain, from `list chain`. */

@@ -217,9 +217,11 @@ const rules = `
 		iifname @internal drop
 		iifname @bridges oifname @strangers jump abroad
 		iifname @bridges accept
+		meta nfproto @closed iifname != @strangers oifname @strangers jump abroad
 		meta nfproto @closed meta iifkind != "bridge" meta oifkind != "bridge" drop
 	}
 	# The rule that lets our containers out stands before dockerd's own ones, which keep others from its containers.
+	# And a dockerd that finds a host forwarding already keeps nobody from them.
 	chain abroad {
 		ct state established,related accept
 		ct status dnat accept
