@@ -29,6 +29,12 @@ export type BuildExport =
       attributes: Record<string, string>;
       write(archive: Readable): Promise<void>;
     }
+  /** @param writeBlobs an image in no archive: its blobs, each once, what is named before what names it */
+  | {
+      type: 'oci' | 'docker';
+      attributes: Record<string, string>;
+      writeBlobs(blobs: readonly Blob[]): Promise<void>;
+    }
   /** @param write one platform's file system; it can be read until the promise is settled */
   | { type: 'local'; attributes: Record<string, string>; write(tree: ExportedTree): Promise<void> };
 
@@ -100,7 +106,7 @@ export async function exportResult(
       return {};
     case 'oci':
     case 'docker':
-      return exportArchive(asType(plan, request.type), request.write, result, context);
+      return exportArchive(asType(plan, request.type), request, result, context);
   }
 }
 
@@ -206,7 +212,7 @@ async function rewriteLayers(
 
 async function exportArchive(
   plan: Extract<ExportPlan, { type: 'oci' | 'docker' }>,
-  write: (archive: Readable) => Promise<void>,
+  to: { write(archive: Readable): Promise<void> } | { writeBlobs(blobs: readonly Blob[]): Promise<void> },
   result: BuildResult,
   context: ExportContext,
 ): Promise<ExportAnswer> {
@@ -221,17 +227,19 @@ async function exportArchive(
   const main = manifests[result.images.indexOf(mainImage(result))]!;
   const configDigest = main.blobs[0]!.digest;
   context.made(configDigest);
-  const archive = imageArchive({
+  const blobs = [
+    ...[...manifests, ...attestations].flatMap(withItself),
+    ...(index === undefined ? [] : [blobOf(index.bytes, index.descriptor.mediaType)]),
+  ];
+  const archived = {
     root,
-    blobs: [
-      ...[...manifests, ...attestations].flatMap(withItself),
-      ...(index === undefined ? [] : [blobOf(index.bytes, index.descriptor.mediaType)]),
-    ],
+    blobs,
     ...(plan.type === 'docker' ? { loaded: first } : {}),
     names,
     created: mainImage(result).config.created ?? '1970-01-01T00:00:00Z',
-  });
-  await write(archive);
+  };
+  if ('writeBlobs' in to) await to.writeBlobs([...new Map(blobs.map(blob => [blob.digest, blob])).values()]);
+  else await to.write(imageArchive(archived));
   return {
     'containerimage.config.digest': configDigest,
     'containerimage.digest': root.digest,

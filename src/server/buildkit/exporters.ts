@@ -3,8 +3,10 @@ import { bytesMessage, type exporterMessage } from '../../api/buildkit/control.t
 import { exporterIdHeader, fileSendService } from '../../api/buildkit/filesync.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import type { BuildExport } from '../../build/export/export.ts';
+import type { Blob } from '../../build/export/manifests.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { sendTree } from './send-files.ts';
+import { SessionContent } from './session-content.ts';
 import type { BuildSession } from './sessions.ts';
 import type { Vertices } from './vertices.ts';
 
@@ -32,6 +34,12 @@ export function exportsTo(exporters: readonly Exporter[], destination: Destinati
       case 'docker':
       case 'tar': {
         const title = type === 'tar' ? 'exporting to client tarball' : `exporting to ${type} image format`;
+        const { tar = '', ...others } = attributes;
+        if (type !== 'tar' && /^(0|f|false)$/i.test(tar)) {
+          const writeBlobs = (blobs: readonly Blob[]) =>
+            vertices.task(title, () => sendBlobs(blobs, new SessionContent(session, exportStore), signal));
+          return { type, attributes: others, writeBlobs };
+        }
         const write = (archive: Readable) =>
           vertices.task(title, async task => {
             task.status('sending tarball');
@@ -57,6 +65,18 @@ export function exportsTo(exporters: readonly Exporter[], destination: Destinati
         throw new EngineError('notImplemented', `exporter ${JSON.stringify(type)} is not supported`);
     }
   });
+}
+
+/** By this name clients offer the directory that an image is to be in, whose index they write themselves. */
+const exportStore = 'export';
+
+async function sendBlobs(blobs: readonly Blob[], store: SessionContent, signal: AbortSignal): Promise<void> {
+  for (const { digest, size, content } of blobs) {
+    const open = async function* () {
+      for await (const chunk of content()) yield Buffer.from(chunk);
+    };
+    await store.write({ digest, sizeBytes: size, open }, signal);
+  }
 }
 
 async function sendArchive(
