@@ -21,6 +21,7 @@ need git git
 need openssl openssl
 need python3 python3
 need mkfs.ext4 e2fsprogs
+need fuse-overlayfs fuse-overlayfs
 case " $* " in
   *' cgroup2 '*)
     need qemu-system-x86_64 qemu-system-x86

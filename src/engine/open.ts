@@ -12,6 +12,7 @@ import { type ConfiguredRuntime, findProgram, requireProgram } from '../runtime/
 import { Runtime } from '../runtime/runtime.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
+import type { SnapshotDriverName } from '../storage/snapshot-drivers.ts';
 import { openStorage } from '../storage/storage.ts';
 import { registryCachePlace } from './build-cache-registry.ts';
 import { BuildExecutor } from './build-executor.ts';
@@ -60,6 +61,8 @@ export interface EngineOptions {
   runtime?: string;
   /** OCI runtimes besides those that are found, by name. */
   runtimes?: Readonly<Record<string, ConfiguredRuntime>>;
+  /** Default: the best that works. */
+  storageDriver?: SnapshotDriverName | undefined;
   /** userns-remap: the host's ids for those in containers. */
   remap?: IdMappings;
 }
@@ -71,7 +74,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   validateLogConfig(settings.logDriver, settings.logOptions);
   const remap = options.remap && { mappings: options.remap, unshare: requireProgram('unshare') };
   if (remap) requireProgram(runtimeForUserNamespaces);
-  const storage = await openStorage({ dataRoot, execRoot, log, remap });
+  const { storageDriver } = options;
+  const storage = await openStorage({ dataRoot, execRoot, log, remap, storageDriver });
   const defaultRuntime = options.runtime ?? (remap && runtimeForUserNamespaces);
   const runtime = await Runtime.probe({ execRoot, log, defaultRuntime, runtimes: options.runtimes });
   const network = NetworkController.open({ database: storage.database, log, config: options.network });

@@ -103,6 +103,16 @@ export function systemUseCases(
   };
 }
 
+function overlayStatus(): [string, string][] {
+  return [
+    ['Supports d_type', 'true'],
+    ['Using metacopy', String(readText('/sys/module/overlay/parameters/metacopy').trim() === 'Y')],
+    ['Native Overlay Diff', 'true'],
+    // Only mounts made without root need it.
+    ['userxattr', 'false'],
+  ];
+}
+
 function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
   const { settings, runtime, storage } = context;
   const records = context.containers.list();
@@ -119,11 +129,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     storageDriver: storage.snapshots.driver,
     storageStatus: [
       ['Backing Filesystem', fileSystemName(storage.paths.dataRoot)],
-      ['Supports d_type', 'true'],
-      ['Using metacopy', String(readText('/sys/module/overlay/parameters/metacopy').trim() === 'Y')],
-      ['Native Overlay Diff', 'true'],
-      // Only mounts made without root need it.
-      ['userxattr', 'false'],
+      ...(storage.snapshots.driver === 'overlay2' ? overlayStatus() : []),
     ],
     logDriver: settings.logDriver,
     logDrivers: logDriverNames,

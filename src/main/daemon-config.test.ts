@@ -182,7 +182,7 @@ describe('gantryd flags', () => {
   test('that would need something missing are refused by name', () => {
     assert.match(refusal(['--storage-opt=size=1g']), /^--storage-opt/);
     assert.match(refusal(['-s', 'btrfs']), /^--storage-driver: btrfs/);
-    parse(['-s', 'overlay2']);
+    for (const driver of ['overlay2', 'fuse-overlayfs', 'vfs']) parse(['-s', driver]);
   });
 
   test('open no tcp socket to the world without client certificates', () => {

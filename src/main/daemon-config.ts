@@ -11,6 +11,7 @@ import { parseByteSize } from '../stdx/byte-size.ts';
 import { EngineError, errnoOf, messageOf } from '../stdx/errors.ts';
 import { parseGoDuration } from '../stdx/go-duration.ts';
 import { defaultDataRoot, defaultExecRoot } from '../storage/paths.ts';
+import type { SnapshotDriverName } from '../storage/snapshot-drivers.ts';
 import { readBuilderEntitlements, readBuilderGc } from './builder-gc.ts';
 import { parseFlags } from './daemon-flags.ts';
 import { type DaemonOption, daemonOptions, type OptionValue } from './daemon-options.ts';
@@ -18,6 +19,8 @@ import { type DaemonOption, daemonOptions, type OptionValue } from './daemon-opt
 /** How gantryd shall run: flags and daemon.json, merged and checked, defaults filled in. */
 export interface DaemonConfig {
   dataRoot: string;
+  /** undefined: the best that works. */
+  storageDriver: SnapshotDriverName | undefined;
   execRoot: string;
   pidFile: string;
   hosts: Host[];
@@ -192,6 +195,7 @@ function buildConfig(values: Values, source: ConfigSource): Omit<DaemonConfig, '
   const hosts = all('host').length === 0 ? [defaultHost] : all('host');
   return {
     dataRoot: last('data-root') ?? defaultDataRoot,
+    storageDriver: (last('storage-driver') || undefined) as SnapshotDriverName | undefined,
     execRoot: last('exec-root') ?? defaultExecRoot,
     pidFile: last('pidfile') ?? `${defaultExecRoot}/gantryd.pid`,
     hosts: hosts.map(host => parseHost(host, tls !== undefined)),

@@ -301,8 +301,8 @@ export const daemonOptions: readonly DaemonOption[] = [
     short: 's',
     key: 'storage-driver',
     type: text,
-    help: 'overlay2',
-    supports: value => ['', 'overlay2'].includes(String(value)),
+    help: 'overlay2, fuse-overlayfs or vfs (default: the first of them that works)',
+    supports: value => ['', 'overlay2', 'fuse-overlayfs', 'vfs'].includes(String(value)),
   },
   {
     flag: 'exec-opt',

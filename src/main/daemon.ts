@@ -40,6 +40,7 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
   const settings = { ...config.settings, initPath: config.settings.initPath ?? findInit() };
   const engine = await openEngine({
     dataRoot: config.dataRoot,
+    storageDriver: config.storageDriver,
     execRoot: config.execRoot,
     log,
     settings,

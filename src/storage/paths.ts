@@ -17,7 +17,8 @@ import { type Digest, hexOf } from '../oci/digest.ts';
  *     │   └── <number>/                   one writable root
  *     │       ├── upper/                  what was changed
  *     │       ├── work/                   the kernel's
- *     │       └── merged/                 where it is mounted
+ *     │       ├── merged/                 where it is mounted
+ *     │       └── flat                    says that `merged` is the root itself, a copy (driver vfs)
  *     ├── volumes/<name>/
  *     │   ├── _data/                      0755, as in Docker
  *     │   ├── snapshots/<snapshot>/_data  copies of it; `.new` is being made or removed

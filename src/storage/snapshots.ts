@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import { overlayMount, unmount } from '../linux/mount.ts';
+import { bindMount, isMountPoint, overlayMount, unmount } from '../linux/mount.ts';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError, errnoOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
@@ -12,6 +12,7 @@ import type { IdMappedTrees } from './id-mapped.ts';
 import type { Layer, LayerStore } from './layers.ts';
 import type { SnapshotPaths, StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
+import type { SnapshotDriver } from './snapshot-drivers.ts';
 import { diskError } from './worker/errors.ts';
 import type { LayerTimes } from './worker/settle-times.ts';
 import type { UpperChange } from './worker/upper.ts';
@@ -30,11 +31,12 @@ export interface Snapshot {
 
 /**
  * Writable roots: one for each container and each build step; an overlay of its own upper directory over its layers,
- * which it holds (owner `snapshot:<id>`).
+ * which it holds (owner `snapshot:<id>`). Those made under the driver vfs are a copy of the layers in `merged`, and
+ * stay so (`flat`) whatever the driver is later; their upper directory is derived whenever somebody reads it.
  */
 export class SnapshotStore {
-  /** What `info` and `inspect` call it. */
-  readonly driver = 'overlay2';
+  readonly #driver: SnapshotDriver;
+  readonly #deriving = new KeyedMutex();
   readonly #database: Database;
   readonly #paths: StoragePaths;
   readonly #layers: LayerStore;
@@ -51,6 +53,7 @@ export class SnapshotStore {
     workers: WorkerPool;
     log: Log;
     mapped?: IdMappedTrees;
+    driver: SnapshotDriver;
   }) {
     this.#database = options.database;
     this.#paths = options.paths;
@@ -58,10 +61,16 @@ export class SnapshotStore {
     this.#workers = options.workers;
     this.#log = options.log;
     this.#mapped = options.mapped;
+    this.#driver = options.driver;
     this.#database.migrate('snapshots', migrations);
     const row = this.#database.prepare("select seq from sqlite_sequence where name = 'snapshots'").get();
     this.#lastNumber = Math.max(row === undefined ? 0 : Number(row['seq']), ...this.#numbersOnDisk());
     if (options.database.damaged) this.#restoreReferences();
+  }
+
+  /** What `info` and `inspect` call it. */
+  get driver(): string {
+    return this.#driver.name;
   }
 
   /** After damage: the layers below are its own again. */
@@ -102,13 +111,15 @@ export class SnapshotStore {
       const paths = this.#paths.snapshot(number);
       for (const path of [paths.directory, paths.upper, paths.work, paths.merged])
         mkdirSync(path, { mode: 0o755 });
-      this.#insert({
+      const row = {
         number,
         id,
         parent: parent ?? null,
         mountPoints: mountPoints ? 1 : 0,
         createdMs: Date.now(),
-      });
+      };
+      if (this.#driver.flat) await this.#copyLayers(row);
+      this.#insert(row);
     } catch (error) {
       throw diskError(`making the root of ${id}`, error);
     }
@@ -133,6 +144,10 @@ export class SnapshotStore {
     const row = this.#need(id);
     const paths = this.#paths.snapshot(row.number);
     if (isMounted(paths)) return paths.merged;
+    if (isFlat(paths)) {
+      if (options.readOnly === true) bindMount(paths.merged, paths.merged, { readOnly: true });
+      return paths.merged;
+    }
     const trees = options.mapped === true ? this.#mapped : undefined;
     const seen = (path: string) => trees?.viewOf(path) ?? path;
     try {
@@ -145,7 +160,7 @@ export class SnapshotStore {
         options.readOnly === true
           ? { lower: [upper, ...below], target: paths.merged }
           : { lower: below, upper, work, target: paths.merged };
-      if (trees === undefined) overlayMount(overlay);
+      if (trees === undefined) this.#driver.mount(overlay);
       else trees.actAsRoot(() => overlayMount(overlay));
     } catch (error) {
       throw within(`mounting the root of ${id}`, error);
@@ -204,12 +219,13 @@ export class SnapshotStore {
   /** What differs from the image, sorted by path, by the rules of `docker diff`. */
   async changes(id: string): Promise<Change[]> {
     const { upper, lower } = this.directoriesOf(id);
-    return this.#workers.run('compareUpper', { upper, lower });
+    return this.#readingUpper(id, () => this.#workers.run('compareUpper', { upper, lower }));
   }
 
   /** Bytes of the files it has on its own. */
   async sizeOf(id: string): Promise<number> {
-    return this.#workers.run('sizeOfTree', { root: this.directoriesOf(id).upper });
+    const { upper } = this.directoriesOf(id);
+    return this.#readingUpper(id, () => this.#workers.run('sizeOfTree', { root: upper }));
   }
 
   /**
@@ -220,6 +236,13 @@ export class SnapshotStore {
    * @param options.times what becomes of the files' times; not together with `keep`.
    */
   async commit(
+    id: string,
+    options: { owner: string; keep?: boolean; times?: LayerTimes | undefined },
+  ): Promise<Layer> {
+    return this.#readingUpper(id, () => this.#commit(id, options));
+  }
+
+  async #commit(
     id: string,
     options: { owner: string; keep?: boolean; times?: LayerTimes | undefined },
   ): Promise<Layer> {
@@ -265,6 +288,28 @@ export class SnapshotStore {
     }
   }
 
+  /** Whatever the driver, the upper directory is what the kernel's overlay would have written while `work` reads it. */
+  async #readingUpper<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const row = this.#need(id);
+    const paths = this.#paths.snapshot(row.number);
+    if (!isFlat(paths)) {
+      if (this.#driver.name === 'fuse-overlayfs')
+        await this.#workers.run('settleOpaqueMarkers', { root: paths.upper });
+      return work();
+    }
+    return this.#deriving.run(id, async () => {
+      const { directory } = paths;
+      await this.#workers.run('deriveUpper', { directory, lower: this.#lowerOf(row) });
+      return work();
+    });
+  }
+
+  async #copyLayers(row: SnapshotRow): Promise<void> {
+    const paths = this.#paths.snapshot(row.number);
+    await this.#workers.run('flattenLayers', { lower: this.#lowerOf(row), target: paths.merged });
+    writeFileSync(join(paths.directory, flatMark), '');
+  }
+
   #lowerOf(row: SnapshotRow): string[] {
     const layers = this.#layers.lowerDirectories(row.parent ?? undefined);
     if (row.mountPoints === 0) return layers;
@@ -294,11 +339,17 @@ export class SnapshotStore {
     ) as [string, string, string, string];
     for (const directory of [upper, work, merged, empty]) mkdirSync(directory, { mode: 0o755 });
     try {
-      overlayMount({ lower: lower.length === 0 ? [empty] : lower, upper, work, target: merged });
-      try {
+      if (this.#driver.flat) {
+        await this.#workers.run('flattenLayers', { lower, target: merged });
         await this.#workers.run('makeMountPoints', { root: merged });
-      } finally {
-        unmount(merged, { detach: true });
+        await this.#workers.run('deriveUpper', { directory: path, lower });
+      } else {
+        this.#driver.mount({ lower: lower.length === 0 ? [empty] : lower, upper, work, target: merged });
+        try {
+          await this.#workers.run('makeMountPoints', { root: merged });
+        } finally {
+          unmount(merged, { detach: true });
+        }
       }
       renameSync(upper, place);
     } finally {
@@ -382,8 +433,15 @@ function emptyDirectory(paths: SnapshotPaths): string {
   return empty;
 }
 
+const flatMark = 'flat';
+
+function isFlat(paths: SnapshotPaths): boolean {
+  return existsSync(join(paths.directory, flatMark));
+}
+
 /** An overlay has a device number of its own. Cheaper than reading a thousand lines of mountinfo. */
 function isMounted(paths: SnapshotPaths): boolean {
+  if (isFlat(paths)) return isMountPoint(paths.merged);
   const merged = statSync(paths.merged, { throwIfNoEntry: false });
   return merged !== undefined && merged.dev !== statSync(paths.directory).dev;
 }

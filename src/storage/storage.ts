@@ -30,6 +30,7 @@ import { type StoragePaths, storagePaths } from './paths.ts';
 import { removeSecretFiles } from './secret-files.ts';
 import { SecretKey } from './secret-key.ts';
 import { SecretStore } from './secrets.ts';
+import { chooseSnapshotDriver, type SnapshotDriverName } from './snapshot-drivers.ts';
 import { SnapshotStore } from './snapshots.ts';
 import { removeSubpaths } from './subpaths.ts';
 import { VolumeStore } from './volumes.ts';
@@ -59,6 +60,8 @@ export interface StorageOptions {
   dataRoot: string;
   execRoot: string;
   log: Log;
+  /** Default: the best that works. */
+  storageDriver?: SnapshotDriverName | undefined;
   /** userns-remap: the ids of containers, and the path of unshare(1). */
   remap?: { mappings: IdMappings; unshare: string };
 }
@@ -67,7 +70,8 @@ export interface StorageOptions {
  * Opens the data-root, locks it, and removes what an earlier daemon left half-done.
  * @throws EngineError `conflict`: `a gantryd (pid N) is already using <data-root>`
  */
-export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOptions): Promise<Storage> {
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { dataRoot, execRoot, log, remap, storageDriver } = options;
   const paths = storagePaths(resolveDirectory(dataRoot, 0o710), resolveDirectory(execRoot, 0o711));
   makeDirectories(paths, (remap && hostIdOf(0, remap.mappings.gid)) ?? 0);
   const unlock = lock(paths);
@@ -80,7 +84,15 @@ export async function openStorage({ dataRoot, execRoot, log, remap }: StorageOpt
     const layers = new LayerStore({ database, paths, blobs, workers, sync, log });
     removeViews(paths);
     const mapped = remap && (await IdMappedTrees.open(paths, remap.mappings, remap.unshare));
-    const snapshots = new SnapshotStore({ database, paths, layers, workers, log, mapped });
+    const driver = chooseSnapshotDriver(paths.snapshots, storageDriver, log);
+    if (mapped && driver.name !== 'overlay2') {
+      mapped.close();
+      throw new EngineError(
+        'unavailable',
+        `userns-remap needs the storage driver overlay2, not ${driver.name}`,
+      );
+    }
+    const snapshots = new SnapshotStore({ database, paths, layers, workers, log, mapped, driver });
     const volumes = new VolumeStore({ database, paths, workers, log });
     const secrets = new SecretStore({ database, key: new SecretKey(paths.secretsKey) });
     removeSecretFiles(paths);

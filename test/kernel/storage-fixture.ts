@@ -10,6 +10,7 @@ import { listMounts, mount, unmount } from '../../src/linux/mount.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { silentLog } from '../../src/stdx/log.ts';
 import type { Layer } from '../../src/storage/layers.ts';
+import type { SnapshotDriverName } from '../../src/storage/snapshot-drivers.ts';
 import { openStorage, type Storage } from '../../src/storage/storage.ts';
 
 /** A folder in memory (syncing a busy disk takes long) that is gone after the test, with whatever was mounted in it. */
@@ -34,11 +35,16 @@ export function temporaryFolder(
 }
 
 /** A storage of its own, closed after the test. */
-export async function temporaryStorage(t: TestContext, folder = temporaryFolder(t)): Promise<Storage> {
+export async function temporaryStorage(
+  t: TestContext,
+  folder = temporaryFolder(t),
+  storageDriver?: SnapshotDriverName,
+): Promise<Storage> {
   const storage = await openStorage({
     dataRoot: join(folder, 'data'),
     execRoot: join(folder, 'exec'),
     log: silentLog,
+    storageDriver,
   });
   t.after(() => storage.close());
   return storage;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -18,6 +19,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { isMountPoint } from '../../src/linux/mount.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { type SnapshotDriverName, snapshotDriverNames } from '../../src/storage/snapshot-drivers.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import {
   applyTar,
@@ -31,8 +33,11 @@ import {
   temporaryStorage,
 } from './storage-fixture.ts';
 
-async function withImage(t: TestContext): Promise<{ storage: Storage; chainId: Digest }> {
-  const storage = await temporaryStorage(t);
+async function withImage(
+  t: TestContext,
+  driver: SnapshotDriverName,
+): Promise<{ storage: Storage; chainId: Digest }> {
+  const storage = await temporaryStorage(t, temporaryFolder(t), driver);
   const base = await applyTar(
     storage,
     await tarOf([
@@ -50,9 +55,15 @@ async function withImage(t: TestContext): Promise<{ storage: Storage; chainId: D
   return { storage, chainId: base.chainId };
 }
 
-suite('snapshots', () => {
+/** What every driver does alike: the engine never asks which one it is. */
+for (const driver of snapshotDriverNames) {
+  const skip = driver === 'fuse-overlayfs' && !existsSync('/dev/fuse') && 'this host has no /dev/fuse';
+  suite(`snapshots of ${driver}`, { skip }, () => contract(driver));
+}
+
+function contract(driver: SnapshotDriverName): void {
   test('are roots of their own on shared layers', async t => {
-    const { storage, chainId } = await withImage(t);
+    const { storage, chainId } = await withImage(t, driver);
     await storage.snapshots.create('one', chainId);
     await storage.snapshots.create('two', chainId);
     await assert.rejects(storage.snapshots.create('one', chainId), { kind: 'conflict' });
@@ -77,7 +88,7 @@ suite('snapshots', () => {
   });
 
   test('mount points are there and are no change', async t => {
-    const { storage, chainId } = await withImage(t);
+    const { storage, chainId } = await withImage(t, driver);
     await storage.snapshots.create('s', chainId);
     const root = storage.snapshots.mount('s');
     assert.equal(statSync(join(root, 'etc/hosts')).size, 0);
@@ -93,7 +104,7 @@ suite('snapshots', () => {
 
   test('an image with hostile symlinks gets its mount points inside', async t => {
     const folder = temporaryFolder(t);
-    const storage = await temporaryStorage(t, folder);
+    const storage = await temporaryStorage(t, folder, driver);
     const outside = join(folder, 'outside');
     mkdirSync(outside);
     const { chainId } = await applyTar(
@@ -114,7 +125,7 @@ suite('snapshots', () => {
   });
 
   test('changes are those of docker diff', async t => {
-    const { storage, chainId } = await withImage(t);
+    const { storage, chainId } = await withImage(t, driver);
     await storage.snapshots.create('s', chainId);
     const root = storage.snapshots.mount('s');
     rmSync(join(root, 'etc/gone'));
@@ -150,7 +161,7 @@ suite('snapshots', () => {
 
   for (const keep of [true, false]) {
     test(`a commit (${keep ? 'of a copy' : 'by moving'}) can be told from its tar and its root`, async t => {
-      const { storage, chainId } = await withImage(t);
+      const { storage, chainId } = await withImage(t, driver);
       await storage.snapshots.create('s', chainId, { mountPoints: false });
       const root = storage.snapshots.mount('s');
       rmSync(join(root, 'etc/gone'));
@@ -161,7 +172,9 @@ suite('snapshots', () => {
       writeFileSync(join(root, 'bytes'), 'B');
       renameSync(join(root, 'bytes'), Buffer.concat([Buffer.from(join(root, 'bytes-')), Buffer.of(0xff)]));
       symlinkSync('nowhere', join(root, 'link'));
-      if (!keep) await assert.rejects(storage.snapshots.commit('s', { owner: 'x' }), { kind: 'conflict' });
+      // A copy is not mounted; builds unmount what they commit, whatever the driver.
+      if (!keep && driver !== 'vfs')
+        await assert.rejects(storage.snapshots.commit('s', { owner: 'x' }), { kind: 'conflict' });
       const before = readdirSync(root, { recursive: true }).sort();
       if (!keep) storage.snapshots.unmount('s');
       const layer = await storage.snapshots.commit('s', { owner: 'test', keep });
@@ -172,7 +185,8 @@ suite('snapshots', () => {
       assert.deepEqual(await listTar(Readable.from([tar])), [
         'bytes-\udcff=B',
         'dir/',
-        'dir/.wh..wh..opq=',
+        // A comparison cannot tell a new directory from an emptied one: that says the same.
+        ...(driver === 'vfs' ? ['dir/.wh.a=', 'dir/.wh.sub='] : ['dir/.wh..wh..opq=']),
         'dir/y=Z',
         'dir/z->dir/y',
         'etc/',
@@ -185,7 +199,7 @@ suite('snapshots', () => {
   }
 
   test('two equal commits are one layer', async t => {
-    const { storage, chainId } = await withImage(t);
+    const { storage, chainId } = await withImage(t, driver);
     const commits: string[] = [];
     for (const id of ['a', 'b']) {
       await storage.snapshots.create(id, chainId, { mountPoints: false });
@@ -203,7 +217,7 @@ suite('snapshots', () => {
 
   test('at start the unknown ones go and the others stay mounted', async t => {
     const folder = temporaryFolder(t);
-    const first = await temporaryStorage(t, folder);
+    const first = await temporaryStorage(t, folder, driver);
     await first.snapshots.create('known');
     await first.snapshots.create('unknown');
     const known = first.snapshots.mount('known');
@@ -211,7 +225,7 @@ suite('snapshots', () => {
     writeFileSync(join(known, 'x'), 'x');
     mkdirSync(join(first.paths.snapshots, '77/upper'), { recursive: true });
     await first.close();
-    const second = await temporaryStorage(t, folder);
+    const second = await temporaryStorage(t, folder, driver);
     await second.snapshots.reconcile(new Set(['known']));
     assert.equal(readFileSync(join(known, 'x'), 'utf8'), 'x');
     assert.equal(isMountPoint(unknown), false);
@@ -221,11 +235,11 @@ suite('snapshots', () => {
   });
 
   test('more layers than a page of mount options holds', async t => {
-    const storage = await temporaryStorage(t);
+    const storage = await temporaryStorage(t, temporaryFolder(t), driver);
     let parent: Digest | undefined;
     for (let n = 0; n < 125; n++)
       parent = (await applyTar(storage, await tarOf([file(`f${n}`)]), { parent })).chainId;
     await storage.snapshots.create('s', parent, { mountPoints: false });
     assert.equal(readdirSync(storage.snapshots.mount('s')).length, 125);
   });
-});
+}

@@ -12,6 +12,7 @@ import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import type { Confinement } from './confinement.ts';
 import { archiveError } from './errors.ts';
+import { deriveUpper, flattenLayers } from './flat-roots.ts';
 import { type DigestMemo, hashTree, type TreeHash } from './hash-tree.ts';
 import { ImpliedDirectories } from './implied-directories.ts';
 import {
@@ -31,6 +32,7 @@ import { type ReceivedTree, receiveTree } from './receive-tree.ts';
 import { type LayerTimes, settleTimes } from './settle-times.ts';
 import { Unpacker, type UnpackLimits, type UnpackResult, type UnpackSettings } from './unpack.ts';
 import { compareUpper, sizeOfTree, type UpperChange } from './upper.ts';
+import { settleOpaqueMarkers } from './whiteouts.ts';
 
 /** What a file worker can do, by name: its argument and its result. */
 export interface Operations {
@@ -63,6 +65,10 @@ export interface Operations {
   sizeOfTree: { argument: { root: string }; result: number };
   removeTree: { argument: string; result: void };
   makeMountPoints: { argument: { root: string }; result: void };
+  /** Without an overlay: copies of layers, and what was changed in one (flat-roots.ts). */
+  flattenLayers: { argument: { lower: readonly string[]; target: string }; result: void };
+  deriveUpper: { argument: { directory: string; lower: readonly string[] }; result: void };
+  settleOpaqueMarkers: { argument: { root: string }; result: void };
 }
 
 export type OperationName = keyof Operations;
@@ -142,6 +148,10 @@ export const operations: OperationTable = {
   sizeOfTree: ({ root }, { confinement }) => inside(confinement, root, () => sizeOfTree('/')),
   removeTree: removeRecursively,
   makeMountPoints: ({ root }, { confinement }) => inside(confinement, root, makeMountPoints),
+  flattenLayers: ({ lower, target }) => flattenLayers(lower, target),
+  deriveUpper: ({ directory, lower }, { confinement }) => deriveUpper(directory, lower, confinement),
+  settleOpaqueMarkers: ({ root }, { confinement }) =>
+    inside(confinement, root, () => settleOpaqueMarkers('/')),
 };
 
 async function applyLayer(

@@ -131,7 +131,9 @@ function addHidden(node: UpperNode, lower: readonly string[], changes: UpperChan
   }
 }
 
-interface LowerEntry {
+export interface LowerEntry {
+  /** Where it stands: in the topmost layer that has it. */
+  path: string;
   stat: BigIntStats;
   capability: Buffer | undefined;
   /** Of a directory: itself in every layer that is merged, topmost first. */
@@ -139,7 +141,7 @@ interface LowerEntry {
 }
 
 /** What overlayfs shows of a name in merged directories. */
-function lookUp(name: string, lower: readonly string[]): LowerEntry | undefined {
+export function lookUp(name: string, lower: readonly string[]): LowerEntry | undefined {
   let found: LowerEntry | undefined;
   for (const directory of lower) {
     const path = joined(directory, name);
@@ -147,7 +149,7 @@ function lookUp(name: string, lower: readonly string[]): LowerEntry | undefined 
     if (stat === undefined) continue;
     if (isWhiteout(stat) || (found !== undefined && !stat.isDirectory())) return found;
     const capability = stat.isFile() ? lgetxattr(asPath(path), 'security.capability') : undefined;
-    found ??= { stat, capability, directories: [] };
+    found ??= { path, stat, capability, directories: [] };
     if (!stat.isDirectory()) return found;
     found.directories.push(path);
     if (isOpaque(asPath(path))) return found;
@@ -155,7 +157,10 @@ function lookUp(name: string, lower: readonly string[]): LowerEntry | undefined 
   return found;
 }
 
-function differs({ stat, capability }: UpperNode, old: LowerEntry): boolean {
+export function differs(
+  { stat, capability }: Pick<UpperNode, 'stat' | 'capability'>,
+  old: Pick<LowerEntry, 'stat' | 'capability'>,
+): boolean {
   if (stat.mode !== old.stat.mode || stat.uid !== old.stat.uid || stat.gid !== old.stat.gid) return true;
   if (stat.rdev !== old.stat.rdev) return true;
   if (!(capability ?? none).equals(old.capability ?? none)) return true;

@@ -1,6 +1,8 @@
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, readdirSync, unlinkSync } from 'node:fs';
+import { asPath } from '../../archive/names.ts';
 import { S_IFCHR } from '../../linux/constants.ts';
 import { lgetxattr, lsetxattr, mknod, type Path } from '../../linux/files.ts';
+import { ifExists } from './attributes.ts';
 
 /**
  * What is deleted, as archives say it (OCI image-spec, layer.md#whiteouts) and as overlayfs says it (kernel,
@@ -12,6 +14,8 @@ import { lgetxattr, lsetxattr, mknod, type Path } from '../../linux/files.ts';
  */
 export const whiteoutPrefix = '.wh.';
 export const opaqueName = '.wh..wh..opq';
+/** fuse-overlayfs 1.x */
+const fuseOpaqueName = '.wh..opq';
 export const aufsPrefix = '.wh..wh.';
 const opaqueXattr = 'trusted.overlay.opaque';
 
@@ -21,6 +25,20 @@ export function isWhiteout(stat: BigIntStats): boolean {
 
 export function isOpaque(path: Path): boolean {
   return lgetxattr(path, opaqueXattr)?.toString() === 'y';
+}
+
+/**
+ * fuse-overlayfs says by files in it that a directory is opaque: the empty file of archives, and a whiteout of its own.
+ * Here they become the attribute, which it reads as well.
+ */
+export function settleOpaqueMarkers(directory: string): void {
+  const names = ifExists(() => readdirSync(asPath(directory), { withFileTypes: true })) ?? [];
+  if (names.some(({ name }) => name === opaqueName)) {
+    makeOpaque(asPath(directory));
+    for (const name of [opaqueName, fuseOpaqueName])
+      ifExists(() => unlinkSync(asPath(`${directory}/${name}`)));
+  }
+  for (const entry of names) if (entry.isDirectory()) settleOpaqueMarkers(`${directory}/${entry.name}`);
 }
 
 export function makeWhiteout(path: Path): void {
