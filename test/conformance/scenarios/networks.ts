@@ -213,6 +213,27 @@ export const networksScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'ports: forms',
+    steps: [
+      {
+        run: "docker run -d --name $N -p 127.0.0.1:18391:80 -p 127.0.0.2:18391:80 -p '[::1]:18392:81' -p 18393:53/udp -p 18393:53 -p 18394-18395:90-91 busybox sleep 300 >/dev/null; docker port $N | sort",
+      },
+      "docker ps --filter name=$N --format '{{.Ports}}'",
+      'docker port $N 53/udp; docker port $N 80; docker port $N 99; docker port $N 53/foo',
+      "docker ps --filter publish=18391 --filter name=$N --format '{{.Names}}' | grep -c .",
+      {
+        run: 'docker run --rm -p 9.9.9.9:18396:80 busybox true',
+        replace: [[/on endpoint \S+ \([0-9a-f]+\)/, 'on endpoint <endpoint>']],
+      },
+      'docker run --rm -p localhost:18396:80 busybox true',
+      'docker run --rm -p 18396:80/icmp busybox true',
+      'docker run --rm -p 18397-18396:80 busybox true',
+      'docker run --rm -p 18396:65536 busybox true',
+      'docker run --rm --network none -p 18396:80 busybox echo nothing',
+      'docker run --rm --network host -p 18396:80 busybox echo nothing',
+    ],
+  },
+  {
     name: 'ports: UDP',
     files: {
       'server.py':
