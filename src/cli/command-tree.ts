@@ -143,7 +143,7 @@ const network: CommandGroup = {
   short: 'Manage networks',
   commands: {
     capture: entry(
-      'Write what a container sends and receives to a pcap file',
+      'Write the packets of a container or a network to a pcap file',
       () => import('./commands/network/capture.ts'),
     ),
     connect: entry('Connect a container to a network', () => import('./commands/network/connect.ts')),

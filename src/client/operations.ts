@@ -155,6 +155,8 @@ export const networkOperations = {
   connect: post<never, NetworkConnectRequest>()('/networks/{id}/connect'),
   disconnect: post<never, NetworkDisconnectRequest>()('/networks/{id}/disconnect'),
   prune: post<NetworkPruneResponse, never, 'filters'>()('/networks/prune'),
+  /** Gantry's own: everything that goes by on a network's bridge, as a pcap file that grows. */
+  capture: get<never, 'host' | 'port' | 'count' | 'snap-length'>()('/gantry/networks/{id}/capture'),
   /** Gantry's own: what containers of a network may reach outside. */
   egress: get<NetworkEgress>()('/gantry/networks/{id}/egress'),
   changeEgress: post<NetworkEgress, NetworkEgressRequest>()('/gantry/networks/{id}/egress'),

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import { type CaptureOptions, capture } from '../network/capture/capture.ts';
 import type { EgressView } from '../network/egress.ts';
 import type { Network, NetworkRequest } from '../network/network.ts';
 import { EngineError } from '../stdx/errors.ts';
@@ -21,6 +23,8 @@ export interface NetworkUseCases {
   connect(ref: string, containerRef: string, endpoint: EndpointRequest): Promise<void>;
   disconnect(ref: string, containerRef: string, options: { force: boolean }): Promise<void>;
   prune(matches: (network: Network) => boolean): Promise<{ deleted: string[] }>;
+  /** Everything on its bridge, as a pcap file that grows. Errors: notFound, invalid (it has no bridge). */
+  capture(ref: string, options: Omit<CaptureOptions, 'interfaceName' | 'promiscuous'>): Readable;
   /** What its containers may reach outside, and what was refused. Errors: notFound. */
   egress(ref: string): Egress;
   /** Errors: notFound (network, or an entry to be removed), invalid (entries; a network without a way out). */
@@ -65,6 +69,15 @@ export function networkUseCases(context: EngineContext): NetworkUseCases {
       if (record === undefined) throw new EngineError('notFound', `endpoint ${containerRef} not found`);
       await context.locks.run(record.id, () => disconnect(context, record, network));
       publish(network, 'disconnect', { container: record.id });
+    },
+    capture(ref, options) {
+      const { name, driver, bridge } = context.network.get(ref);
+      if (bridge === undefined)
+        throw new EngineError(
+          'invalid',
+          `network ${name} has no bridge to listen on: its driver is ${driver}`,
+        );
+      return capture('/proc/self/ns/net', { ...options, interfaceName: bridge.linkName, promiscuous: true });
     },
     egress,
     async changeEgress(ref, change) {

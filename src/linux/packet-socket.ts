@@ -32,7 +32,8 @@ export class PacketSocket {
   readonly #controls = Buffer.alloc(controlBytes * count);
   readonly #arena: Buffer;
 
-  constructor(linkIndex: number, keptBytes: number) {
+  /** @param options.promiscuous frames too that are for others: on a bridge, what goes from port to port */
+  constructor(linkIndex: number, keptBytes: number, { promiscuous = false } = {}) {
     this.#keptBytes = keptBytes;
     this.#arena = Buffer.alloc(keptBytes * count);
     const [vectors, controls, arena] = [this.#vectors, this.#controls, this.#arena].map(koffi.address);
@@ -50,6 +51,13 @@ export class PacketSocket {
       setsockopt('packets', this.fd, SOL_SOCKET, SO_RCVBUFFORCE, int(receiveBufferBytes), 4);
       const address = linkAddress(linkIndex);
       bind('packets', this.fd, address, address.length);
+      if (promiscuous) {
+        // struct packet_mreq: 0 link index | 4 type | 6 address length | 8 address. It ends with the socket.
+        const membership = Buffer.alloc(16);
+        membership.writeInt32LE(linkIndex, 0);
+        membership.writeUInt16LE(PACKET_MR_PROMISC, 4);
+        setsockopt('packets', this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership, membership.length);
+      }
     } catch (error) {
       closeSync(this.fd);
       throw error;
@@ -108,7 +116,10 @@ const controlBytes = 64;
 /** What waits while the daemon does something else; what is more is lost. */
 const receiveBufferBytes = 16 << 20;
 
-// bits/socket.h, asm-generic/socket.h, linux/if_ether.h
+// bits/socket.h, asm-generic/socket.h, linux/if_ether.h, linux/if_packet.h
+const SOL_PACKET = 263;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_MR_PROMISC = 1;
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const SOL_SOCKET = 1;

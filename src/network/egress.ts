@@ -136,7 +136,7 @@ export class Egress {
   #noteRefused(containerId: string, name: string, networks: readonly Network[]): void {
     const key = `${containerId} ${name}`;
     const before = this.#refusedNames.get(key);
-    if (before === undefined) this.#log.info({ containerId, name }, 'a name is not on the egress list');
+    if (before === undefined) this.#log.debug({ containerId, name }, 'a name is not on the egress list');
     this.#refusedNames.delete(key);
     this.#refusedNames.set(key, {
       containerId,

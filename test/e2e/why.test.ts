@@ -149,6 +149,15 @@ describe('gantry why', { concurrency: false }, () => {
     const captured = readFileSync(file);
     assert.equal(captured.readUInt32LE(0), 0xa1b23c4d);
     assert.ok(captured.includes('\u0003app\u0000'), 'the question');
+    const bridge = machine.world.path('bridge.pcap');
+    const network = machine.must(`${repository}/gantry network capture -o ${bridge} --port 80 -c 5 app`);
+    await machine.must(
+      `until [ -s ${bridge} ]; do sleep 0.1; done; docker exec seen wget -qO- http://ok/index.html; true`,
+    );
+    await network;
+    assert.ok(readFileSync(bridge).includes('GET /index.html'), 'from one container to another');
+    assert.match((await gantry('network capture -o x nosuch')).stderr, /network nosuch not found/);
+    assert.match((await gantry('network capture -o x host')).stderr, /has no bridge to listen on/);
     assert.match((await gantry('network capture -o x -i eth9 seen')).stderr, /there is no interface eth9/);
     await machine.must('docker rm -f seen');
   });

@@ -13,6 +13,8 @@ export interface CaptureOptions extends PacketFilter {
   interfaceName: string;
   /** Of each packet; undefined: all of it. */
   keptBytes?: number;
+  /** Also what is for others: on a bridge, what goes from port to port. */
+  promiscuous?: boolean;
   /** After so many packets it ends. */
   count?: number;
 }
@@ -29,7 +31,7 @@ export function capture(namespacePath: string, options: CaptureOptions): Capture
     const link = findLink(netlink, options.interfaceName);
     if (link === undefined)
       throw new EngineError('notFound', `there is no interface ${options.interfaceName}`);
-    return new PacketSocket(link.index, Math.max(keptBytes, headersBytes));
+    return new PacketSocket(link.index, Math.max(keptBytes, headersBytes), options);
   });
   return new Capture(socket, keptBytes, options);
 }

@@ -117,13 +117,15 @@ export class Firewall {
       });
     if (added.length === 0) return;
     for (const [key, { expiresAtMs }] of this.#named) if (expiresAtMs < nowMs) this.#named.delete(key);
-    for (const named of added) this.#named.set(namedKey(named), named);
-    this.#change(
-      planNamed(
-        this.#table,
-        added.map(({ address }) => ({ linkName, address, timeoutS })),
-      ),
-    );
+    for (const named of added) {
+      // To the end: the first ones are those that were asked for longest ago.
+      this.#named.delete(namedKey(named));
+      this.#named.set(namedKey(named), named);
+    }
+    const opened = added.map(({ address }) => ({ linkName, address, timeoutS }));
+    const surplus = this.namedOf(linkName).slice(0, -mostNamed);
+    for (const named of surplus) this.#named.delete(namedKey(named));
+    this.#change(planNamed(this.#table, opened) + planNamedGone(this.#table, surplus));
   }
 
   /** The addresses of names that a bridge's containers may reach. */
@@ -343,6 +345,9 @@ function withoutElements(listing: readonly NftObject[]): string {
 const notYet = -1;
 const lookAgain = -2;
 const rebuildAttempts = 5;
+
+/** Open at a time on one bridge: whoever owns a name below a `*.` may answer with ever new addresses. */
+const mostNamed = 4096;
 
 /** An address of a name on an egress list. */
 interface Named {

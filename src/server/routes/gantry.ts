@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
@@ -13,7 +14,8 @@ export const gantryRoutes: readonly Route[] = [
   { method: 'POST', path: '/gantry/containers/{id}/edit', handler: edit },
   { method: 'GET', path: '/gantry/containers/{id}/why', handler: why },
   { method: 'GET', path: '/gantry/containers/{id}/trace', handler: trace },
-  { method: 'GET', path: '/gantry/containers/{id}/capture', handler: capture },
+  { method: 'GET', path: '/gantry/containers/{id}/capture', handler: captureContainer },
+  { method: 'GET', path: '/gantry/networks/{id}/capture', handler: captureNetwork },
   { method: 'GET', path: '/gantry/schedules', handler: listSchedules },
   { method: 'GET', path: '/gantry/containers/{id}/schedule/runs', handler: listRuns },
   { method: 'POST', path: '/gantry/containers/{id}/schedule/run', handler: runNow },
@@ -51,21 +53,40 @@ async function trace(call: Call): Promise<void> {
   call.json(traceToWire(answer));
 }
 
-async function capture(call: Call): Promise<void> {
-  const { query, response, signal } = call;
+async function captureContainer(call: Call): Promise<void> {
+  const { query } = call;
+  const packets = call.engine.containers.capture(call.param('id'), {
+    ...captureOptions(call),
+    interfaceName: query.optional('interface'),
+    network: query.optional('network'),
+  });
+  await sendCapture(call, packets);
+}
+
+async function captureNetwork(call: Call): Promise<void> {
+  await sendCapture(call, call.engine.networks.capture(call.param('id'), captureOptions(call)));
+}
+
+function captureOptions({ query }: Call): {
+  host?: string;
+  port?: number;
+  count?: number;
+  keptBytes?: number;
+} {
   const port = query.integer('port');
   if (port !== undefined && !isPort(port)) throw new EngineError('invalid', `invalid port: ${port}`);
   const host = query.optional('host');
   if (host !== undefined && isIP(host) === 0)
     throw new EngineError('invalid', `invalid host: ${host}: want an address`);
-  const packets = call.engine.containers.capture(call.param('id'), {
-    interfaceName: query.optional('interface'),
-    network: query.optional('network'),
+  return {
     host,
     port,
     count: positive('count', query.integer('count'), 2 ** 31),
     keptBytes: positive('snap-length', query.integer('snap-length'), 2 ** 18),
-  });
+  };
+}
+
+async function sendCapture({ response, signal }: Call, packets: Readable): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'application/vnd.tcpdump.pcap' });
   try {
     await pipeline(packets, response);

@@ -1,14 +1,15 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { ApiError } from '../../../client/api-error.ts';
 import { download } from '../../../client/operation.ts';
-import { containerOperations } from '../../../client/operations.ts';
+import { containerOperations, networkOperations } from '../../../client/operations.ts';
 import { EngineError, systemMessageOf } from '../../../stdx/errors.ts';
 import { type Command, exactly } from '../../command.ts';
 import { ofGantryd } from '../../of-gantryd.ts';
 import type { Session } from '../../session.ts';
 
 export const command: Command = {
-  usage: '[OPTIONS] CONTAINER',
-  short: 'Write what a container sends and receives to a pcap file, until Ctrl-C',
+  usage: '[OPTIONS] CONTAINER|NETWORK',
+  short: 'Write the packets of a container or a network to a pcap file, until Ctrl-C',
   flags: `
   -c, --count uint32  End after so many packets
       --host string  Only packets from or to this address
@@ -21,9 +22,8 @@ export const command: Command = {
   takes: exactly(1),
   async run({ session, flags, args: [id = ''] }) {
     const client = await session.client();
+    const ofContainer = { interface: flags.given('interface'), network: flags.given('network') };
     const query = {
-      interface: flags.given('interface'),
-      network: flags.given('network'),
       host: flags.given('host'),
       port: flags.given('port'),
       count: flags.given('count'),
@@ -34,14 +34,17 @@ export const command: Command = {
     process.once('SIGINT', end).once('SIGTERM', end);
     const output = openOutput(session, flags.string('output'));
     try {
-      await ofGantryd('capturing', () =>
-        download(
-          client,
-          containerOperations.capture,
-          { path: { id }, query, signal: ended.signal },
-          output.write,
-        ),
-      );
+      await ofGantryd('capturing', async () => {
+        const { signal } = ended;
+        try {
+          const input = { path: { id }, query: { ...query, ...ofContainer }, signal };
+          await download(client, containerOperations.capture, input, output.write);
+        } catch (error) {
+          if (!isNoContainer(error)) throw error;
+          if (Object.values(ofContainer).some(given => given !== undefined)) throw error;
+          await download(client, networkOperations.capture, { path: { id }, query, signal }, output.write);
+        }
+      });
     } catch (error) {
       if (!ended.signal.aborted) throw error;
     } finally {
@@ -50,6 +53,11 @@ export const command: Command = {
     }
   },
 };
+
+/** Then it may be a network. */
+function isNoContainer(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404 && error.message.startsWith('No such container');
+}
 
 interface Output {
   write(chunk: Buffer): void | Promise<void>;
