@@ -28,6 +28,9 @@ case " $* " in
     need modprobe kmod
     ;;
 esac
+case " $* " in
+  *' examples '*) need mmdebstrap mmdebstrap ;;
+esac
 missing=$(printf '%s\n' $missing | sort -u)
 [ -n "$missing" ] || exit 0
 

@@ -80,6 +80,10 @@ chown 1000:1000 private/sub`,
     args: ['--secret', 'id=token,src=token.txt', '--secret', 'id=variable,env=SECRET_VARIABLE'],
     env: { SECRET_VARIABLE: 'of the environment' },
   },
+  'run-mount-ssh': {
+    prepare: 'openssl genpkey -algorithm ed25519 -out key',
+    args: ['--ssh', 'other=key'],
+  },
   'named-contexts': {
     context: 'app',
     args: [
