@@ -50,12 +50,9 @@ export function digestSet(digest: string): Record<string, string> {
   return { [algorithm]: hex };
 }
 
-/** undefined: the image was named by its id, or was in a layout of the client's, which says nothing to others. */
+/** undefined: the image was named by its id, which says nothing to others. */
 export function materialOf(reference: string, image: Image): Material | undefined {
-  // What the client brings from its own disk has no place where others could find it.
-  if (reference.startsWith('oci-layout://')) return undefined;
   if (isDigest(reference) || isDigest(`sha256:${reference}`)) return undefined;
-  if (reference.startsWith('oci-layout://')) return undefined;
   const { os, architecture, variant } = image.config;
   const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
   if (reference.includes('://')) {
