@@ -39,6 +39,9 @@ export class Endpoints {
   }
 
   allocate(network: Network, options: EndpointOptions): Endpoint {
+    if (network.configuration !== undefined) {
+      throw new EngineError('forbidden', 'cannot create endpoint on configuration-only network');
+    }
     checkOptions(network, options);
     const { containerId, containerName } = options;
     if (this.#records.endpointsOfContainer(containerId).some(other => other.networkId === network.id)) {

@@ -1,4 +1,5 @@
 import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../linux/netlink/stacked-links.ts';
+import type { NetworkConfiguration } from './config-networks.ts';
 import type { EgressList } from './egress-list.ts';
 
 /**
@@ -44,6 +45,10 @@ export interface Network {
   readonly labels: Record<string, string>;
   /** bridge, host and none: made by the daemon, can never be removed. */
   readonly predefined: boolean;
+  /** Only a configuration, for networks made with `configFrom`; the driver is `null` then. */
+  readonly configuration?: NetworkConfiguration;
+  /** Name of the network its configuration came from. */
+  readonly configFrom?: string;
   /** What the options mean; for the driver `bridge`. */
   readonly bridge?: BridgeSettings;
   /** What the options mean; for the drivers `macvlan` and `ipvlan`. */

@@ -4,6 +4,7 @@ import { parseIp, parseSubnet, type Subnet, subnetOf } from '../stdx/ip.ts';
 import type { Log } from '../stdx/log.ts';
 import { ensureBridge, hostSubnets, orphanedBridges, removeBridge } from './bridges.ts';
 import { defaultBridgeName, type NetworkConfig } from './config.ts';
+import { configNetwork, withConfiguration } from './config-networks.ts';
 import { newNetworkId, plainNetwork, planDefaultBridge } from './default-networks.ts';
 import type { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
@@ -51,8 +52,14 @@ export class Networks {
 
   /** Errors: conflict (name or bridge taken), forbidden (pool overlaps), invalid, notImplemented, exhausted. */
   create(request: NetworkRequest): Network {
-    const driver = checkRequest(request, this.list());
-    const network = this.#plan(request, driver);
+    const whole = withConfiguration(request, this.list());
+    const driver = checkRequest(whole, this.list());
+    if (request.configOnly === true) {
+      const network = configNetwork(request, newNetworkId(), Date.now());
+      this.#records.putNetwork(network);
+      return network;
+    }
+    const network = this.#plan(whole, driver);
     this.#records.putNetwork(network);
     this.#ipam.addNetwork(network);
     try {
@@ -117,6 +124,12 @@ export class Networks {
         `error while removing network: network ${network.name} id ${network.id} has active endpoints`,
       );
     }
+    if (this.list().some(({ configFrom }) => configFrom === network.name)) {
+      throw new EngineError(
+        'forbidden',
+        `error while removing network: configuration network ${JSON.stringify(network.name)} is in use`,
+      );
+    }
     this.#forget(network);
   }
 
@@ -124,7 +137,10 @@ export class Networks {
   prune(matches: (network: Network) => boolean = () => true): Network[] {
     const unused = this.list().filter(
       network =>
-        !network.predefined && this.#records.endpointsOfNetwork(network.id).length === 0 && matches(network),
+        !network.predefined &&
+        network.configuration === undefined &&
+        this.#records.endpointsOfNetwork(network.id).length === 0 &&
+        matches(network),
     );
     for (const network of unused) this.#forget(network);
     return unused;
@@ -240,6 +256,7 @@ export class Networks {
       options,
       labels: request.labels ?? {},
       predefined: false,
+      ...(request.configFrom ? { configFrom: request.configFrom } : {}),
       ...links,
     };
   }
@@ -321,5 +338,7 @@ function isolatedFamilies(bridge: BridgeSettings | undefined): (4 | 6)[] {
 }
 
 function subnetsOf(networks: readonly Network[]): Subnet[] {
-  return networks.flatMap(network => network.ipam.pools.map(pool => parseSubnet(pool.subnet)!));
+  return networks.flatMap(network =>
+    network.configuration !== undefined ? [] : network.ipam.pools.map(pool => parseSubnet(pool.subnet)!),
+  );
 }

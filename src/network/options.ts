@@ -128,8 +128,6 @@ const knownOptions: ReadonlySet<string> = new Set([
 function refuseUnsupported(request: NetworkRequest): void {
   const unsupported: [string, boolean][] = [
     ['ingress networks', request.ingress === true],
-    ['config-only networks', request.configOnly === true],
-    ['--config-from', (request.configFrom ?? '') !== ''],
     [`scope "${request.scope}"`, !['', 'local'].includes(request.scope ?? '')],
     [`IPAM driver "${request.ipam?.driver}"`, !['', 'default'].includes(request.ipam?.driver ?? '')],
     [

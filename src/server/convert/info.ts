@@ -67,7 +67,7 @@ export function infoToWire(info: SystemInfo, version: string, nowMs: number): Wi
     DriverStatus: info.storageStatus,
     Plugins: {
       Volume: info.volumeDrivers,
-      Network: ['bridge', 'host', 'null'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
       Authorization: null,
       Log: [...info.logDrivers],
     },

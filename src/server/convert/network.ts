@@ -32,8 +32,8 @@ export function networkToWire(
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? '' },
+    ConfigOnly: network.configuration !== undefined,
     Containers: Object.fromEntries(
       (endpoints ?? []).map(endpoint => [endpoint.containerId, containerToWire(endpoint)]),
     ),

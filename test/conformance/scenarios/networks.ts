@@ -330,6 +330,22 @@ export const networksScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'network: configurations of networks',
+    steps: [
+      {
+        run: 'docker network create --config-only --subnet 10.170.0.0/24 --label a=b -o com.docker.network.bridge.enable_icc=false $N >/dev/null; docker network inspect $N',
+        json: true,
+      },
+      'docker network create --config-from $N $N-2 >/dev/null; docker network inspect --format "{{.Driver}} {{.Labels}} {{.Options}} {{(index .IPAM.Config 0).Subnet}} {{.ConfigFrom.Network}} {{.ConfigOnly}}" $N-2',
+      'docker network create --config-from nosuch $N-3',
+      'docker network create --config-only --config-from $N $N-3',
+      'docker network create --config-from $N --label c=d $N-3',
+      'docker run --rm --network $N-2 --ip 10.170.0.9 busybox ip -4 -o addr show eth0 | grep -o "inet [^ ]*"',
+      'docker network rm $N',
+      'docker network rm $N-2 $N',
+    ],
+  },
+  {
     name: 'network: macvlan',
     steps: [
       {
