@@ -28,6 +28,7 @@ class AttachedProject {
   readonly #call: Call;
   readonly #starting = new AbortController();
   readonly #followed = new Map<string, Promise<void>>();
+  #bringing: Promise<unknown> = Promise.resolve();
   #up: BroughtUp | undefined;
   #lines: LogLines | undefined;
   #attached = new Set<string>();
@@ -45,11 +46,12 @@ class AttachedProject {
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     try {
-      await bringUp(this.#call, true, {
+      this.#bringing = bringUp(this.#call, true, {
         signal: this.#starting.signal,
         onPlan: up => this.#prepare(up),
         onStarted: name => this.#follow(name),
       });
+      await this.#bringing;
       this.#followRunning();
       await this.#untilAllEnded();
     } finally {
@@ -147,11 +149,13 @@ class AttachedProject {
       return;
     }
     this.#call.session.err.line('Gracefully stopping... (press Ctrl+C again to force)');
-    this.#starting.abort();
     this.#stopping = this.#stop();
   }
 
   async #stop(): Promise<void> {
+    // What is being started is waited for: it would be overlooked. If that failed, its waiter says so.
+    this.#starting.abort();
+    await Promise.allSettled([this.#bringing]);
     if (this.#up === undefined) return;
     const { session, flags, args } = this.#call;
     const { project } = this.#up;
