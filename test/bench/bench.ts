@@ -5,17 +5,19 @@ import { sections } from './sections.ts';
 import { type Contender, Side } from './side.ts';
 
 /**
- * npm run bench [-- SECTION... --rounds N --only dockerd|gantryd --json FILE]
+ * npm run bench [-- SECTION... --beside dockerd|buildkit --rounds N --only dockerd|buildkit|gantryd --json FILE]
  *
  * The same docker client against both daemons, turn about, each in a world of its own. Prints a table of
- * medians and ratios; --json writes the rows as well.
+ * medians and ratios; --json writes the rows as well. `dockerd` is this machine's, `buildkit` the one of Debian's
+ * unstable suite (28.5).
  */
 const words = process.argv.slice(2);
 const option = (name: string): string | undefined => {
   const at = words.indexOf(name);
   return at < 0 ? undefined : words.splice(at, 2)[1];
 };
-const rounds = Number(option('--rounds') ?? 10);
+const asked = option('--rounds');
+const rounds = asked === undefined ? undefined : Number(asked);
 const only = option('--only') as Contender | undefined;
 const beside = (option('--beside') ?? 'dockerd') as Contender;
 const json = option('--json');

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Reference } from '../dockerfiles/reference.ts';
 import { busyboxArchive } from '../support/base-images.ts';
 import { processesSeenIn } from '../support/cgroups.ts';
-import { Daemon, type DaemonKind } from '../support/daemon.ts';
+import { Daemon, type DaemonKind, repository } from '../support/daemon.ts';
 import { clientEnvironment } from '../support/docker-client.ts';
 import { registryAddress, startRegistry } from '../support/registry.ts';
 import { runOrThrow } from '../support/run-program.ts';
@@ -32,6 +33,7 @@ export class Side {
       const side = new Side(kind, world, startMs, {
         ...own,
         REG: registryAddress,
+        GANTRY: join(repository, 'gantry'),
         WORK: world.path('work'),
         DOCKER_CLI_HINTS: 'false',
       });
