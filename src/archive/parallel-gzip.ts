@@ -2,26 +2,29 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { constants, crc32, createDeflateRaw, type DeflateRaw } from 'node:zlib';
 
 /**
- * gzip with all cores, as pigz does it: blocks are deflated apart in Node's thread pool, each with the 32 KiB before
- * it as its dictionary and ended by a sync flush, so that together they are one ordinary gzip stream:
+ * gzip with all cores, as pigz does it: blocks are deflated apart in Node's thread pool, each ended by a sync flush, so
+ * that together they are one ordinary gzip stream:
  *
  *     10 bytes header, deflated block, deflated block ..., empty last block, crc32, size mod 2^32
  *
  * The bytes depend on the input alone, not on how it was cut into chunks or on the number of cores. What does not
  * shrink (images, archives, what is encrypted) is stored as it is, by segments: trying would be most of the work.
+ *
+ * Blocks know nothing of what was before them. That costs a hundredth of the size, but a deflater can be used again: a
+ * new one takes a quarter of a megabyte, and hundreds of them kept the collector of garbage busier than the
+ * compression.
  */
 export class ParallelGzip extends Transform {
-  readonly #level: number;
+  readonly #deflaters: Deflaters;
   readonly #running: Promise<Buffer[]>[] = [];
   #block: Buffer[] = [];
   #blockLength = 0;
-  #dictionary: Buffer | undefined;
   #crc = 0;
   #size = 0;
 
   constructor(options: { level?: number } = {}) {
     super({ writableHighWaterMark: 2 * blockLimit, readableHighWaterMark: 2 * blockLimit });
-    this.#level = options.level ?? 6;
+    this.#deflaters = new Deflaters(options.level ?? 6);
     // No time, no name, unknown system: nothing of this machine.
     this.push(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]));
   }
@@ -32,6 +35,11 @@ export class ParallelGzip extends Transform {
 
   override _flush(done: TransformCallback): void {
     this.#finish().then(() => done(), done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#deflaters.close();
+    done(error);
   }
 
   async #take(chunk: Buffer): Promise<void> {
@@ -50,9 +58,7 @@ export class ParallelGzip extends Transform {
     const block = Buffer.concat(this.#block);
     this.#block = [];
     this.#blockLength = 0;
-    const dictionary = this.#dictionary;
-    this.#dictionary = block.subarray(-windowSize);
-    const packed = packBlock(block, this.#level, dictionary);
+    const packed = packBlock(block, this.#deflaters);
     // It is awaited later; until then a rejection would count as unhandled.
     packed.catch(() => {});
     this.#running.push(packed);
@@ -75,36 +81,68 @@ export class ParallelGzip extends Transform {
   }
 }
 
-/** @param before what the stream had before this block, as far as a match may reach back. */
-async function packBlock(block: Buffer, level: number, before: Buffer | undefined): Promise<Buffer[]> {
-  const runs = runsOf(block);
-  if (runs.every(({ shrinks }) => !shrinks)) return storedBlocks(block);
-  // One deflater for all of the block: each takes a quarter of a megabyte.
-  const deflater = createDeflateRaw({
-    level: levelOf(runs[0]!, level),
-    finishFlush: constants.Z_SYNC_FLUSH,
-    // In one go: with Node's default of 16 KiB every block would visit the thread pool thirty times.
-    chunkSize: blockLimit + blockLimit / 64,
-    ...(before === undefined ? {} : { dictionary: before }),
-  });
-  const pieces = deflater.toArray() as Promise<Buffer[]>;
-  // It is awaited below, unless something else fails first.
-  pieces.catch(() => {});
-  for (const [index, run] of runs.entries()) {
-    if (index > 0) await changeLevel(deflater, levelOf(run, level));
-    deflater.write(block.subarray(run.start, run.end));
+async function packBlock(block: Buffer, deflaters: Deflaters): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  for (const { start, end, shrinks } of runsOf(block)) {
+    const run = block.subarray(start, end);
+    pieces.push(...(shrinks ? await deflaters.deflate(run) : storedBlocks(run)));
   }
-  deflater.end();
   return pieces;
 }
 
-function levelOf({ shrinks }: { shrinks: boolean }, level: number): number {
-  return shrinks ? level : constants.Z_NO_COMPRESSION;
+/** Deflaters that are used again and again, each for one run of bytes at a time. */
+class Deflaters {
+  readonly #level: number;
+  readonly #idle: DeflateRaw[] = [];
+  readonly #all: DeflateRaw[] = [];
+  #closed = false;
+
+  constructor(level: number) {
+    this.#level = level;
+  }
+
+  /** @returns whole deflated blocks, none of them the last of a stream. */
+  async deflate(bytes: Buffer): Promise<Buffer[]> {
+    if (this.#closed) throw new Error('the compression was given up');
+    const deflater = this.#idle.pop() ?? this.#make();
+    const pieces: Buffer[] = [];
+    const keep = (piece: Buffer) => pieces.push(piece);
+    deflater.on('data', keep);
+    await written(deflater, bytes);
+    deflater.off('data', keep);
+    deflater.reset();
+    this.#idle.push(deflater);
+    return pieces;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const deflater of this.#all) deflater.destroy();
+  }
+
+  #make(): DeflateRaw {
+    const deflater = createDeflateRaw({
+      level: this.#level,
+      // After each write all of it is out.
+      flush: constants.Z_SYNC_FLUSH,
+      // In one go: with Node's default of 16 KiB every block would visit the thread pool thirty times.
+      chunkSize: blockLimit + blockLimit / 64,
+    });
+    this.#all.push(deflater);
+    return deflater;
+  }
 }
 
-function changeLevel(deflater: DeflateRaw, level: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  deflater.params(level, constants.Z_DEFAULT_STRATEGY, resolve);
+function written(deflater: DeflateRaw, bytes: Buffer): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Destroyed while it works it says nothing else.
+  const fail = (error?: Error) => reject(error ?? new Error('the compression was given up'));
+  deflater.once('close', fail).once('error', fail);
+  deflater.write(bytes, error => {
+    deflater.off('close', fail).off('error', fail);
+    if (error) reject(error);
+    else resolve();
+  });
   return promise;
 }
 
@@ -121,17 +159,33 @@ function storedBlocks(bytes: Buffer): Buffer[] {
   return pieces;
 }
 
-/** The block in runs that are deflated and runs that are not. */
-function runsOf(block: Buffer): { start: number; end: number; shrinks: boolean }[] {
-  const runs: { start: number; end: number; shrinks: boolean }[] = [];
+interface Run {
+  start: number;
+  end: number;
+  shrinks: boolean;
+}
+
+/**
+ * The block in runs that are deflated and runs that are not. A short one that does not shrink is deflated along with
+ * what is beside it, as each run has its price.
+ */
+function runsOf(block: Buffer): Run[] {
+  const runs: Run[] = [];
   for (let start = 0; start < block.length; start += segmentSize) {
     const end = Math.min(start + segmentSize, block.length);
-    const shrinks = looksOrderly(block, start, end);
-    const last = runs.at(-1);
-    if (last?.shrinks === shrinks) last.end = end;
-    else runs.push({ start, end, shrinks });
+    addRun(runs, { start, end, shrinks: looksOrderly(block, start, end) });
   }
-  return runs;
+  if (runs.length < 3) return runs;
+  const fewer: Run[] = [];
+  for (const run of runs)
+    addRun(fewer, { ...run, shrinks: run.shrinks || run.end - run.start <= shortRunBytes });
+  return fewer;
+}
+
+function addRun(runs: Run[], run: Run): void {
+  const last = runs.at(-1);
+  if (last?.shrinks === run.shrinks) last.end = run.end;
+  else runs.push(run);
 }
 
 const counts = new Uint16Array(256);
@@ -157,9 +211,9 @@ function looksOrderly(block: Buffer, start: number, end: number): boolean {
 
 const segmentSize = 8 * 1024;
 const sampleSize = 128;
+const shortRunBytes = 3 * segmentSize;
 const evenSquares = 1760;
 const storedLimit = 0xffff;
 const blockLimit = 512 * 1024;
-const windowSize = 32 * 1024;
 /** Node's thread pool has four threads by default. */
 const concurrency = 4;
