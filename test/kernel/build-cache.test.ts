@@ -254,6 +254,19 @@ COPY --from=build /arch /of-this-machine /
   assert.deepEqual(await letters(''), built('hhh', own!));
 });
 
+test('a linked copy is one layer on every base where it replaces nothing', async () => {
+  const on = (made: string) =>
+    world.build({ f: 'linked', Dockerfile: `FROM busybox\nRUN ${made}\nCOPY --link f /way/to/f\n` });
+  const top = (built: Built) => world.images.get(built.imageId)!.config.rootfs.diff_ids.at(-1);
+  const first = await on('echo one > /base');
+  const second = await on('mkdir /way && echo two > /base');
+  assert.equal(top(second), top(first));
+  assert.match(hitsOf(second).join('\n'), /COPY --link .*: hit/);
+  const third = await on('mkdir -m 700 /way && echo three > /base');
+  assert.notEqual(top(third), top(first));
+  assert.equal(await world.read(third.imageId, '/way/to/f'), 'linked');
+});
+
 test('what is below a step explains it: the step where it began, the base, what was pruned', async () => {
   const child = (text: string) => ({ Dockerfile: `FROM busybox\nRUN ${text} > /a\nRUN cat /a > /b\n` });
   const request = { tags: ['chain'] };
