@@ -54,6 +54,52 @@ describe("a build's events as vertices", () => {
     assert.deepEqual([vertices.total, vertices.completed, vertices.cached], [3, 3, 2]);
   });
 
+  test('a step that is the same for two platforms is one vertex', async () => {
+    const log = new StatusLog();
+    const vertices = new Vertices('ref', log);
+    const both = ['linux/arm64', 'linux/amd64'].map(target => {
+      const platform = { target, label: 'linux/amd64' };
+      return steps([0, 'RUN make']).map(step => ({ ...step, platform }));
+    });
+    for (const planned of both) vertices.event({ type: 'planned', steps: planned });
+    for (const [step] of both) vertices.event({ type: 'stepStarted', step: step!, timeMs: 1 });
+    for (const [step] of both) {
+      vertices.event({ type: 'log', step: step!, stream: 'stdout', chunk: Buffer.from('made\n') });
+      vertices.event({ type: 'stepFinished', step: step!, result: {}, timeMs: 2 });
+    }
+    const updates = await told(log);
+    const seen = updates.flatMap(({ vertexes }) => vertexes ?? []);
+    assert.deepEqual(
+      seen.map(({ name, completed }) => [name, completed !== undefined]),
+      [
+        ['[linux/amd64 1/1] RUN make', false],
+        ['[linux/amd64 1/1] RUN make', true],
+      ],
+    );
+    assert.equal(updates.flatMap(({ logs }) => logs ?? []).length, 1);
+    assert.deepEqual([vertices.total, vertices.completed], [1, 1]);
+  });
+
+  test('a failure comes from whoever meets it, and once', async () => {
+    const log = new StatusLog();
+    const vertices = new Vertices('ref', log);
+    const [first, second] = ['linux/arm64', 'linux/amd64'].map(target => ({
+      ...steps([0, 'RUN make'])[0]!,
+      platform: { target, label: 'linux/amd64' },
+    }));
+    for (const step of [first!, second!]) vertices.event({ type: 'planned', steps: [step] });
+    for (const step of [first!, second!]) vertices.event({ type: 'stepStarted', step, timeMs: 1 });
+    const failed = (step: BuildStep, error: EngineError) =>
+      vertices.event({ type: 'stepFailed', step, error, timeMs: 2 });
+    failed(second!, new EngineError('invalid', 'no rule'));
+    failed(first!, new EngineError('cancelled', 'build cancelled'));
+    const seen = (await told(log)).flatMap(({ vertexes }) => vertexes ?? []);
+    assert.deepEqual(
+      seen.map(({ error }) => error).filter(error => error !== undefined),
+      ['no rule'],
+    );
+  });
+
   test('what a step says is cut at a limit, what ends it is told in the words clients know', async () => {
     const log = new StatusLog();
     const vertices = new Vertices('ref', log);

@@ -21,6 +21,12 @@ const buildKitOnly: ReadonlySet<string> = new Set(['outputs', 'session']);
 
 const ulimits = list(object('Ulimit', { Name: string, Soft: int, Hard: int }));
 
+/** This API shows one image's steps, one after the other. */
+function onePlatform(text: string): string {
+  if (!text.includes(',')) return text;
+  throw new EngineError('invalid', `"${text}": invalid platform: want os[/arch[/variant]]`);
+}
+
 /** @throws EngineError `invalid`, `notImplemented` naming the parameter */
 export function buildRequestFromQuery(query: Query): PlannedBuild {
   const isBuildKit = query.text('version') === '2';
@@ -60,7 +66,7 @@ export function buildRequestFromQuery(query: Query): PlannedBuild {
         .all('extrahosts')
         .flatMap(text => text.split(','))
         .filter(host => host !== ''),
-      platform: query.text('platform'),
+      platform: onePlatform(query.text('platform')),
       limits: {
         shmSizeBytes: query.integer('shmsize') ?? 0,
         memoryBytes: query.integer('memory') ?? 0,
