@@ -258,6 +258,13 @@ describe('networks of users', () => {
       },
     });
     networks.create({ name: 'stranger', enableIPv6: true });
+    networks.create({ name: 'half', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' } });
+    const half = runContainer('half', ['half'], [{ containerPort: 80, protocol: 'tcp', hostPort: '8100' }]);
+    assert.deepEqual(
+      networks.publishedPorts(half.id).map(({ hostIp, hostPort }) => `${hostIp} ${hostPort}`),
+      ['0.0.0.0 0', ':: 8100'],
+    );
+    networks.release(half.id);
     const a = runContainer('a', ['routed'], [{ containerPort: 80, protocol: 'tcp', hostPort: '8099' }]);
     const closed = runContainer('closed', ['routed']);
     const stranger = runContainer('stranger', ['stranger']);

@@ -115,7 +115,10 @@ export class PublishedPorts {
     const hostAddresses = plan.hostAddresses.filter(({ family }) => !routed.includes(family));
     const held =
       hostAddresses.length === 0 ? [] : this.#hostPorts.hold(owner, { ...plan, hostAddresses }, target);
-    return [...held, ...directPorts(plan, routed, target)];
+    // IPv4 first, as everywhere else.
+    return [...held, ...directPorts(plan, routed, target)].sort(
+      (one, other) => Number(one.hostIp.includes(':')) - Number(other.hostIp.includes(':')),
+    );
   }
 
   #lead(rules: readonly PortRule[]): void {
