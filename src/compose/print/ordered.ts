@@ -2,7 +2,7 @@ import { project } from '../load/attributes/project.ts';
 import { service } from '../load/attributes/service.ts';
 import type { Notation, Shape } from '../load/shapes/shape.ts';
 import type { Project, Service } from '../project.ts';
-import { naturalOrder } from './natural-order.ts';
+import { yamlOrder } from './yaml-order.ts';
 
 /** A project as Docker prints it: attributes in its order, names sorted, without what says nothing. */
 export function printedProject(of: Project, notation: Notation): Record<string, unknown> {
@@ -61,6 +61,6 @@ function isEmpty(value: unknown): boolean {
 }
 
 function sorted(of: Record<string, unknown>, notation: Notation): Record<string, unknown> {
-  const before = notation === 'json' ? (a: string, b: string) => (a < b ? -1 : 1) : naturalOrder;
+  const before = notation === 'json' ? (a: string, b: string) => (a < b ? -1 : 1) : yamlOrder;
   return Object.fromEntries(Object.entries(of).sort(([a], [b]) => before(a, b)));
 }

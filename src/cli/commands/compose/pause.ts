@@ -1,5 +1,5 @@
 import { anyArguments, type Command } from '../../command.ts';
-import { asking, isRunning, toEach } from './life-cycle.ts';
+import { asking, isRunning, toEach } from '../../compose/life-cycle.ts';
 
 export const command: Command = {
   usage: '[SERVICE...]',

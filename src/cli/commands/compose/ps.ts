@@ -1,5 +1,6 @@
 import { composeLabels } from '../../../compose/labels.ts';
 import { anyArguments, type Command } from '../../command.ts';
+import { isAlive } from '../../compose/life-cycle.ts';
 import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
 import { parseFilters } from '../../filters.ts';
 import { type ListLayout, listFormatFlag, printList } from '../../output/list.ts';
@@ -23,7 +24,8 @@ ${listFormatFlag}
     const all = flags.on('all');
     const found = await projectContainers(session, groupFlags, args, { oneOffs: all });
     const statuses = [...flags.list('status'), ...(parseFilters(flags.list('filter')).get('status') ?? [])];
-    const containers = found.containers.filter(({ service, summary }) => {
+    const containers = found.containers.filter(container => {
+      const { service, summary } = container;
       if (
         !flags.on('orphans') &&
         found.project !== undefined &&
@@ -31,7 +33,7 @@ ${listFormatFlag}
       )
         return false;
       if (statuses.length > 0) return statuses.includes(summary.State);
-      return all || ['running', 'paused', 'restarting'].includes(summary.State);
+      return all || isAlive(container);
     });
     if (flags.on('services')) {
       for (const service of new Set(containers.map(container => container.service)))

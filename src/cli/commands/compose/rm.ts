@@ -1,9 +1,9 @@
 import { act } from '../../../client/operation.ts';
 import { containerOperations } from '../../../client/operations.ts';
 import { anyArguments, type Command } from '../../command.ts';
+import { isAlive, toEach } from '../../compose/life-cycle.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
 import { confirm } from '../../confirm.ts';
-import { toEach } from './life-cycle.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -18,9 +18,7 @@ export const command: Command = {
     const { session, flags, groupFlags, args } = call;
     const stops = flags.on('stop');
     const { containers } = await projectContainers(session, groupFlags, args);
-    const going = containers.filter(
-      ({ summary }) => stops || !['running', 'paused', 'restarting'].includes(summary.State),
-    );
+    const going = containers.filter(container => stops || !isAlive(container));
     if (going.length === 0) {
       session.err.line('No stopped containers');
       return;

@@ -1,6 +1,6 @@
 import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
-import { asking, isRunning, toEach } from './life-cycle.ts';
+import { asking, isRunning, toEach } from '../../compose/life-cycle.ts';
 
 export const command: Command = {
   usage: '[SERVICE...]',

@@ -1,7 +1,5 @@
-import { act } from '../../../client/operation.ts';
-import { containerOperations } from '../../../client/operations.ts';
 import { anyArguments, type Command } from '../../command.ts';
-import { toEach } from './life-cycle.ts';
+import { asking, isAlive, toEach } from '../../compose/life-cycle.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -11,13 +9,6 @@ export const command: Command = {
 `,
   takes: anyArguments,
   async run(call) {
-    const query = { t: call.flags.given('timeout') };
-    await toEach(
-      call,
-      ({ summary }) => ['running', 'paused', 'restarting'].includes(summary.State),
-      ['Stopping', 'Stopped'],
-      async (session, { id }) =>
-        act(await session.client(), containerOperations.stop, { path: { id }, query }),
-    );
+    await toEach(call, isAlive, ['Stopping', 'Stopped'], asking('stop', { t: call.flags.given('timeout') }));
   },
 };

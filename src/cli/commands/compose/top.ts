@@ -1,8 +1,8 @@
 import { anyArguments, type Command } from '../../command.ts';
+import { isRunning } from '../../compose/life-cycle.ts';
 import { runOther } from '../../compose/run-other.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
 import { command as topCommand } from '../top.ts';
-import { isRunning } from './life-cycle.ts';
 
 export const command: Command = {
   usage: '[SERVICES...]',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { naturalOrder } from './natural-order.ts';
+import { yamlOrder } from './yaml-order.ts';
 
 test('names are in the order of Go’s encoder', () => {
   const names = ['s10', 's2', 's1', 's', 'sa', 's-a', 'a1b', 'a1', 'a12', 'A', '10', '9', 'x01', 'x1', '_'];
-  assert.deepEqual([...names].sort(naturalOrder), [
+  assert.deepEqual([...names].sort(yamlOrder), [
     '_',
     '9',
     '10',

@@ -1,10 +1,10 @@
-import { act } from '../../../client/operation.ts';
-import { containerOperations } from '../../../client/operations.ts';
-import { messageOf } from '../../../stdx/errors.ts';
-import type { Call } from '../../command.ts';
-import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
-import { ExitError } from '../../errors.ts';
-import type { Session } from '../../session.ts';
+import { act } from '../../client/operation.ts';
+import { containerOperations } from '../../client/operations.ts';
+import { messageOf } from '../../stdx/errors.ts';
+import type { Call } from '../command.ts';
+import { ExitError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import { projectContainers, type ServiceContainer } from './service-containers.ts';
 
 type Ask = (session: Session, container: ServiceContainer) => Promise<unknown>;
 
@@ -38,10 +38,18 @@ export async function toEach(
   return concerned;
 }
 
-/** Asks one operation of the engine that needs a container and nothing else. */
-export function asking(operation: 'start' | 'pause' | 'unpause'): Ask {
+/** Asks one operation of the engine for each container. */
+export function asking(
+  operation: 'start' | 'stop' | 'restart' | 'kill' | 'pause' | 'unpause',
+  query: { t?: string | undefined; signal?: string } = {},
+): Ask {
   return async (session, { id }) =>
-    act(await session.client(), containerOperations[operation], { path: { id } });
+    act(await session.client(), containerOperations[operation], { path: { id }, query });
+}
+
+/** Whether there is something in it to stop. */
+export function isAlive({ summary }: ServiceContainer): boolean {
+  return ['running', 'paused', 'restarting'].includes(summary.State);
 }
 
 export function isRunning({ summary }: ServiceContainer): boolean {

@@ -2,7 +2,7 @@
  * The order of names in YAML as Go's encoder has it: numbers in them by their value (`s2` before `s10`), letters after
  * everything else, but for what stands behind a digit.
  */
-export function naturalOrder(a: string, b: string): number {
+export function yamlOrder(a: string, b: string): number {
   const [left, right] = [[...a], [...b]];
   let at = 0;
   while (at < left.length && at < right.length && left[at] === right[at]) at++;
