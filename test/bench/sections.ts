@@ -49,6 +49,19 @@ const stagesContext =
   'test -d stages || { mkdir stages; for s in a b c d; do printf "FROM busybox AS $s\\nRUN sleep 2; echo $s > /$s\\n"; done > stages/Dockerfile; ' +
   'printf "FROM busybox\\nCOPY --from=a /a /\\nCOPY --from=b /b /\\nCOPY --from=c /c /\\nCOPY --from=d /d /\\n" >> stages/Dockerfile; }';
 
+/** A web server with a file of 1 GB (no disk behind it) at port 18091, and a container to ask it from. */
+const bigServer =
+  'docker inspect bench-server || { docker run -d --name bench-client busybox sleep 100000; ' +
+  'docker run -d --name bench-server -p 18091:80 busybox sh -c "cd /var/www; echo x > small; truncate -s 1G big; exec httpd -f -h ."; ' +
+  'docker exec bench-client sh -c "until wget -qO /dev/null http://$HOST:18091/small; do sleep 0.1; done"; }';
+
+const fetchBy = (place: string): string =>
+  "IP=$(docker inspect --format '{{.NetworkSettings.IPAddress}}' bench-server); " +
+  `docker exec bench-client wget -qO /dev/null http://${place}/big`;
+
+/** On the host that the daemon thinks it has. */
+const inWorld = 'nsenter --target $WORLD --net';
+
 const bk = 'DOCKER_BUILDKIT=1 docker build -q';
 
 export const sections: Record<string, Section> = {
@@ -309,6 +322,35 @@ export const sections: Record<string, Section> = {
       line: 'docker load -q -i large-saved.tar',
       after: 'rm -f large-saved.tar',
       rounds: 1,
+    },
+  ]),
+
+  network: compareAll([
+    {
+      section: 'network',
+      what: 'network create, network rm',
+      line: 'docker network create bench-net; docker network rm bench-net',
+    },
+    {
+      section: 'network',
+      what: 'run --rm with 100 published ports',
+      line: 'docker run --rm -p 18100-18199:100-199 busybox true',
+      rounds: 3,
+    },
+    { section: 'network', what: '1 GB between containers', before: bigServer, line: fetchBy('$IP:80') },
+    { section: 'network', what: '1 GB by a published port', before: bigServer, line: fetchBy('$HOST:18091') },
+    {
+      section: 'network',
+      what: '1 GB from the host, published',
+      before: bigServer,
+      line: `${inWorld} curl -s -o /dev/null http://$HOST:18091/big`,
+    },
+    {
+      section: 'network',
+      what: '1,000 connections to a port',
+      before: bigServer,
+      line: `${inWorld} curl -s -H 'Connection: close' -o /dev/null "http://$HOST:18091/small?[1-1000]"`,
+      after: 'docker rm -f bench-server bench-client',
     },
   ]),
 

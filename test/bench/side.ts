@@ -8,7 +8,7 @@ import { clientEnvironment } from '../support/docker-client.ts';
 import { registryAddress, startRegistry } from '../support/registry.ts';
 import { runOrThrow } from '../support/run-program.ts';
 import { buildxConfig } from '../support/sid-plugins.ts';
-import { World } from '../support/world.ts';
+import { hostAddress, World } from '../support/world.ts';
 
 /** Debian's dockerd of this machine, the one of Debian's unstable suite (28.5, with BuildKit), or Gantry. */
 export type Contender = DaemonKind | 'buildkit';
@@ -35,6 +35,8 @@ export class Side {
         REG: registryAddress,
         GANTRY: join(repository, 'gantry'),
         WORK: world.path('work'),
+        WORLD: String(world.pid),
+        HOST: hostAddress,
         DOCKER_CLI_HINTS: 'false',
       });
       await side.prepare(`docker load -q -i ${await busyboxArchive()}`);
