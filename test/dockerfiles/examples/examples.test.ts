@@ -7,7 +7,7 @@ import { startSubject } from '../subject.ts';
 import { debianArchive, debianImage } from './debian.ts';
 import { PackageMirror, packagesUrl } from './packages.ts';
 
-const timeoutMs = 1_800_000;
+const timeoutMs = 3_500_000;
 
 interface Example extends DockerfileCase {
   /** Shell with `docker`: $IMAGE at work. */
