@@ -23,7 +23,7 @@ need python3 python3
 need mkfs.ext4 e2fsprogs
 need fuse-overlayfs fuse-overlayfs
 case " $* " in
-  *' cgroup2 '*)
+  *' cgroup2 '* | *' links '* | *' disks '*)
     need qemu-system-x86_64 qemu-system-x86
     need modprobe kmod
     ;;

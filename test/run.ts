@@ -44,6 +44,7 @@ const groups: Record<string, Group> = {
   e2e: { files: ['test/e2e/*.test.ts'], concurrency: 2, timeoutMs: 600_000 },
   // Real firewalls, from a Debian of their own.
   firewalls: { files: ['test/firewalls/*.test.ts'], concurrency: 1, timeoutMs: 1_800_000, onDemand: true },
+  disks: { files: ['test/disks/*.test.ts'], concurrency: 1, timeoutMs: 2_000_000, onDemand: true },
   links: { files: ['test/links/*.test.ts'], concurrency: 1, timeoutMs: 2_000_000, onDemand: true },
   cgroup2: { files: ['test/cgroup2/*.test.ts'], concurrency: 1, timeoutMs: 4_000_000, onDemand: true },
 };
