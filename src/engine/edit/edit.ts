@@ -65,6 +65,9 @@ async function begin(
   const way = wayOf(record, plan);
   await requirePossible(context, record, plan, { ...options, way });
   if (plan.changes.length === 0 || options.dryRun) return { plan, way };
+  // A volume that a plugin has already is none of ours to remove when the edit is undone.
+  for (const { type, name } of plan.mounts.added)
+    if (type === 'volume') await context.storage.volumes.lookUp(name);
   const entry = entryOf(context, record, plan, way);
   context.edits.begin(entry);
   const after = { ...plan.after, mounts: await makeVolumes(context, entry, plan) };
