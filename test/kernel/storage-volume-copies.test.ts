@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { projectUsage } from '../../src/linux/project-quota.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { runOrThrow, runProgram } from '../support/run-program.ts';
 import { temporaryFolder, temporaryStorage } from './storage-fixture.ts';
 
@@ -158,29 +159,34 @@ suite('copies of volumes', () => {
       return t.skip(`this kernel has no quotas on ext4: ${mounted.stderr.trim()}`);
     assert.equal(mounted.code, 0, mounted.stderr);
     const storage = await temporaryStorage(t, place);
-    t.after(async () => {
+    try {
+      await requireQuotas(storage);
+    } finally {
       await storage.close();
       await runOrThrow(['umount', place]);
-    });
-    const { volumes } = storage;
-    const { mountpoint } = await volumes.create({ name: 'small', options: { size: '2m' } });
-    // As in a container: whoever has CAP_SYS_RESOURCE is let pass by the kernel.
-    const fill = async (name: string, megabytes: number) => {
-      const dd = ['dd', 'if=/dev/zero', `of=${join(mountpoint, name)}`, 'bs=1M', `count=${megabytes}`];
-      return (await runProgram(['setpriv', '--bounding-set=-sys_resource', ...dd])).stderr;
-    };
-    assert.doesNotMatch(await fill('a', 1), /quota/);
-    await volumes.snapshot('small', 'first');
-    assert.match(await fill('b', 2), /Disk quota exceeded/);
-    await volumes.restore('small', 'first');
-    assert.deepEqual(readdirSync(mountpoint), ['a']);
-    assert.match(await fill('b', 2), /Disk quota exceeded/);
-    const other = await volumes.create({ name: 'other', options: { size: '4m' } });
-    writeFileSync(join(other.mountpoint, 'a'), Buffer.alloc(3 << 20, 1));
-    const project = 0x10_00_00;
-    assert.ok(projectUsage(mountpoint, project) >= 1 << 20);
-    assert.ok(projectUsage(mountpoint, project + 1) >= 3 << 20);
-    await volumes.remove('small');
-    assert.equal(projectUsage(other.mountpoint, project), 0);
+    }
   });
 });
+
+async function requireQuotas(storage: Storage): Promise<void> {
+  const { volumes } = storage;
+  const { mountpoint } = await volumes.create({ name: 'small', options: { size: '2m' } });
+  // As in a container: whoever has CAP_SYS_RESOURCE is let pass by the kernel.
+  const fill = async (name: string, megabytes: number) => {
+    const dd = ['dd', 'if=/dev/zero', `of=${join(mountpoint, name)}`, 'bs=1M', `count=${megabytes}`];
+    return (await runProgram(['setpriv', '--bounding-set=-sys_resource', ...dd])).stderr;
+  };
+  assert.doesNotMatch(await fill('a', 1), /quota/);
+  await volumes.snapshot('small', 'first');
+  assert.match(await fill('b', 2), /Disk quota exceeded/);
+  await volumes.restore('small', 'first');
+  assert.deepEqual(readdirSync(mountpoint), ['a']);
+  assert.match(await fill('b', 2), /Disk quota exceeded/);
+  const other = await volumes.create({ name: 'other', options: { size: '4m' } });
+  writeFileSync(join(other.mountpoint, 'a'), Buffer.alloc(3 << 20, 1));
+  const project = 0x10_00_00;
+  assert.ok(projectUsage(mountpoint, project) >= 1 << 20);
+  assert.ok(projectUsage(mountpoint, project + 1) >= 3 << 20);
+  await volumes.remove('small');
+  assert.equal(projectUsage(other.mountpoint, project), 0);
+}
