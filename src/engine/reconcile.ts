@@ -146,6 +146,8 @@ async function adopt(context: EngineContext, record: ContainerRecord, pid: numbe
   // Its end may have been handled meanwhile, or be about to be.
   if (!isUp(record) || context.runtime.state(record.id).pid !== pid) return;
   record.state.pid = pid;
+  // It has outlived what was to end it, or never got it: its policy counts again.
+  record.restartCancelled = false;
   await settlePause(context, record);
   followLog(context, record, true);
   await adoptExecs(context, record);

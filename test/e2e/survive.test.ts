@@ -88,6 +88,18 @@ describe('what outlives the daemon and the machine', {
     await must('docker rm -f stops killed');
   });
 
+  test('what outlived the signal that was to end it is restarted by its policy, by the next daemon', async () => {
+    await must(
+      `docker run -d --name stubborn --restart always busybox sh -c 'trap "" TERM; until [ -e /end ]; do sleep 0.1; done'`,
+    );
+    await must('docker kill -s TERM stubborn');
+    await machine.daemon.kill();
+    await machine.daemon.start();
+    await must('docker exec stubborn touch /end');
+    await settledAt('stubborn', '{{.RestartCount}}', /^[1-9]/);
+    await must('docker rm -f stubborn');
+  });
+
   test('a command of exec, whose exit code is known afterwards', async () => {
     await must('docker run -d --name inside busybox sleep 1000');
     const api = (method: string, path: string, body: string) =>

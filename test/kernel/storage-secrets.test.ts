@@ -29,7 +29,7 @@ suite('secrets at rest', () => {
       assert.deepEqual(secrets.reveal(secrets.get(ref)), all);
     }
     assert.equal(secrets.named(id), undefined);
-    assert.throws(() => secrets.get('d'), { kind: 'notFound', message: 'secret d not found' });
+    assert.throws(() => secrets.get('d-'), { kind: 'notFound', message: 'secret d- not found' });
     assert.throws(() => secrets.get(''), { kind: 'notFound' });
     secrets.remove(secrets.get('db'));
     assert.deepEqual(secrets.list(), []);
