@@ -33,7 +33,7 @@ export async function createContainer(
   // Most containers are started right after they are made.
   context.runtime.anticipateStart();
   const id = newId();
-  const name = chooseName(context, request.name);
+  if (request.name !== undefined) requireName(context, request.name);
   const image = context.images.resolve(request.config.image);
   requirePlatform(image, request.platform);
   validateContainerConfig(request.config);
@@ -70,6 +70,8 @@ export async function createContainer(
     undo.push('the snapshot', () => context.storage.snapshots.remove(id));
     await context.storage.snapshots.create(id, image.chainId);
     const mounts = await settleMounts(context, id, planned, undo);
+    // Not before: another container may take a free name while files are made.
+    const name = request.name ?? randomName(taken => context.containers.hasName(taken));
     const record = newRecord({ context, id, name, image, config, hostConfig, endpoints, mounts });
     context.storage.database.transaction(() => {
       context.containers.add(record);
@@ -89,11 +91,10 @@ function chooseRuntime(context: EngineContext, asked: string): string {
   throw new EngineError('invalid', `unknown or invalid runtime name: ${asked}`);
 }
 
-function chooseName(context: EngineContext, asked: string | undefined): string {
-  if (asked === undefined) return randomName(name => context.containers.hasName(name));
-  requireValidName(asked);
-  context.containers.requireFreeName(asked);
-  return asked;
+/** @throws invalid or conflict, in Docker's words */
+function requireName(context: EngineContext, name: string): void {
+  requireValidName(name);
+  context.containers.requireFreeName(name);
 }
 
 function requirePlatform(image: Image, platform: string | undefined): void {
