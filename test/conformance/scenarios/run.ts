@@ -240,7 +240,8 @@ export const runScenarios: readonly Scenario[] = [
     steps: [
       "docker run --rm --init busybox sh -c 'cat /proc/1/comm; ps -o pid,comm | grep -c defunct'",
       "docker run --rm --init busybox sh -c 'exit 7'",
-      "docker run -d --name $N --init busybox sleep 100 >/dev/null; docker stop -t 5 $N; docker inspect --format '{{.State.ExitCode}}' $N",
+      // Until the init has started its child it may not hear signals yet.
+      `docker run -d --name $N --init busybox sleep 100 >/dev/null; for i in $(seq 300); do [ $(docker top $N | grep -c 'sleep 100') = 2 ] && break; sleep 0.1; done; docker stop -t 5 $N; docker inspect --format '{{.State.ExitCode}}' $N`,
     ].map(run => ({ run, replace: [[/docker-init|catatonit|tini/g, '<init>'] as [RegExp, string]] })),
   },
   {
