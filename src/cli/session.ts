@@ -84,6 +84,14 @@ export class Session {
     return proxyVariables(this.config(), address);
   }
 
+  /** The same run, on the same line to the daemon, saying things elsewhere. */
+  saying(outputs: { out?: Output; err?: Output }): Session {
+    const other = new Session({ ...this.surroundings, ...outputs }, this.#globals);
+    other.#client = this.client();
+    other.#client.catch(() => {});
+    return other;
+  }
+
   close(): void {
     void this.#client?.then(client => client.close());
   }

@@ -5,7 +5,7 @@ import { planExport } from './attributes.ts';
 const form = { type: 'gzip', level: undefined, force: false };
 
 test('what exporters are asked for', () => {
-  assert.deepEqual(planExport('moby', { name: 'a,b:2', push: '' }), {
+  assert.deepEqual(planExport('moby', { name: 'a,b:2', push: '', load: 'true' }), {
     type: 'image',
     names: ['a', 'b:2'],
     push: true,

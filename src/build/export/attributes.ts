@@ -96,8 +96,10 @@ function planOf(type: string, read: AttributeReader): ExportPlan {
 
 function planImage(read: AttributeReader, epochMs: number | undefined): ExportPlan {
   const push = read.boolean('push') ?? false;
-  // The store has its layers unpacked in any case, and its manifests are Docker's.
+  // The store has its layers unpacked in any case, and its manifests are Docker's. docker compose, where it finds no
+  // buildx, asks for `load`: into this store.
   read.boolean('unpack');
+  read.boolean('load');
   if (read.boolean('store') === false) throw read.unsupported('store=false');
   const ociTypes = read.boolean('oci-mediatypes');
   const compression = readForm(read);

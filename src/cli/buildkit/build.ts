@@ -29,19 +29,23 @@ import { ask, type Display, type SolveOptions, solve, sourcesOf } from './solve.
 import type { BuildStatus } from './status.ts';
 import { TerminalDisplay } from './terminal-display.ts';
 
-/** A build by BuildKit's API, as buildx asks for one. @returns the exit status */
-export async function buildWithBuildKit(call: Call): Promise<number> {
+/**
+ * A build by BuildKit's API, as buildx asks for one.
+ * @param display shows how it goes, instead of what the flags ask for
+ * @returns the exit status
+ */
+export async function buildWithBuildKit(call: Call, display?: Display): Promise<number> {
   try {
-    return await build(call);
+    return await build(call, display);
   } catch (error) {
     throw buildFailure(error);
   }
 }
 
-async function build(call: Call): Promise<number> {
+async function build(call: Call, given?: Display): Promise<number> {
   const { session, flags, args } = call;
   const { workingDirectory } = session.surroundings;
-  const mode = progressMode(call);
+  const mode = given === undefined ? progressMode(call) : 'none';
   const outputs = planOutputs({
     outputs: flags.list('output'),
     load: flags.on('load'),
@@ -100,7 +104,7 @@ async function build(call: Call): Promise<number> {
     if (flags.on('explain')) options.attributes['gantry.explain'] = '1';
     const watch = await watchFailedStep(call);
     if (watch !== undefined) options.attributes['gantry.hold-failed'] = watch.token;
-    const display = openDisplay(mode, session);
+    const display = given ?? openDisplay(mode, session);
     const shown = mode === 'plain' || mode === 'tty';
     const { status } = display;
     const solved = solve(client, options, display).finally(() => watch?.end());

@@ -1,4 +1,5 @@
 import { EngineError } from '../../stdx/errors.ts';
+import type { Display } from '../buildkit/solve.ts';
 import { type Call, type Command, exactly } from '../command.ts';
 import { refuseContentTrust } from '../content-trust.ts';
 import type { FlagValues } from '../flags.ts';
@@ -60,23 +61,29 @@ export const command: Command = {
 !     --squash  layers are not squashed, and docker's daemon does so only as an experiment
 `,
   takes: exactly(1),
-  async run(call) {
-    const { session, flags } = call;
-    refuse(flags);
-    if (await usesBuildKit(call)) {
-      const { buildWithBuildKit } = await import('../buildkit/build.ts');
-      return buildWithBuildKit(call);
-    }
-    const missing = onlyBuildKit.find(name => flags.changed(name));
-    if (missing !== undefined) {
-      const reason =
-        session.env['DOCKER_BUILDKIT'] === '0' ? 'DOCKER_BUILDKIT=0 turns it off' : 'this daemon has none';
-      throw new EngineError('notImplemented', `--${missing} needs BuildKit: ${reason}`);
-    }
-    const { buildClassic } = await import('../classic-build.ts');
-    await buildClassic(call);
-  },
+  run: call => build(call),
 };
+
+/**
+ * @param display shows how a build by BuildKit goes, instead of what the flags ask for
+ * @returns the exit status
+ */
+export async function build(call: Call, display?: Display): Promise<number | void> {
+  const { session, flags } = call;
+  refuse(flags);
+  if (await usesBuildKit(call)) {
+    const { buildWithBuildKit } = await import('../buildkit/build.ts');
+    return buildWithBuildKit(call, display);
+  }
+  const missing = onlyBuildKit.find(name => flags.changed(name));
+  if (missing !== undefined) {
+    const reason =
+      session.env['DOCKER_BUILDKIT'] === '0' ? 'DOCKER_BUILDKIT=0 turns it off' : 'this daemon has none';
+    throw new EngineError('notImplemented', `--${missing} needs BuildKit: ${reason}`);
+  }
+  const { buildClassic } = await import('../classic-build.ts');
+  await buildClassic(call);
+}
 
 /** What only BuildKit can do, and only the classic builder. */
 const onlyBuildKit = [

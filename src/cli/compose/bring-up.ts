@@ -7,11 +7,16 @@ import type { Call } from '../command.ts';
 import { type CarryOutOptions, carryOut } from './carry-out.ts';
 import { prepareImages } from './images.ts';
 import { loadNamedProject } from './load-project.ts';
+import { standing } from './plan-words.ts';
 import { upOptions } from './up-options.ts';
 
 export interface BroughtUp extends Loaded {
   observed: Observed;
   plan: Plan;
+}
+
+export interface Following extends Pick<CarryOutOptions, 'onStarted' | 'signal' | 'progress'> {
+  onPlan?(up: BroughtUp): void;
 }
 
 /**
@@ -21,7 +26,7 @@ export interface BroughtUp extends Loaded {
 export async function bringUp(
   { session, flags, groupFlags, args }: Call,
   start: boolean,
-  following: Pick<CarryOutOptions, 'onStarted' | 'signal'> & { onPlan?(up: BroughtUp): void } = {},
+  following: Following,
 ): Promise<BroughtUp> {
   const loaded = loadNamedProject(session, groupFlags, { services: args });
   const { project } = loaded;
@@ -31,12 +36,15 @@ export async function bringUp(
     build: flags.on('build'),
     mayBuild: !flags.on('no-build'),
     pull: flags.given('pull'),
-    quiet: flags.on('quiet-pull') || flags.on('quiet-build'),
+    quietPull: flags.on('quiet-pull'),
+    quietBuild: flags.on('quiet-build'),
+    progress: following.progress,
   });
   const observed = await observe(await session.client(), project.name, project);
   const imageDigests = Object.fromEntries(Object.entries(images).map(([name, { digest }]) => [name, digest]));
   const plan = planUp(project, observed, { ...options, imageDigests });
   const up = { ...loaded, observed, plan };
+  for (const event of standing(plan, observed, services)) following.progress.tell(event);
   following.onPlan?.(up);
   const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
   await carryOut(session, loaded, plan, { observed, images, stopTimeout, ...following });

@@ -3,9 +3,20 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Build, FileObject, Project } from '../../compose/project.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import { command as buildCommand } from '../commands/build.ts';
+import type { Call } from '../command.ts';
+import { command as buildCommand, build as runBuild } from '../commands/build.ts';
 import { declareFlags, FlagValues, parseFlags } from '../flags.ts';
 import type { Session } from '../session.ts';
+import { buildDisplay } from './progress/build-display.ts';
+import type { Progress } from './progress/progress.ts';
+
+export interface BuildImageOptions {
+  reference: string;
+  /** Flags of `build`. */
+  more?: readonly string[];
+  progress: Progress;
+  quiet?: boolean;
+}
 
 /**
  * Builds the image of a service by `gantry build`, with everything its `build` says.
@@ -15,23 +26,40 @@ export async function buildImage(
   session: Session,
   project: Project,
   serviceName: string,
-  { reference, more = [] }: { reference: string; more?: readonly string[] },
+  { reference, more = [], progress, quiet = false }: BuildImageOptions,
 ): Promise<void> {
   const build = project.services[serviceName]!.build!;
   const scratch = mkdtempSync(join(tmpdir(), 'gantry-compose-'));
+  const remove = () => rmSync(scratch, { recursive: true, force: true });
+  // Ctrl-C ends the program, and with it the build.
+  process.once('exit', remove);
   try {
-    const args = [...buildArguments(project, serviceName, build, scratch), '-t', reference, ...more];
+    const shown = progress.mode === 'plain' && !quiet ? ['--progress', 'plain'] : [];
+    const args = [
+      ...buildArguments(project, serviceName, build, scratch),
+      '-t',
+      reference,
+      ...shown,
+      ...more,
+    ];
     const parsed = parseFlags(declareFlags(buildCommand.flags), [...args, build.context ?? '.'], true);
-    const status = await buildCommand.run({
-      session,
+    progress.tell({ id: serviceName, status: 'Building', state: 'working' });
+    const call: Call = {
+      session: session.saying({ out: progress.beside(session.out), err: progress.beside(session.err) }),
       flags: parsed.values,
       groupFlags: new FlagValues([]),
       args: parsed.rest,
       path: 'build',
-    });
+    };
+    const status = await runBuild(call, buildDisplay(progress, serviceName, quiet));
     if (status) throw new EngineError('internal', `building service ${serviceName} failed`);
+    progress.tell({ id: serviceName, status: 'Built', state: 'done' });
+  } catch (error) {
+    progress.tell({ id: serviceName, status: 'Error', state: 'failed' });
+    throw error;
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

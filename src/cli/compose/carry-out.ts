@@ -1,12 +1,20 @@
 import { executePlan } from '../../compose/execute.ts';
 import type { Loaded } from '../../compose/load/load.ts';
 import type { Observed } from '../../compose/observed.ts';
-import type { Action, Plan } from '../../compose/plan/plan.ts';
+import type { Plan } from '../../compose/plan/plan.ts';
+import { ExitError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import type { ServiceImage } from './images.ts';
+import { PlanWords } from './plan-words.ts';
+import type { Progress } from './progress/progress.ts';
+
+/** 128 and SIGINT. */
+export const interruptedStatus = 130;
 
 export interface CarryOutOptions {
   observed: Observed;
+  /** What becomes of each thing is told here; whoever opened it ends it. */
+  progress: Progress;
   images?: Record<string, ServiceImage>;
   stopTimeout?: number | undefined;
   /** Told when a container runs. */
@@ -15,13 +23,17 @@ export interface CarryOutOptions {
   signal?: AbortSignal;
 }
 
-/** Carries a plan out and says what becomes of each thing, a line each. */
+/**
+ * Carries a plan out and says what becomes of each thing.
+ * @throws ExitError 130 when a signal of the terminal ended it
+ */
 export async function carryOut(
   session: Session,
   { project, sources }: Pick<Loaded, 'project' | 'sources'>,
   plan: Plan,
-  { observed, images = {}, stopTimeout, onStarted, signal }: CarryOutOptions,
+  { observed, progress, images = {}, stopTimeout, onStarted, signal }: CarryOutOptions,
 ): Promise<void> {
+  const words = new PlanWords(plan, observed);
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
   if (signal === undefined) {
@@ -40,37 +52,15 @@ export async function carryOut(
       workingDirectory: sources.directory,
       stopTimeout,
       signal: signal ?? interruption.signal,
-      onStep: ({ action }, phase) => {
-        session.err.line(
-          ` ${subject(action)}  ${phase === 'failed' ? 'Error' : words(action)[phase === 'begun' ? 0 : 1]}`,
-        );
+      onStep: (step, phase) => {
+        for (const event of words.of(step, phase)) progress.tell(event);
+        const { action } = step;
         if (phase === 'done' && action.do === 'start container') onStarted?.(action.name);
       },
     });
+    if (interruption.signal.aborted) throw new ExitError(interruptedStatus, 'canceled');
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
-  }
-}
-
-function subject(action: Action): string {
-  if (action.do === 'wait for service') return `Service ${action.service}`;
-  const [, kind = ''] = action.do.split(' ');
-  return `${kind[0]!.toUpperCase()}${kind.slice(1)} ${action.name}`;
-}
-
-/** While it is done, and when it is done; docker compose's words. */
-function words(action: Action): readonly [string, string] {
-  switch (action.do) {
-    case 'start container':
-      return ['Starting', 'Started'];
-    case 'stop container':
-      return ['Stopping', 'Stopped'];
-    case 'rename container':
-      return ['Renaming', 'Recreated'];
-    case 'wait for service':
-      return ['Waiting', action.condition === 'service_healthy' ? 'Healthy' : 'Exited'];
-    default:
-      return action.do.startsWith('create') ? ['Creating', 'Created'] : ['Removing', 'Removed'];
   }
 }

@@ -2,9 +2,10 @@ import { perform } from '../../client/operation.ts';
 import { imageOperations } from '../../client/operations.ts';
 import type { Project } from '../../compose/project.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
-import { pullImage } from '../pull-image.ts';
 import type { Session } from '../session.ts';
 import { buildImage, imageReference } from './build-image.ts';
+import type { Progress } from './progress/progress.ts';
+import { pullForService } from './progress/pull-display.ts';
 
 export interface ImageOptions {
   /** `--build`: built whether there is an image or not. */
@@ -13,7 +14,9 @@ export interface ImageOptions {
   mayBuild: boolean;
   /** `--pull`: `always`, `missing`, `never`; undefined: as each service says. */
   pull: string | undefined;
-  quiet: boolean;
+  quietPull: boolean;
+  quietBuild: boolean;
+  progress: Progress;
 }
 
 export interface ServiceImage {
@@ -58,9 +61,17 @@ async function prepareImage(
         `image ${reference} of service ${name} is not there, and --no-build forbids to build it`,
       );
     }
-    await buildImage(session, project, name, { reference, more: options.quiet ? ['-q'] : [] });
+    await buildImage(session, project, name, {
+      reference,
+      progress: options.progress,
+      quiet: options.quietBuild,
+    });
   } else if (build === undefined && pulls) {
-    await pullImage(session, reference, { platform, quiet: options.quiet, to: session.err });
+    await pullForService(session, name, reference, {
+      platform,
+      progress: options.progress,
+      quiet: options.quietPull,
+    });
   }
   const digest = await digestOf(session, reference);
   if (digest === undefined) throw new EngineError('notFound', `No such image: ${reference}`);

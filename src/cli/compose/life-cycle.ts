@@ -4,6 +4,8 @@ import { messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { openProgress } from './progress/open-progress.ts';
+import type { ProgressEvent } from './progress/progress.ts';
 import { projectContainers, type ServiceContainer } from './service-containers.ts';
 
 type Ask = (session: Session, container: ServiceContainer) => Promise<unknown>;
@@ -14,26 +16,31 @@ type Ask = (session: Session, container: ServiceContainer) => Promise<unknown>;
  * @throws ExitError 1 with what failed
  */
 export async function toEach(
-  { session, groupFlags, args }: Call,
+  call: Call,
   wanted: (container: ServiceContainer) => boolean,
   words: readonly [string, string],
   ask: Ask,
 ): Promise<ServiceContainer[]> {
+  const { session, groupFlags, args } = call;
   const { containers } = await projectContainers(session, groupFlags, args);
   const concerned = containers.filter(wanted);
   const failures: string[] = [];
+  const progress = openProgress(call);
+  const tell = (name: string, status: string, state: ProgressEvent['state']) =>
+    progress.tell({ id: `Container ${name}`, status, state });
   await Promise.all(
     concerned.map(async container => {
-      session.err.line(` Container ${container.name}  ${words[0]}`);
+      tell(container.name, words[0], 'working');
       try {
         await ask(session, container);
-        session.err.line(` Container ${container.name}  ${words[1]}`);
+        tell(container.name, words[1], 'done');
       } catch (error) {
         failures.push(`${container.name}: ${messageOf(error)}`);
-        session.err.line(` Container ${container.name}  Error`);
+        tell(container.name, 'Error', 'failed');
       }
     }),
   );
+  progress.end();
   if (failures.length > 0) throw new ExitError(1, failures.join('\n'));
   return concerned;
 }

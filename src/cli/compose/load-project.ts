@@ -4,6 +4,7 @@ import { withoutUnused } from '../../compose/load/profiles.ts';
 import { findSources, type Sources } from '../../compose/load/sources.ts';
 import type { FlagValues } from '../flags.ts';
 import type { Session } from '../session.ts';
+import { progressMode } from './progress/open-progress.ts';
 
 /** The project that the flags of `compose` and the surroundings name. */
 export function loadNamedProject(
@@ -21,6 +22,8 @@ export function loadNamedProject(
 }
 
 export function namedSources(session: Session, groupFlags: FlagValues): Sources {
+  // A wrong `--progress` is refused by commands that show none, too.
+  progressMode({ session, groupFlags });
   return findSources({
     files: groupFlags.list('file'),
     projectDirectory: groupFlags.given('project-directory'),

@@ -10,6 +10,8 @@ import { type BroughtUp, bringUp } from './bring-up.ts';
 import { carryOut } from './carry-out.ts';
 import { printLog } from './follow-logs.ts';
 import { LineWriter, LogLines } from './log-lines.ts';
+import { LiveBlock } from './progress/live-block.ts';
+import { coloursOutput, openProgress } from './progress/open-progress.ts';
 import { scales } from './up-options.ts';
 
 /** 128 and SIGINT. */
@@ -29,6 +31,7 @@ class AttachedProject {
   readonly #starting = new AbortController();
   readonly #followed = new Map<string, Promise<void>>();
   #bringing: Promise<unknown> = Promise.resolve();
+  readonly #block: LiveBlock;
   #up: BroughtUp | undefined;
   #lines: LogLines | undefined;
   #attached = new Set<string>();
@@ -39,6 +42,7 @@ class AttachedProject {
 
   constructor(call: Call) {
     this.#call = call;
+    this.#block = new LiveBlock(call.session.err);
   }
 
   async run(): Promise<number> {
@@ -46,12 +50,18 @@ class AttachedProject {
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     try {
+      const progress = openProgress(this.#call, 'Running', this.#block);
       this.#bringing = bringUp(this.#call, true, {
+        progress,
         signal: this.#starting.signal,
         onPlan: up => this.#prepare(up),
         onStarted: name => this.#follow(name),
       });
-      await this.#bringing;
+      try {
+        await this.#bringing;
+      } finally {
+        progress.end();
+      }
       this.#followRunning();
       await this.#untilAllEnded();
     } finally {
@@ -82,9 +92,9 @@ class AttachedProject {
       attached.flatMap(name => containerNames(project, name, scaleOf(name, project.services[name]!, counts))),
     );
     const shown = [...this.#attached].map(name => this.#shown(name));
-    this.#lines = new LogLines(session.out, shown, {
+    this.#lines = new LogLines(this.#block.beside(session.out), shown, {
       prefix: !flags.on('no-log-prefix'),
-      colour: session.out.isTerminal && !flags.on('no-color') && !session.env['NO_COLOR'],
+      colour: coloursOutput(this.#call),
     });
   }
 
@@ -168,7 +178,13 @@ class AttachedProject {
       volumes: false,
     });
     const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
-    await carryOut(session, this.#up, plan, { observed, stopTimeout, signal: new AbortController().signal });
+    const progress = openProgress(this.#call, 'Stopping', this.#block);
+    const { signal } = new AbortController();
+    try {
+      await carryOut(session, this.#up, plan, { observed, stopTimeout, signal, progress });
+    } finally {
+      progress.end();
+    }
   }
 
   async #kill(): Promise<void> {

@@ -3,6 +3,7 @@ import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { buildImage, imageReference } from '../../compose/build-image.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
+import { openProgress } from '../../compose/progress/open-progress.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -23,7 +24,7 @@ export const command: Command = {
     if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
     const more = [
       ...flags.list('build-arg').flatMap(argument => ['--build-arg', argument]),
-      ...['no-cache', 'pull', 'push', 'quiet'].filter(name => flags.on(name)).map(name => `--${name}`),
+      ...['no-cache', 'pull', 'push'].filter(name => flags.on(name)).map(name => `--${name}`),
       ...(flags.changed('ssh') ? ['--ssh', flags.string('ssh')] : []),
     ];
     const services =
@@ -32,7 +33,14 @@ export const command: Command = {
         : servicesInOrder(project, args, flags.on('with-dependencies'));
     const built = services.filter(name => project.services[name]!.build !== undefined);
     if (built.length === 0) session.err.line('No services to build');
-    for (const name of built)
-      await buildImage(session, project, name, { reference: imageReference(project, name), more });
+    const progress = openProgress({ session, groupFlags }, 'Building');
+    try {
+      for (const name of built) {
+        const reference = imageReference(project, name);
+        await buildImage(session, project, name, { reference, more, progress, quiet: flags.on('quiet') });
+      }
+    } finally {
+      progress.end();
+    }
   },
 };

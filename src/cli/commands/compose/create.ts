@@ -1,5 +1,6 @@
 import { anyArguments, type Command } from '../../command.ts';
 import { bringUp } from '../../compose/bring-up.ts';
+import { openProgress } from '../../compose/progress/open-progress.ts';
 import { upFlags } from '../../compose/up-options.ts';
 
 export const command: Command = {
@@ -16,6 +17,11 @@ ${upFlags}
 `,
   takes: anyArguments,
   async run(call) {
-    await bringUp(call, false);
+    const progress = openProgress(call);
+    try {
+      await bringUp(call, false, { progress });
+    } finally {
+      progress.end();
+    }
   },
 };

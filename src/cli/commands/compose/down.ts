@@ -4,6 +4,7 @@ import { planDown } from '../../../compose/plan/down.ts';
 import { anyArguments, type Call, type Command } from '../../command.ts';
 import { carryOut } from '../../compose/carry-out.ts';
 import { loadNamedProject, namedSources } from '../../compose/load-project.ts';
+import { openProgress } from '../../compose/progress/open-progress.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICES]',
@@ -27,7 +28,12 @@ export const command: Command = {
     });
     if (plan.length === 0) session.err.line(`Warning: No resource found to remove for project "${name}".`);
     const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
-    await carryOut(session, loaded, plan, { observed, stopTimeout });
+    const progress = openProgress(call);
+    try {
+      await carryOut(session, loaded, plan, { observed, stopTimeout, progress });
+    } finally {
+      progress.end();
+    }
   },
 };
 

@@ -1,6 +1,7 @@
 import { anyArguments, type Command } from '../../command.ts';
 import { printLog } from '../../compose/follow-logs.ts';
 import { LogLines } from '../../compose/log-lines.ts';
+import { coloursOutput } from '../../compose/progress/open-progress.ts';
 import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
 import { apiTimestamp } from '../../timestamps.ts';
 
@@ -18,7 +19,8 @@ export const command: Command = {
       --until string  Show logs before a timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)
 `,
   takes: anyArguments,
-  async run({ session, flags, groupFlags, args }) {
+  async run(call) {
+    const { session, flags, groupFlags, args } = call;
     const { name, containers } = await projectContainers(session, groupFlags, args);
     const index = flags.integer('index');
     const wanted = index === 0 ? containers : containers.filter(({ number }) => number === index);
@@ -27,7 +29,7 @@ export const command: Command = {
       wanted.map(container => shownName(name, container)),
       {
         prefix: !flags.on('no-log-prefix'),
-        colour: session.out.isTerminal && !flags.on('no-color') && !session.env['NO_COLOR'],
+        colour: coloursOutput(call),
       },
     );
     const query = {

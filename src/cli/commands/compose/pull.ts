@@ -2,8 +2,9 @@ import { servicesInOrder } from '../../../compose/plan/up.ts';
 import { EngineError, messageOf } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
+import { openProgress } from '../../compose/progress/open-progress.ts';
+import { pullForService } from '../../compose/progress/pull-display.ts';
 import { ExitError } from '../../errors.ts';
-import { pullImage } from '../../pull-image.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -21,18 +22,20 @@ export const command: Command = {
     if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
     const names = servicesInOrder(project, args, args.length === 0 || flags.on('include-deps'));
     const failures: string[] = [];
+    const progress = openProgress({ session, groupFlags }, 'Pulling');
     for (const name of names) {
       const { image, build, platform = '' } = project.services[name]!;
       if (image === undefined || (build !== undefined && flags.on('ignore-buildable'))) {
-        session.err.line(` ${name} Skipped - No image to be pulled`);
+        progress.tell({ id: name, status: 'Skipped - No image to be pulled', state: 'stands' });
         continue;
       }
       try {
-        await pullImage(session, image, { platform, quiet: flags.on('quiet'), to: session.err });
+        await pullForService(session, name, image, { platform, quiet: flags.on('quiet'), progress });
       } catch (error) {
         failures.push(`${name}: ${messageOf(error)}`);
       }
     }
+    progress.end();
     if (failures.length === 0) return;
     if (!flags.on('ignore-pull-failures')) throw new ExitError(1, failures.join('\n'));
     for (const failure of failures) session.err.line(`WARNING: ${failure}`);

@@ -2,6 +2,8 @@ import { servicesInOrder } from '../../../compose/plan/up.ts';
 import type { Project } from '../../../compose/project.ts';
 import { anyArguments, type Call, type Command } from '../../command.ts';
 import { bringUp } from '../../compose/bring-up.ts';
+import { openProgress } from '../../compose/progress/open-progress.ts';
+import type { Progress, ProgressEvent } from '../../compose/progress/progress.ts';
 import { waitForReadiness } from '../../compose/readiness.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
 import { upAttached } from '../../compose/up-attached.ts';
@@ -51,16 +53,38 @@ ${upFlags}
     const wrong = detached ? attachedOnly.find(name => flags.changed(name)) : undefined;
     if (wrong !== undefined) throw new UsageError(`--${wrong} and --detach are incompatible`);
     if (!detached) return upAttached(call);
-    const { project } = await bringUp(call, starts);
-    if (waits) await waitUntilReady(call, project);
+    const progress = openProgress(call);
+    try {
+      const { project } = await bringUp(call, starts, { progress });
+      if (waits) await waitUntilReady(call, project, progress);
+    } finally {
+      progress.end();
+    }
     return 0;
   },
 };
 
 /** Until all containers run, and are healthy where they have a check. */
-async function waitUntilReady({ session, flags, groupFlags, args }: Call, project: Project): Promise<void> {
+async function waitUntilReady(
+  { session, flags, groupFlags, args }: Call,
+  project: Project,
+  progress: Progress,
+): Promise<void> {
   const names = servicesInOrder(project, args, !flags.on('no-deps'));
   const { containers } = await projectContainers(session, groupFlags, names);
   const limitMs = flags.changed('wait-timeout') ? flags.integer('wait-timeout') * 1000 : undefined;
-  await Promise.all(containers.map(container => waitForReadiness(session, container, limitMs)));
+  await Promise.all(
+    containers.map(async container => {
+      const tell = (status: string, state: ProgressEvent['state']) =>
+        progress.tell({ id: `Container ${container.name}`, status, state });
+      tell('Waiting', 'working');
+      try {
+        await waitForReadiness(session, container, limitMs);
+        tell('Healthy', 'done');
+      } catch (error) {
+        tell('Error', 'failed');
+        throw error;
+      }
+    }),
+  );
 }
