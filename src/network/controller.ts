@@ -109,6 +109,7 @@ export class NetworkController {
       forwarding: this.#forwarding,
       hostPorts: this.#hostPorts,
       flows: this.#flows,
+      log,
       mark: markOf(this.#records.ownId()),
       group: groupOf(this.#records.ownId()),
     };
@@ -227,7 +228,7 @@ export class NetworkController {
     const before = this.#publishingEndpoint(endpoint.containerId);
     try {
       const connected = this.#endpoints.connect(endpoint, namespacePath, options.interfaceName);
-      this.#ports.move(endpoint.containerId, before, this.#publishingEndpoint(endpoint.containerId));
+      this.#movePorts(endpoint.containerId, before);
       return connected;
     } catch (error) {
       throw within(`connecting ${endpoint.containerName} to network ${endpoint.networkName}`, error);
@@ -238,7 +239,7 @@ export class NetworkController {
   disconnect(endpoint: Endpoint, namespacePath?: string): void {
     const before = this.#publishingEndpoint(endpoint.containerId);
     this.#endpoints.disconnect(endpoint, namespacePath);
-    this.#ports.move(endpoint.containerId, before, this.#publishingEndpoint(endpoint.containerId));
+    this.#movePorts(endpoint.containerId, before);
   }
 
   /** Frees the address of one endpoint. */
@@ -461,6 +462,12 @@ export class NetworkController {
       const names = [...new Set([alias, other.containerId.slice(0, 12), other.containerName])];
       return [{ address: other.ipv4.address, names: names.join(' ') }];
     });
+
+  #movePorts(containerId: string, before: Endpoint | undefined): void {
+    const now = this.#publishingEndpoint(containerId);
+    const to = now && { endpoint: now, terms: publishingTerms(this.#networkOf(now)) };
+    this.#ports.move(containerId, before, to);
+  }
 
   /** Ports are published where the container's way out passes the host's firewall: on a bridge. */
   #publishingEndpoint(containerId: string): Endpoint | undefined {

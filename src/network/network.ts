@@ -219,6 +219,8 @@ export interface PublishedPort {
   hostPort: number;
   /** With gateway mode routed: the container's own address, where it is open to everybody. */
   openAt?: string;
+  /** Beside `openAt`: where it was to be on the host, and is when the container moves to a network of mode nat. */
+  asked?: Pick<PortRequest, 'hostIp' | 'hostPort'>;
 }
 
 /** Sums over all interfaces of a container but `lo`, by interface name (`docker stats`). */

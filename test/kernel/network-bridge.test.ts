@@ -290,6 +290,20 @@ describe('networks of users', () => {
     networks.close();
     networks = openNetworks();
     assert.equal(await askUntil('a 192.0.2.9', neighbour, ipv4(a), 80), 'a 192.0.2.9');
+    const { id: containerId } = a;
+    const wayOut = { containerId, containerName: 'a', network: 'stranger', gatewayPriority: 1 };
+    const translated = networks.connect(networks.allocate(wayOut), a.namespace.path);
+    const [first, second] = networks.publishedPorts(a.id);
+    assert.deepEqual([first?.hostIp, second?.hostIp, second?.hostPort], ['0.0.0.0', '::', first?.hostPort]);
+    assert.equal(await askUntil('a 192.0.2.9', neighbour, '192.0.2.1', first!.hostPort), 'a 192.0.2.9');
+    networks.disconnect(translated, a.namespace.path);
+    assert.deepEqual(
+      networks.publishedPorts(a.id).map(({ hostPort, openAt }) => [hostPort, openAt]),
+      [
+        [0, ipv4(a)],
+        [0, ipv6],
+      ],
+    );
     networks.release(a.id);
     assert.deepEqual(networks.publishedPorts(a.id), []);
   });

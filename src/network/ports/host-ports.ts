@@ -30,7 +30,7 @@ export class HostPorts {
    * Takes a port on all addresses of the plan.
    * @throws conflict when it is taken, in dockerd's words; invalid when an address is not the host's.
    */
-  hold(owner: string, plan: PortPlan, target: PortTarget): PublishedPort[] {
+  hold(owner: string, plan: HostPlan, target: PortTarget): PublishedPort[] {
     if (plan.choices === undefined) return this.#holdAny(owner, plan, target);
     const { first, last } = plan.choices;
     let failure: unknown;
@@ -75,13 +75,10 @@ export class HostPorts {
 
   /** Some of an owner's ports. */
   releaseSome(owner: string, ports: readonly PublishedPort[]): void {
-    const isOne = (held: Held) =>
-      ports.some(
-        port =>
-          port.protocol === held.protocol &&
-          port.hostPort === held.port &&
-          port.hostIp === formatIp(held.address),
-      );
+    const placeOf = (protocol: string, address: string, port: number) => `${protocol} ${address} ${port}`;
+    const places = new Set(ports.map(({ protocol, hostIp, hostPort }) => placeOf(protocol, hostIp, hostPort)));
+    const isOne = ({ protocol, address, port }: Held) =>
+      places.has(placeOf(protocol, formatIp(address), port));
     const all = this.#held.get(owner) ?? [];
     for (const held of all.filter(isOne)) this.#giveBack(held);
     const kept = all.filter(held => !isOne(held));
@@ -93,7 +90,7 @@ export class HostPorts {
     for (const owner of this.#held.keys()) this.release(owner);
   }
 
-  #holdAny(owner: string, plan: PortPlan, target: PortTarget): PublishedPort[] {
+  #holdAny(owner: string, plan: HostPlan, target: PortTarget): PublishedPort[] {
     const { first, last } = freePortRange();
     for (let tries = 0; tries <= last - first; tries++) {
       if (this.#nextFree < first || this.#nextFree > last) this.#nextFree = first;
@@ -107,7 +104,7 @@ export class HostPorts {
     throw new EngineError('exhausted', 'all ports are allocated');
   }
 
-  #holdAll(owner: string, plan: PortPlan, port: number, target: PortTarget): PublishedPort[] {
+  #holdAll(owner: string, plan: HostPlan, port: number, target: PortTarget): PublishedPort[] {
     const { protocol } = plan;
     const taken: Held[] = [];
     try {
@@ -116,14 +113,14 @@ export class HostPorts {
         if (proxyTo === undefined) continue;
         this.#refuseHeld(protocol, address, port);
         const held = { protocol, address, port, proxy: this.#open(protocol, address, port, proxyTo) };
-        this.#byPort.set(portKey(held), [...(this.#byPort.get(portKey(held)) ?? []), held]);
+        append(this.#byPort, portKey(held), held);
         taken.push(held);
       }
     } catch (error) {
       for (const held of taken) this.#giveBack(held);
       throw error;
     }
-    this.#held.set(owner, [...(this.#held.get(owner) ?? []), ...taken]);
+    for (const held of taken) append(this.#held, owner, held);
     return taken.map(held => ({
       containerPort: plan.containerPort,
       protocol: plan.protocol,
@@ -170,11 +167,21 @@ export class HostPorts {
   }
 }
 
+/** Whatever was asked for. */
+type HostPlan = Omit<PortPlan, 'asked'>;
+
 interface Held {
   protocol: PortProtocol;
   address: IpAddress;
   port: number;
   proxy: PortProxy | undefined;
+}
+
+/** In place: an owner may have thousands of ports. */
+function append<Key>(lists: Map<Key, Held[]>, key: Key, held: Held): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [held]);
+  else list.push(held);
 }
 
 function portKey({ protocol, address, port }: Pick<Held, 'protocol' | 'address' | 'port'>): string {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../stdx/ip.ts';
 import type { PortRequest } from '../network.ts';
-import { directPorts, hostSide, planPort, ruleFor, targetFor } from './plan.ts';
+import { directPorts, hostSide, planMove, planPort, ruleFor, targetFor } from './plan.ts';
 
 const everywhere = { defaultHostIp: '0.0.0.0', hasIPv6: true };
 
@@ -61,4 +61,30 @@ test('where a family is routed a port is open at the container s own address', (
   assert.deepEqual(hostSide(six!), place);
   assert.deepEqual(ruleFor(six!, target), { ...place, address: 'fd00::2', containerPort: 80 });
   assert.deepEqual(directPorts(plan, [6], { ipv4: '172.18.0.2' }), []);
+});
+
+test('ports that move to a network of another gateway mode are published anew, the others keep their place', () => {
+  const http = { containerPort: 80, protocol: 'tcp' } as const;
+  const asked = { hostIp: undefined, hostPort: '8080-8090' };
+  const routed = directPorts(
+    planPort({ ...http, hostPort: '8080-8090' }, everywhere),
+    [4, 6],
+    { ipv4: '10.0.0.2', ipv6: 'fd00::2' },
+  );
+  assert.deepEqual(planMove(routed, [], { ipv4: '10.1.0.2' }), {
+    kept: [],
+    anew: [{ request: { ...http, ...asked }, families: [4, 6] }],
+  });
+  assert.deepEqual(planMove(routed, [4, 6], { ipv4: '10.1.0.2' }), {
+    kept: [{ ...routed[0]!, openAt: '10.1.0.2' }],
+    anew: [],
+  });
+  const held = [
+    { ...http, hostIp: '0.0.0.0', hostPort: 8085 },
+    { ...http, hostIp: '::', hostPort: 8085 },
+  ];
+  assert.deepEqual(planMove(held, [4], { ipv4: '10.1.0.2' }), {
+    kept: [held[1]],
+    anew: [{ request: { ...http, hostIp: '0.0.0.0', hostPort: '8085' }, families: [4] }],
+  });
 });

@@ -11,6 +11,7 @@ export interface PortPlan {
   hostAddresses: IpAddress[];
   /** Ports to try in order; undefined: any free one. */
   choices?: { first: number; last: number };
+  asked: Pick<PortRequest, 'hostIp' | 'hostPort'>;
 }
 
 /** Where published ports lead to. */
@@ -33,17 +34,57 @@ export function planPort(
     protocol,
     hostAddresses: hostAddresses(request.hostIp ?? '', options),
     choices: hostPort === '' || hostPort === '0' ? undefined : parseRange(hostPort),
+    asked: { hostIp: request.hostIp, hostPort },
   };
 }
 
 /** What of a plan is not the host's affair: the container's own addresses of these families are open there. */
 export function directPorts(plan: PortPlan, routed: readonly (4 | 6)[], target: PortTarget): PublishedPort[] {
   return plan.hostAddresses.flatMap(({ family }) => {
-    const openAt = family === 4 ? target.ipv4 : target.ipv6;
+    const openAt = ownAddress(family, target);
     if (!routed.includes(family) || openAt === undefined) return [];
-    const { containerPort, protocol } = plan;
-    return [{ containerPort, protocol, hostIp: family === 4 ? '0.0.0.0' : '::', hostPort: 0, openAt }];
+    const { containerPort, protocol, asked } = plan;
+    const hostIp = family === 4 ? '0.0.0.0' : '::';
+    return [{ containerPort, protocol, hostIp, hostPort: 0, openAt, asked }];
   });
+}
+
+/** What becomes of a container's ports when its way out is another network. */
+export interface PortMove {
+  /** Where they were, or at the container's new address. */
+  kept: PublishedPort[];
+  /** To be published again, as these families are routed on one of the two networks and translated on the other. */
+  anew: { request: PortRequest; families: readonly (4 | 6)[] }[];
+}
+
+/** @param routed families of which containers are reached by their own addresses on the new network. */
+export function planMove(
+  ports: readonly PublishedPort[],
+  routed: readonly (4 | 6)[],
+  target: PortTarget,
+): PortMove {
+  const kept: PublishedPort[] = [];
+  const anew = new Map<string, { request: PortRequest; families: (4 | 6)[] }>();
+  for (const port of ports) {
+    const { family } = hostSide(port);
+    const openAt = ownAddress(family, target);
+    if ((port.openAt === undefined) === !routed.includes(family)) {
+      if (port.openAt === undefined) kept.push(port);
+      else if (openAt !== undefined) kept.push({ ...port, openAt });
+      continue;
+    }
+    const { containerPort, protocol, hostIp, hostPort } = port;
+    const asked = port.asked ?? { hostIp, hostPort: String(hostPort) };
+    const request = { containerPort, protocol, ...asked };
+    // Both families of one request get the same port.
+    const key = JSON.stringify(request);
+    anew.set(key, { request, families: [...(anew.get(key)?.families ?? []), family] });
+  }
+  return { kept, anew: [...anew.values()] };
+}
+
+function ownAddress(family: 4 | 6, target: PortTarget): string | undefined {
+  return family === 4 ? target.ipv4 : target.ipv6;
 }
 
 /** Where connections to a host address of this family go: IPv4-only containers are reached by IPv4 always. */
@@ -56,7 +97,7 @@ export function targetFor(family: 4 | 6, containerPort: number, target: PortTarg
 export function ruleFor(port: PublishedPort, target: PortTarget): PortRule | undefined {
   const host = hostSide(port);
   if (port.openAt !== undefined) return { ...host, address: port.openAt, containerPort: port.containerPort };
-  const address = host.family === 4 ? target.ipv4 : target.ipv6;
+  const address = ownAddress(host.family, target);
   return address === undefined ? undefined : { ...host, address, containerPort: port.containerPort };
 }
 

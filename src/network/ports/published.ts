@@ -1,12 +1,12 @@
-import { EngineError, within } from '../../stdx/errors.ts';
-import { parseIp } from '../../stdx/ip.ts';
+import { EngineError, messageOf, within } from '../../stdx/errors.ts';
+import type { Log } from '../../stdx/log.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { HostSide, PortRule } from '../firewall/ruleset.ts';
 import type { Endpoint, Network, PortRequest, PublishedPort } from '../network.ts';
 import type { NetworkRecords } from '../records.ts';
 import { hasIPv6 } from '../sysctl.ts';
 import type { HostPorts } from './host-ports.ts';
-import { directPorts, hostSide, type PortPlan, type PortTarget, planPort, ruleFor } from './plan.ts';
+import { directPorts, hostSide, type PortMove, type PortPlan, type PortTarget, planMove, planPort, ruleFor } from './plan.ts';
 import type { StaleFlows } from './stale-flows.ts';
 
 /**
@@ -18,17 +18,20 @@ export class PublishedPorts {
   readonly #firewall: Firewall;
   readonly #hostPorts: HostPorts;
   readonly #flows: StaleFlows;
+  readonly #log: Log;
 
   constructor(parts: {
     records: NetworkRecords;
     firewall: Firewall;
     hostPorts: HostPorts;
     flows: StaleFlows;
+    log: Log;
   }) {
     this.#records = parts.records;
     this.#firewall = parts.firewall;
     this.#hostPorts = parts.hostPorts;
     this.#flows = parts.flows;
+    this.#log = parts.log;
   }
 
   publish(endpoint: Endpoint, requests: readonly PortRequest[], terms: PublishingTerms): PublishedPort[] {
@@ -37,7 +40,7 @@ export class PublishedPorts {
       throw new EngineError('conflict', `container ${endpoint.containerName} has published ports already`);
     }
     try {
-      const plans = requests.map(request => planPort(request, { ...terms, hasIPv6: hasIPv6() }));
+      const plans = planPorts(requests, terms);
       const target = targetOf(endpoint);
       const ports = plans.flatMap(plan => this.#hold(containerId, plan, terms, target));
       this.#records.putPorts(containerId, ports);
@@ -78,10 +81,8 @@ export class PublishedPorts {
       // Before the new ones are taken: one of them may be where an old one was.
       this.#leadNoMore(removed.map(hostSide));
       this.#hostPorts.releaseSome(containerId, removed);
-      for (const request of requests) {
-        const plan = planPort(request, { ...terms, hasIPv6: hasIPv6() });
+      for (const plan of planPorts(requests, terms))
         added.push(...this.#hold(containerId, plan, terms, target));
-      }
       this.#put(containerId, [...kept, ...added]);
       this.#lead(rulesOf(added, target));
       return added;
@@ -101,10 +102,8 @@ export class PublishedPorts {
   requireFree(containerId: string, requests: readonly PortRequest[], terms: PublishingTerms): void {
     const trial = `trial of ${containerId}`;
     try {
-      for (const request of requests) {
-        const plan = planPort(request, { ...terms, hasIPv6: hasIPv6() });
+      for (const plan of planPorts(requests, terms))
         this.#hold(trial, plan, terms, { ipv4: '127.0.0.1', ipv6: '::1' });
-      }
     } finally {
       this.#hostPorts.release(trial);
     }
@@ -136,18 +135,44 @@ export class PublishedPorts {
     else this.#records.putPorts(containerId, ports);
   }
 
-  /** The container's way out has changed, and with it where its ports lead. */
-  move(containerId: string, from: Endpoint | undefined, to: Endpoint | undefined): void {
+  /**
+   * The container's way out has changed, and with it where its ports lead. The host's ports stay the same; where the
+   * new network is of another gateway mode, ports move between the host and the container's own address.
+   */
+  move(
+    containerId: string,
+    from: Endpoint | undefined,
+    to: { endpoint: Endpoint; terms: PublishingTerms } | undefined,
+  ): void {
     const ports = this.#records.ports(containerId);
-    if (ports.length === 0 || from?.id === to?.id) return;
+    if (ports.length === 0 || from?.id === to?.endpoint.id) return;
     this.#leadNoMore(ports.map(hostSide));
     this.#hostPorts.release(containerId);
     if (to === undefined) return;
-    const target = targetOf(to);
-    const moved = ports.flatMap(port => openElsewhere(port, target) ?? []);
+    const target = targetOf(to.endpoint);
+    const { kept, anew } = planMove(ports, to.terms.routed, target);
+    this.#hostPorts.holdAgain(containerId, kept.filter(isOnHost), target);
+    const moved = [...kept, ...anew.flatMap(one => this.#holdLate(containerId, one, to.terms, target))];
     this.#put(containerId, moved);
-    this.#hostPorts.holdAgain(containerId, moved.filter(isOnHost), target);
     this.#lead(rulesOf(moved, target));
+  }
+
+  /** The container runs and has moved already: a port that somebody else has by now is logged. */
+  #holdLate(
+    containerId: string,
+    { request, families }: PortMove['anew'][number],
+    terms: PublishingTerms,
+    target: PortTarget,
+  ): PublishedPort[] {
+    try {
+      return planPorts([request], terms).flatMap(plan => {
+        const hostAddresses = plan.hostAddresses.filter(({ family }) => families.includes(family));
+        return this.#hold(containerId, { ...plan, hostAddresses }, terms, target);
+      });
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error), containerId, request }, 'a port cannot be published any more');
+      return [];
+    }
   }
 
   /** After a restart of the daemon: the rules are in the kernel, the sockets are not. */
@@ -188,15 +213,13 @@ export function publishingTerms({ bridge }: Network): PublishingTerms {
   return { defaultHostIp: bridge.hostBindingIpv4, routed };
 }
 
-function isOnHost({ openAt }: PublishedPort): boolean {
-  return openAt === undefined;
+function planPorts(requests: readonly PortRequest[], { defaultHostIp }: PublishingTerms): PortPlan[] {
+  const options = { defaultHostIp, hasIPv6: hasIPv6() };
+  return requests.map(request => planPort(request, options));
 }
 
-/** The same port where the container is now. */
-function openElsewhere(port: PublishedPort, target: PortTarget): PublishedPort | undefined {
-  if (port.openAt === undefined) return port;
-  const openAt = parseIp(port.openAt)!.family === 4 ? target.ipv4 : target.ipv6;
-  return openAt === undefined ? undefined : { ...port, openAt };
+function isOnHost({ openAt }: PublishedPort): boolean {
+  return openAt === undefined;
 }
 
 function targetOf(endpoint: Endpoint): PortTarget {
