@@ -43,12 +43,20 @@ async function createOrPull(session: Session, plan: CreatePlan, mayPull: boolean
     return await create(session, plan);
   } catch (error) {
     if (!mayPull || kindOf(error) !== 'notFound' || !/No such image/i.test(messageOf(error))) throw error;
-    const { tag, digest } = splitReference(plan.image);
-    const shown = tag === undefined && digest === undefined ? `${plan.image}:latest` : plan.image;
+    const shown = withTag(plan.image);
+    // The image of a mount is missing, and no container's image helps there.
+    const mounted = (plan.request.HostConfig?.Mounts ?? []).filter(({ Type }) => Type === 'image');
+    const isMounted = ({ Source = '' }) => messageOf(error).endsWith(`: ${withTag(Source)}`);
+    if (mounted.some(isMounted) && !messageOf(error).endsWith(`: ${shown}`)) throw error;
     if (!quiet) session.err.line(`Unable to find image '${shown}' locally`);
     await pullImage(session, plan.image, { platform: plan.platform, quiet, to: session.err });
     return create(session, plan);
   }
+}
+
+function withTag(image: string): string {
+  const { tag, digest } = splitReference(image);
+  return tag === undefined && digest === undefined ? `${image}:latest` : image;
 }
 
 async function create(session: Session, { name, platform, request }: CreatePlan) {

@@ -294,6 +294,7 @@ function networkConfig(values: Values): NetworkConfig {
     interContainer: isSet('icc', true),
     masquerade: isSet('ip-masq', true),
     firewall: isSet('iptables', true),
+    firewallForIPv6: isSet('ip6tables', true),
     userlandProxy: isSet('userland-proxy', true),
     ipForward: isSet('ip-forward', true),
     ipForwardNoDrop: isSet('ip-forward-no-drop'),

@@ -170,7 +170,6 @@ function oneOf(...values: readonly string[]): OptionType {
 }
 
 const onlyFalse = (value: OptionValue) => value === false;
-const onlyTrue = (value: OptionValue) => value === true;
 const never = () => false;
 const noSwarm = 'there is no swarm mode';
 const noContainerd = 'there is no containerd here';
@@ -249,8 +248,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     short: 'b',
     key: 'bridge',
     type: text,
-    help: 'Link name of the default bridge',
-    supports: value => value !== 'none',
+    help: 'Link name of the default bridge; "none": there is none',
   },
   {
     flag: 'default-address-pool',
@@ -328,9 +326,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     flag: 'ip6tables',
     key: 'ip6tables',
     type: flag,
-    help: 'Have firewall rules for IPv6',
-    supports: onlyTrue,
-    meaningless: 'one table serves both families: --iptables',
+    help: 'Have the firewall rules for IPv6, too (default true)',
   },
   {
     flag: 'ip-forward',

@@ -14,7 +14,7 @@ export interface NetworkConfig {
   ipv6?: boolean;
   /** By driver, what new networks are given that their request does not say. */
   driverOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Link name of the default bridge; `gantry0`. */
+  /** Link name of the default bridge; `gantry0`. `none`: there is no default bridge. */
   bridgeName?: string;
   /** Docker's `default-address-pools`. */
   pools?: readonly { base: string; size: number }[];
@@ -26,6 +26,8 @@ export interface NetworkConfig {
   masquerade?: boolean;
   /** Whether there are firewall rules at all; true. Without them proxies alone serve published ports. */
   firewall?: boolean;
+  /** Whether the rules are for IPv6, too; true. */
+  firewallForIPv6?: boolean;
   /** Whether the daemon answers on published ports where the kernel's rules do not reach (`[::1]`); true. */
   userlandProxy?: boolean;
   /** Whether the host is made to forward packets; true. */

@@ -4,6 +4,7 @@ import type { Log } from '../stdx/log.ts';
 import type { Database } from '../storage/database.ts';
 import { dockerBridges, markOf } from './bridges.ts';
 import { defaultFirewallTable, type NetworkConfig } from './config.ts';
+import { isMissingBridge } from './default-networks.ts';
 import type { NameSource } from './dns/names.ts';
 import { asksForDots, EmbeddedResolver } from './dns/resolver.ts';
 import { Egress, type EgressView } from './egress.ts';
@@ -93,6 +94,7 @@ export class NetworkController {
     this.#firewall = new Firewall({
       table: config.firewallTable ?? defaultFirewallTable,
       enabled: config.firewall !== false,
+      sparesIPv6: config.firewallForIPv6 === false,
       dockerBridges: () => dockerBridges(this.#socket),
       log,
     });
@@ -156,7 +158,9 @@ export class NetworkController {
 
   /** By name, id or unambiguous id prefix. Errors: notFound, invalid (ambiguous prefix). */
   get(nameOrId: string): Network {
-    return this.#networks.get(nameOrId);
+    const network = this.#networks.get(nameOrId);
+    if (isMissingBridge(network)) throw new EngineError('notFound', `network ${nameOrId} not found`);
+    return network;
   }
 
   find(nameOrId: string): Network | undefined {
@@ -164,7 +168,7 @@ export class NetworkController {
   }
 
   list(): Network[] {
-    return this.#networks.list();
+    return this.#networks.list().filter(network => !isMissingBridge(network));
   }
 
   /** Errors: notFound, forbidden (predefined, or with active endpoints: both are so in Docker). */
@@ -191,7 +195,7 @@ export class NetworkController {
 
   /** What `host-gateway` stands for; '' when the default network has no address. */
   get hostGatewayIp(): string {
-    return this.#config.hostGatewayIp ?? this.get('bridge').ipam.pools[0]?.gateway ?? '';
+    return this.#config.hostGatewayIp ?? this.#networks.get('bridge').ipam.pools[0]?.gateway ?? '';
   }
 
   /** The endpoint that has the default route and the published ports. */
@@ -205,7 +209,7 @@ export class NetworkController {
 
   /** Reserves an address; nothing in the kernel changes. Errors: notFound, invalid, forbidden (in use), exhausted. */
   allocate(options: EndpointOptions): Endpoint {
-    return this.#endpoints.allocate(this.get(options.network), options);
+    return this.#endpoints.allocate(this.#networks.get(options.network), options);
   }
 
   /** Whether `allocate` would succeed now. @throws as it does */
@@ -476,6 +480,6 @@ export class NetworkController {
   }
 
   #networkOf(endpoint: Endpoint): Network {
-    return this.get(endpoint.networkId);
+    return this.#networks.get(endpoint.networkId);
   }
 }

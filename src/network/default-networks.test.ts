@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSubnet } from '../stdx/ip.ts';
-import { type BridgeAddresses, planDefaultBridge } from './default-networks.ts';
+import {
+  type BridgeAddresses,
+  isMissingBridge,
+  missingBridge,
+  planDefaultBridge,
+} from './default-networks.ts';
 import { defaultPools } from './ipam/pools.ts';
 import type { Network } from './network.ts';
 
@@ -99,4 +104,15 @@ test('settings that are no addresses are refused by name', () => {
   ]) {
     assert.throws(() => plan(addresses), { kind: 'invalid' }, JSON.stringify(addresses));
   }
+});
+
+test('without a default bridge its name and id stay, and a later one has them', () => {
+  const before = plan({});
+  const missing = missingBridge(before, 1);
+  assert.deepEqual(
+    [missing.id, missing.createdAtMs, missing.bridge, missing.ipam.pools],
+    [before.id, 0, undefined, []],
+  );
+  assert.deepEqual([isMissingBridge(missing), isMissingBridge(before)], [true, false]);
+  for (const inUse of [false, true]) assert.deepEqual(plan({}, { before: missing, inUse }), before);
 });

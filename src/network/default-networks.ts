@@ -45,6 +45,19 @@ export function plainNetwork(name: 'host' | 'none', createdAtMs: number): Networ
 }
 
 /**
+ * What `--bridge=none` leaves of the network `bridge`: containers that name no network, or this one, have a loopback.
+ * Clients do not see it.
+ */
+export function missingBridge(before: Network | undefined, nowMs: number): Network {
+  const plain = plainNetwork('none', before?.createdAtMs ?? nowMs);
+  return { ...plain, id: before?.id ?? plain.id, name: 'bridge' };
+}
+
+export function isMissingBridge({ name, driver }: Pick<Network, 'name' | 'driver'>): boolean {
+  return name === 'bridge' && driver === 'null';
+}
+
+/**
  * The network `bridge` as the daemon's settings want it now.
  * @param before how it was at the last start: it keeps its id, and its subnet unless that cannot be any more.
  * @param inUse it has containers, so its subnet has to stay.
@@ -66,7 +79,8 @@ export function planDefaultBridge(
   };
   const id = before?.id ?? newNetworkId();
   const ipv6 = config.addresses.ipv6 === true;
-  const keeps = before !== undefined && (inUse || stillFits(before, config.addresses, surroundings.host));
+  const keeps =
+    before?.bridge !== undefined && (inUse || stillFits(before, config.addresses, surroundings.host));
   const pools = keeps ? before.ipam.pools : choosePools(config, id, before, surroundings);
   return {
     id,

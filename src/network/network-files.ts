@@ -89,6 +89,7 @@ function parseExtraHost(line: string, hostGatewayIp: string): HostsEntry {
   if (match === null) throw new EngineError('invalid', `bad format for add-host: "${line}"`);
   const given = match[2]!.replace(/^\[(.*)\]$/, '$1');
   const address = given === 'host-gateway' ? hostGatewayIp : given;
+  if (address === '') throw new EngineError('invalid', 'unable to derive the IP value for host-gateway');
   if (isIP(address) === 0) throw new EngineError('invalid', `invalid IP address in add-host: "${given}"`);
   return { address, names: match[1]! };
 }

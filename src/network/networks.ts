@@ -5,7 +5,7 @@ import type { Log } from '../stdx/log.ts';
 import { ensureBridge, hostSubnets, orphanedBridges, removeBridge } from './bridges.ts';
 import { defaultBridgeName, type NetworkConfig } from './config.ts';
 import { configNetwork, withConfiguration } from './config-networks.ts';
-import { newNetworkId, plainNetwork, planDefaultBridge } from './default-networks.ts';
+import { missingBridge, newNetworkId, plainNetwork, planDefaultBridge } from './default-networks.ts';
 import type { Firewall } from './firewall/firewall.ts';
 import { firewallBridge } from './firewall/ruleset.ts';
 import type { Forwarding } from './forwarding.ts';
@@ -79,11 +79,14 @@ export class Networks {
 
   /** @throws invalid where an egress list would hold nobody back */
   requireFirewall(): void {
-    if (this.#config.firewall !== false) return;
-    throw new EngineError(
-      'invalid',
-      'egress lists need the firewall, which is switched off (--iptables=false)',
-    );
+    for (const [setting, flag] of [
+      [this.#config.firewall, 'iptables'],
+      [this.#config.firewallForIPv6, 'ip6tables'],
+    ] as const) {
+      if (setting !== false) continue;
+      const message = `egress lists need the firewall, which is switched off (--${flag}=false)`;
+      throw new EngineError('invalid', message);
+    }
   }
 
   /** By name, id or unambiguous id prefix. Errors: notFound, invalid (ambiguous prefix). */
@@ -199,7 +202,13 @@ export class Networks {
         this.#records.putNetwork(plainNetwork(name, nowMs));
     }
     const before = this.list().find(network => network.name === 'bridge');
-    const bridgeName = this.#config.bridgeName ?? defaultBridgeName;
+    const inUse = before !== undefined && this.#records.endpointsOfNetwork(before.id).length > 0;
+    const asked = this.#config.bridgeName;
+    if (asked === 'none' && !(inUse && before.bridge !== undefined)) {
+      this.#records.putNetwork(missingBridge(before, nowMs));
+      return;
+    }
+    const bridgeName = asked === undefined || asked === 'none' ? defaultBridgeName : asked;
     const others = this.list().filter(network => network.id !== before?.id);
     const bridge = planDefaultBridge(
       {
@@ -212,7 +221,7 @@ export class Networks {
         pools: this.#poolSources,
       },
       before,
-      before !== undefined && this.#records.endpointsOfNetwork(before.id).length > 0,
+      inUse,
       {
         networks: subnetsOf(others),
         host: this.#hostSubnets(bridgeName),

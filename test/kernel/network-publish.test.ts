@@ -286,6 +286,40 @@ describe('without', () => {
     assert.throws(() => serveTcp(undefined, 8080, 'thief'), { code: 'EADDRINUSE' });
   });
 
+  test('rules for IPv6, the proxy serves that', async () => {
+    reopen({ firewallForIPv6: false });
+    runContainer('web', [web]);
+    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 192.0.2.9');
+    assert.equal(await askTcp(neighbour, '2001:db8:9::1', 8080), 'web 172.17.0.1');
+    for (const hook of ['guard', 'prerouting', 'output', 'forward', 'postrouting', 'egress'])
+      assert.match(nft.run(`list chain inet gantry ${hook}`), /policy accept;\s+meta nfproto ipv6 accept/);
+    assert.throws(
+      () => networks.create({ name: 'x', options: { 'gantry.network.egress': '192.0.2.0/24' } }),
+      {
+        message: /ip6tables=false/,
+      },
+    );
+  });
+
+  test('a default bridge, containers have a loopback', () => {
+    reopen({ bridgeName: 'none' });
+    assert.deepEqual(
+      networks
+        .list()
+        .map(({ name }) => name)
+        .sort(),
+      ['host', 'none'],
+    );
+    assert.throws(() => networks.get('bridge'), { kind: 'notFound' });
+    const place = { containerId: 'f'.repeat(64), containerName: 'f', network: 'bridge' };
+    assert.equal(networks.allocate(place).driver, 'null');
+    networks.release(place.containerId);
+    using socket = new NetlinkSocket();
+    assert.equal(findLink(socket, 'gantry0'), undefined);
+    reopen({});
+    assert.equal(networks.get('bridge').bridge?.linkName, 'gantry0');
+  });
+
   test('masquerading, containers leave under their own address', async () => {
     reopen({ masquerade: false });
     const { namespace } = runContainer('plain');

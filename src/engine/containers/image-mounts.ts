@@ -1,4 +1,3 @@
-import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Undo } from '../../stdx/undo.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
@@ -9,7 +8,7 @@ import { newId } from './names.ts';
  * made, whatever becomes of the image: a snapshot of the container's own holds the layers (`<container id>.<random>`).
  */
 
-/** @throws EngineError `invalid` when there is no such image: clients take `notFound` for the container's own */
+/** @throws EngineError `notFound` when there is no such image: Docker's client takes it for the container's own */
 export async function holdImage(
   context: EngineContext,
   containerId: string,
@@ -17,7 +16,7 @@ export async function holdImage(
   undo: Undo,
 ): Promise<ResolvedMount> {
   const { snapshots } = context.storage;
-  const id = mount.image?.id ?? imageOf(context, mount.name).id;
+  const id = mount.image?.id ?? context.images.resolve(mount.name).id;
   // What --volumes-from brings may be of an image that is gone: its layers are held by the other container.
   const parent = mount.image ? snapshots.get(mount.image.snapshot)?.parent : context.images.get(id)?.chainId;
   const snapshot = `${containerId}.${newId().slice(0, 12)}`;
@@ -43,13 +42,4 @@ export function unmountImages(context: EngineContext, record: ContainerRecord): 
 export async function releaseImages(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { snapshots } = context.storage;
   for (const { id } of snapshots.list()) if (id.startsWith(`${record.id}.`)) await snapshots.remove(id);
-}
-
-function imageOf(context: EngineContext, name: string) {
-  try {
-    return context.images.resolve(name);
-  } catch (error) {
-    if (kindOf(error) !== 'notFound' || !(error instanceof Error)) throw error;
-    throw new EngineError('invalid', error.message, { cause: error });
-  }
 }

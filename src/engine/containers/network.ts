@@ -88,9 +88,8 @@ function requireLinkable(
   network: string,
   other: { record: ContainerRecord; alias: string },
 ): void {
-  const defaultNetwork = context.network.get('bridge').name;
-  if (context.network.find(network)?.name !== defaultNetwork) return;
-  if (!(defaultNetwork in other.record.endpoints)) {
+  if (context.network.find(network)?.name !== 'bridge') return;
+  if (!('bridge' in other.record.endpoints)) {
     throw new EngineError(
       'conflict',
       `Cannot link to /${other.record.name}, as it does not belong to the default network`,

@@ -35,6 +35,7 @@ import {
 export class Firewall {
   readonly #table: string;
   readonly #enabled: boolean;
+  readonly #sparesIPv6: boolean;
   readonly #dockerBridges: () => string[];
   readonly #log: Log;
   readonly #nft = new Nftables();
@@ -52,11 +53,19 @@ export class Firewall {
 
   /**
    * @param options.enabled false: there is no table, and nothing here does anything.
+   * @param options.sparesIPv6 the rules are for IPv4 only.
    * @param options.dockerBridges link names of what looks like dockerd's bridges, ours perhaps among them.
    */
-  constructor(options: { table: string; enabled: boolean; dockerBridges: () => string[]; log: Log }) {
+  constructor(options: {
+    table: string;
+    enabled: boolean;
+    sparesIPv6: boolean;
+    dockerBridges: () => string[];
+    log: Log;
+  }) {
     this.#table = options.table;
     this.#enabled = options.enabled;
+    this.#sparesIPv6 = options.sparesIPv6;
     this.#dockerBridges = options.dockerBridges;
     this.#log = options.log;
   }
@@ -212,6 +221,7 @@ export class Firewall {
       closed: this.#closed,
       strangers: this.#strangers,
       named: this.#namedNow(),
+      sparesIPv6: this.#sparesIPv6,
     };
   }
 

@@ -14,6 +14,8 @@ export interface FirewallState {
   strangers: readonly string[];
   /** Addresses of names on egress lists. */
   named: readonly NamedAddress[];
+  /** Whether IPv6 packets pass as if there were no table; false. */
+  sparesIPv6?: boolean;
 }
 
 export interface FirewallBridge {
@@ -67,8 +69,7 @@ export function planRuleset(state: FirewallState): string {
     `table inet ${table} {`,
     sets,
     egressSets,
-    rules,
-    egressRules,
+    ...[rules, egressRules].map(text => (state.sparesIPv6 === true ? sparingIPv6(text) : text)),
     '}',
     ...state.bridges.flatMap(bridge =>
       bridgeElements(bridge).map(element => `add element inet ${table} ${element}`),
@@ -78,6 +79,11 @@ export function planRuleset(state: FirewallState): string {
     ...planStrangers(table, [], state.strangers),
     planNamed(table, state.named),
   ].join('\n');
+}
+
+/** Chains that are called see no packet that the hooks have let pass. */
+function sparingIPv6(text: string): string {
+  return text.replaceAll('policy accept;', 'policy accept;\n\t\tmeta nfproto ipv6 accept');
 }
 
 export function planBridgeAdded(table: string, bridge: FirewallBridge): string {
@@ -300,7 +306,9 @@ function groupedPorts(verb: 'add' | 'delete', table: string, ports: readonly Por
   const groups = new Map<string, string[]>();
   for (const port of ports) {
     const [name = '', element = ''] = portElement(port).split(/ \{ | \}$/);
-    groups.set(name, [...(groups.get(name) ?? []), element]);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [element]);
+    else group.push(element);
   }
   return [...groups].map(
     ([name, elements]) => `${verb} element inet ${table} ${name} { ${elements.join(', ')} }`,

@@ -76,7 +76,9 @@ export class HostPorts {
   /** Some of an owner's ports. */
   releaseSome(owner: string, ports: readonly PublishedPort[]): void {
     const placeOf = (protocol: string, address: string, port: number) => `${protocol} ${address} ${port}`;
-    const places = new Set(ports.map(({ protocol, hostIp, hostPort }) => placeOf(protocol, hostIp, hostPort)));
+    const places = new Set(
+      ports.map(({ protocol, hostIp, hostPort }) => placeOf(protocol, hostIp, hostPort)),
+    );
     const isOne = ({ protocol, address, port }: Held) =>
       places.has(placeOf(protocol, formatIp(address), port));
     const all = this.#held.get(owner) ?? [];

@@ -56,6 +56,7 @@ test('where a family is routed a port is open at the container s own address', (
     hostIp: '::',
     hostPort: 0,
     openAt: 'fd00::2',
+    asked: { hostIp: undefined, hostPort: '8080' },
   });
   const place = { protocol: 'tcp', family: 6, hostIp: 'fd00::2', hostPort: 80, direct: true } as const;
   assert.deepEqual(hostSide(six!), place);
@@ -66,11 +67,10 @@ test('where a family is routed a port is open at the container s own address', (
 test('ports that move to a network of another gateway mode are published anew, the others keep their place', () => {
   const http = { containerPort: 80, protocol: 'tcp' } as const;
   const asked = { hostIp: undefined, hostPort: '8080-8090' };
-  const routed = directPorts(
-    planPort({ ...http, hostPort: '8080-8090' }, everywhere),
-    [4, 6],
-    { ipv4: '10.0.0.2', ipv6: 'fd00::2' },
-  );
+  const routed = directPorts(planPort({ ...http, hostPort: '8080-8090' }, everywhere), [4, 6], {
+    ipv4: '10.0.0.2',
+    ipv6: 'fd00::2',
+  });
   assert.deepEqual(planMove(routed, [], { ipv4: '10.1.0.2' }), {
     kept: [],
     anew: [{ request: { ...http, ...asked }, families: [4, 6] }],

@@ -6,7 +6,16 @@ import type { Endpoint, Network, PortRequest, PublishedPort } from '../network.t
 import type { NetworkRecords } from '../records.ts';
 import { hasIPv6 } from '../sysctl.ts';
 import type { HostPorts } from './host-ports.ts';
-import { directPorts, hostSide, type PortMove, type PortPlan, type PortTarget, planMove, planPort, ruleFor } from './plan.ts';
+import {
+  directPorts,
+  hostSide,
+  type PortMove,
+  type PortPlan,
+  type PortTarget,
+  planMove,
+  planPort,
+  ruleFor,
+} from './plan.ts';
 import type { StaleFlows } from './stale-flows.ts';
 
 /**
@@ -170,7 +179,10 @@ export class PublishedPorts {
         return this.#hold(containerId, { ...plan, hostAddresses }, terms, target);
       });
     } catch (error) {
-      this.#log.warn({ error: messageOf(error), containerId, request }, 'a port cannot be published any more');
+      this.#log.warn(
+        { error: messageOf(error), containerId, request },
+        'a port cannot be published any more',
+      );
       return [];
     }
   }
