@@ -20,6 +20,8 @@ export interface KeptContext extends BuildContext {
 export interface ContextMemory {
   /** As receiveDirectory() has it; undefined while it is not known what came over. */
   list: readonly string[] | undefined;
+  /** What the client's digest of its files was when that list came; undefined: it told none. */
+  digest: Buffer | undefined;
   readonly hashes: TreeHashes;
 }
 
@@ -66,7 +68,7 @@ export class BuildContexts {
     const index = this.#kept.findLastIndex(one => one.key === key);
     const { directory, memory } =
       index < 0
-        ? { ...(await this.empty()), memory: { list: undefined, hashes: new Map() } }
+        ? { ...(await this.empty()), memory: { list: undefined, digest: undefined, hashes: new Map() } }
         : this.#kept.splice(index, 1)[0]!;
     const remove = () => rm(directory, { recursive: true, force: true });
     return {

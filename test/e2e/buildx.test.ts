@@ -101,6 +101,22 @@ CMD ["cat", "/greeting"]
     writeFileSync(join(folder, 'src/a'), 'second, longer\n');
   });
 
+  test('by gantry build, not even the list of files is sent again', async () => {
+    const line = `cd ${folder} && DOCKER_BUILDKIT=1 ${repository}/gantry build --progress plain -t app:4 . 2>&1`;
+    writeFileSync(join(folder, 'src/large'), Buffer.alloc(3_000_000, 'l'));
+    assert.match(await machine.must(line), /transferring context: 3\.\d+MB/);
+    assert.doesNotMatch(await machine.must(line), /transferring context: [\d.]+[kM]B/);
+    // As long as before, and a file less.
+    writeFileSync(join(folder, 'src/a'), 'SECOND! LONGER\n');
+    rmSync(join(folder, 'src/large'));
+    const contents = () => machine.docker.must('run', '--rm', 'app:4', 'sh', '-c', 'cat /src/a; ls /src');
+    for (const _ of ['new', 'cached']) await machine.must(line);
+    assert.equal(await contents(), 'SECOND! LONGER\na\ndeep');
+    writeFileSync(join(folder, 'src/a'), 'second, longer\n');
+    await machine.must(line);
+    assert.equal(await contents(), 'second, longer\na\ndeep');
+  });
+
   test('a context that nobody needs is not sent', async () => {
     const unused = await build('-f', dockerfile('FROM busybox\nCOPY <<text /text\ntext\n'), '.');
     assert.doesNotMatch(unused.stderr, /load build context/);

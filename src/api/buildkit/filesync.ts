@@ -66,6 +66,14 @@ export const fileSyncService = service('moby.filesync.v1.FileSync', {
   diffCopy: ['DiffCopy', packetMessage, packetMessage],
 });
 
+/**
+ * Served by Gantry's client beside FileSync, with the same headers: a digest of what DiffCopy would tell and of what tells a
+ * changed file besides (inode, time of change). As long as it is the same, nothing has changed.
+ */
+export const fileDigestService = service('gantry.filesync.v1.FileDigest', {
+  digest: ['Digest', message({}), message({ digest: single(1, bytes) })],
+});
+
 /** Headers of FileSync's DiffCopy. A value may be percent-encoded: then `<name>-encoded` is `1`. */
 export const fileSyncHeader = {
   directory: 'dir-name',

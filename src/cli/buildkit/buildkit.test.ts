@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -12,13 +22,13 @@ import { readAgents } from './agents.ts';
 import { splitFields } from './attributes.ts';
 import { LocalCaches, readCaches } from './caches.ts';
 import { printCheck } from './check.ts';
-import type { FileRequest } from './file-selection.ts';
-import { followLinks } from './file-selection.ts';
+import { type FileRequest, FileSelection, followLinks } from './file-selection.ts';
 import { openInputs, readSecrets } from './inputs.ts';
 import { planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { RawDisplay } from './raw-display.ts';
 import { sendFiles } from './send-files.ts';
+import { WalkDigest, walk } from './walk.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gantry-files-'));
 after(() => rmSync(root, { recursive: true }));
@@ -78,7 +88,8 @@ async function received(request: Partial<FileRequest>) {
     send: async message => take(message),
     sendAll: async messages => messages.forEach(take),
   };
-  await sendFiles(root, { include: [], exclude: [], follow: [], ...request }, call);
+  const selection = new FileSelection(root, { include: [], exclude: [], follow: [], ...request });
+  await sendFiles(root, walk(root, selection), call);
   return { entries, contents };
 }
 
@@ -124,6 +135,28 @@ describe('files of a context', () => {
     // A receiver that wants nothing ends at once; one file is enough here.
     test(name, async () => assert.deepEqual((await received(request)).entries, entries));
   }
+
+  test('a digest tells what the size and the time of a file would not', () => {
+    const all: FileRequest = { include: [], exclude: [], follow: [] };
+    const directory = mkdtempSync(join(tmpdir(), 'gantry-digest-'));
+    after(() => rmSync(directory, { recursive: true }));
+    const now = () => {
+      const digest = new WalkDigest();
+      const paths = [...walk(directory, new FileSelection(directory, all), digest)].map(({ path }) => path);
+      return { paths, digest: digest.digest().toString('hex') };
+    };
+    // UTF-16 has these two the other way round.
+    for (const name of ['\u{10ffff}', '\uffee', 'a']) writeFileSync(join(directory, name), '1');
+    const before = now();
+    assert.deepEqual(before.paths, ['a', '\uffee', '\u{10ffff}']);
+    assert.deepEqual(now(), before);
+    const { atime, mtime } = statSync(join(directory, 'a'));
+    utimesSync(join(directory, 'a'), atime, mtime);
+    const dated = now();
+    writeFileSync(join(directory, 'a'), '2');
+    utimesSync(join(directory, 'a'), atime, mtime);
+    assert.notEqual(now().digest, dated.digest);
+  });
 
   test('links are followed, also by pattern, and never out of the directory', () => {
     symlinkSync('/src', join(root, 'absolute'));

@@ -17,6 +17,9 @@ export interface Choice {
   enter: boolean;
 }
 
+const whole: Choice = { wanted: true, enter: true };
+const single: Choice = { wanted: true, enter: false };
+
 /** Says of each path of a walk, parents before children, whether it is wanted. */
 export class FileSelection {
   readonly #includes: IgnoreRules | undefined;
@@ -35,6 +38,7 @@ export class FileSelection {
   }
 
   choose(path: string, isDirectory: boolean): Choice {
+    if (this.#includes === undefined && this.#excludes.isEmpty) return isDirectory ? whole : single;
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
     const excluded = this.#excludes.step(path, this.#excludeStates.get(parent));
     let included = true;

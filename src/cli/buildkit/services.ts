@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { bytesMessage } from '../../api/buildkit/control.ts';
 import {
   exporterIdHeader,
+  fileDigestService,
   fileSendService,
   fileSyncHeader,
   fileSyncService,
@@ -19,8 +20,10 @@ import { int32, message, single } from '../../api/protobuf.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Agent } from './agents.ts';
 import { type ContentStores, contentHandlers } from './content.ts';
+import { type FileRequest, FileSelection } from './file-selection.ts';
 import { serveKeys } from './key-agent.ts';
 import { sendFiles } from './send-files.ts';
+import { WalkDigest, type WalkedFile, walk } from './walk.ts';
 
 /** What a build may ask of the client that started it. */
 export interface Offers {
@@ -46,10 +49,12 @@ const serving = 1;
 
 /** The services of a session. */
 export function serveOffers(offers: Offers): { methods: string[]; serve: GrpcServerOptions } {
+  const directories = new SentDirectories(offers.directories);
   const handlers = new Map<string, GrpcHandler>([
     // The daemon asks now and then whether the client is still there.
     [healthPath, unary(async () => healthResponse.encode({ status: serving }))],
-    [fileSyncService.diffCopy.path, call => sendDirectory(offers, call)],
+    [fileSyncService.diffCopy.path, call => directories.send(call)],
+    [fileDigestService.digest.path, call => directories.digest(call)],
     [
       authService.credentials.path,
       unary(async bytes => {
@@ -106,19 +111,41 @@ function unary(answer: (request: Buffer) => Promise<Buffer>): GrpcHandler {
   };
 }
 
-async function sendDirectory({ directories }: Offers, call: GrpcCall): Promise<void> {
-  const [name = ''] = call.metadata.get(fileSyncHeader.directory) ?? [];
-  const root = directories.get(name);
-  if (root === undefined) throw new GrpcError(grpcCode.notFound, `no access allowed to dir "${name}"`);
-  await sendFiles(
-    root,
-    {
+/** Directories as the daemon asks for them. */
+class SentDirectories {
+  readonly #directories: Offers['directories'];
+  /** What was walked for a digest, for the transfer that follows when the daemon does not know it. */
+  readonly #walked = new Map<string, WalkedFile[]>();
+
+  constructor(directories: Offers['directories']) {
+    this.#directories = directories;
+  }
+
+  async digest(call: GrpcCall): Promise<void> {
+    const { root, request, key } = this.#asked(call);
+    const digest = new WalkDigest();
+    this.#walked.set(key, [...walk(root, new FileSelection(root, request), digest)]);
+    await call.send(fileDigestService.digest.response.encode({ digest: digest.digest() }));
+  }
+
+  async send(call: GrpcCall): Promise<void> {
+    const { root, request, key } = this.#asked(call);
+    const walked = this.#walked.get(key);
+    this.#walked.delete(key);
+    await sendFiles(root, walked ?? walk(root, new FileSelection(root, request)), call);
+  }
+
+  #asked(call: GrpcCall): { root: string; request: FileRequest; key: string } {
+    const [name = ''] = call.metadata.get(fileSyncHeader.directory) ?? [];
+    const root = this.#directories.get(name);
+    if (root === undefined) throw new GrpcError(grpcCode.notFound, `no access allowed to dir "${name}"`);
+    const request = {
       include: patterns(call, fileSyncHeader.include),
       exclude: patterns(call, fileSyncHeader.exclude),
       follow: patterns(call, fileSyncHeader.follow),
-    },
-    call,
-  );
+    };
+    return { root, request, key: JSON.stringify([root, request]) };
+  }
 }
 
 /** Patterns that are not ASCII come encoded, and a header beside them says so. */

@@ -35,7 +35,7 @@ export function controlMethods(
     [
       controlService.session.path,
       async call => {
-        const header = (name: string) => call.metadata.get(name)?.[0];
+        const header = (name: string) => call.metadata.get(name)?.join(', ');
         sessions.check(header(sessionHeader.id));
         await sessions.serve(connectionIn(call), header);
       },

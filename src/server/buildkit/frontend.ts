@@ -20,7 +20,7 @@ import { exportsTo } from './exporters.ts';
 import { type FrontendContext, type FrontendPlan, planFrontend } from './frontend-options.ts';
 import { ignorePatterns } from './ignore-patterns.ts';
 import { uploadRemote } from './one-request.ts';
-import { receiveDirectory, receiveSmallFiles } from './receive-files.ts';
+import { digestOfDirectory, receiveDirectory, receiveSmallFiles } from './receive-files.ts';
 import { imageOfDefinition } from './references.ts';
 import { SessionCaches } from './session-caches.ts';
 import { SessionContent } from './session-content.ts';
@@ -342,9 +342,15 @@ class FrontendFiles {
     };
     try {
       const selection = { directory: name, exclude };
-      const options = { signal: this.#signal, known: memory.list };
-      const { receivedBytes, list } = await receiveDirectory(session, selection, open, options);
-      memory.list = list;
+      const digest = await digestOfDirectory(session, selection, this.#signal);
+      let receivedBytes = 0;
+      if (memory.list === undefined || digest === undefined || memory.digest?.equals(digest) !== true) {
+        const options = { signal: this.#signal, known: memory.list };
+        const received = await receiveDirectory(session, selection, open, options);
+        receivedBytes = received.receivedBytes;
+        memory.list = received.list;
+        memory.digest = digest;
+      }
       if (sharedKey === '') this.#removers.push(context.remove);
       else this.#kept.push(context);
       return { directory, receivedBytes, hashes: memory.hashes };

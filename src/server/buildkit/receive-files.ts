@@ -1,4 +1,5 @@
 import {
+  fileDigestService,
   fileSyncHeader,
   fileSyncService,
   goFileMode,
@@ -59,6 +60,25 @@ export async function receiveDirectory(
   });
   const { receivedBytes } = (await reception?.done) ?? { receivedBytes: 0 };
   return { receivedBytes, list };
+}
+
+/** What the client's digest of its files is; undefined: it tells none, as others than Gantry's. */
+export async function digestOfDirectory(
+  session: BuildSession,
+  selection: FileSelection,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const { digest } = fileDigestService;
+  if (!session.methods.has(digest.path)) return undefined;
+  try {
+    const answer = await session.call(digest, {}, { metadata: metadataOf(selection), signal });
+    return answer.digest;
+  } catch (error) {
+    signal.throwIfAborted();
+    // What stands in the way is told by the transfer.
+    if (error instanceof GrpcError) return undefined;
+    throw error;
+  }
 }
 
 /** A few small files, by path. @throws EngineError `invalid` when they are larger than the limit together */

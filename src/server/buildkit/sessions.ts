@@ -16,11 +16,14 @@ export class BuildSession {
   readonly id: string;
   /** What sessions of the same context have in common; '' when the client says nothing of it. */
   readonly sharedKey: string;
+  /** Paths of what the client serves. */
+  readonly methods: ReadonlySet<string>;
   readonly connection: GrpcConnection;
 
-  constructor(id: string, sharedKey: string, connection: GrpcConnection) {
+  constructor(id: string, sharedKey: string, methods: ReadonlySet<string>, connection: GrpcConnection) {
     this.id = id;
     this.sharedKey = sharedKey;
+    this.methods = methods;
     this.connection = connection;
   }
 
@@ -40,11 +43,15 @@ export class BuildSessions {
   readonly #open = new Map<string, BuildSession>();
   #waiting: (() => void)[] = [];
 
-  /** Keeps the session until its connection is gone. @param header of what opened it, by lower-case name */
+  /**
+   * Keeps the session until its connection is gone.
+   * @param header of what opened it, by lower-case name; several of one name are joined by commas
+   */
   async serve(connection: Duplex, header: (name: string) => string | undefined): Promise<void> {
     const session = new BuildSession(
       header(sessionHeader.id) ?? '',
       header(sessionHeader.sharedKey) ?? '',
+      new Set(header(sessionHeader.method)?.split(/, */)),
       await GrpcConnection.over(connection),
     );
     this.#open.set(session.id, session);
