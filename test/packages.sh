@@ -8,6 +8,7 @@ need() { # PROGRAM PACKAGE
 }
 need dockerd docker.io
 need docker docker.io
+need docker-compose docker-compose
 need docker-registry docker-registry
 need skopeo skopeo
 need iptables iptables

@@ -6,6 +6,7 @@ import { containerOperations, networkOperations, volumeOperations } from '../cli
 import { EngineError, kindOf, messageOf, within } from '../stdx/errors.ts';
 import { isAtLeast } from './api-version.ts';
 import { fileArchives, fileBinds } from './files.ts';
+import { type HookedContainer, type HookOutput, runHooks, runHooksBeforeStop } from './hooks.ts';
 import type { Observed } from './observed.ts';
 import { type Action, type Plan, type Step, showAction } from './plan/plan.ts';
 import { sharedServices } from './plan/up.ts';
@@ -27,6 +28,10 @@ export interface Execution {
   /** Seconds until a container that is stopped is killed; undefined: as it says itself. */
   stopTimeout?: number | undefined;
   onStep(step: Step, phase: 'begun' | 'done' | 'failed'): void;
+  /** Told when a container runs; its hooks come after it. */
+  onStarted?(name: string): void;
+  /** What takes the output of a container's `post_start` hooks; undefined: nobody looks. */
+  hookOutput?: ((name: string) => HookOutput) | undefined;
   /** Ends waiting. */
   signal?: AbortSignal;
 }
@@ -102,9 +107,9 @@ class Executor {
       case 'create container':
         return this.#createContainer(action);
       case 'start container':
-        await act(client, containerOperations.start, { path: { id: this.#id(action.name) } });
-        return;
+        return this.#startContainer(action);
       case 'stop container':
+        await runHooksBeforeStop(client, this.#project, this.#hooked(action));
         await ignoringAbsence(
           act(client, containerOperations.stop, {
             path: { id: this.#id(action.name) },
@@ -128,6 +133,19 @@ class Executor {
 
   #id(name: string): string {
     return this.#ids.get(name) ?? name;
+  }
+
+  #hooked({ service, name }: { service: string; name: string }): HookedContainer {
+    return { id: this.#id(name), service };
+  }
+
+  async #startContainer(action: Action & { do: 'start container' }): Promise<void> {
+    const { name } = action;
+    const { hookOutput, onStarted } = this.#execution;
+    await act(this.#client, containerOperations.start, { path: { id: this.#id(name) } });
+    onStarted?.(name);
+    const output = hookOutput && (() => hookOutput(name));
+    await runHooks(this.#client, 'post_start', this.#project, this.#hooked(action), output);
   }
 
   async #createContainer({

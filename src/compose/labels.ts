@@ -15,3 +15,9 @@ export const composeLabels = {
   volume: 'com.docker.compose.volume',
   replaces: 'com.docker.compose.replace',
 } as const;
+
+/**
+ * The version of docker compose whose labels and names these are. docker-compose 1.x reads it from every container of a
+ * project, and breaks off where there is none.
+ */
+export const composeLabelsVersion = '2.40.3';

@@ -117,6 +117,95 @@ services:
     await compose('down -t 1');
   });
 
+  test('hooks run after a start and before a stop; one that fails stops what is done', async () => {
+    const service = (hooks: string) => `
+services:
+  a:
+    image: busybox
+    command: sleep 1000
+    init: true
+    volumes: ["told:/told"]
+${hooks}
+volumes: {told: }
+`;
+    write(
+      'compose.yaml',
+      service(`
+    post_start:
+      - command: sh -c 'echo "$$WHO in $$(pwd) as $$(id -u)" | tee /told/started'
+        user: app
+        working_dir: /tmp
+        environment: [WHO=hook]
+      - {command: "cp /told/started /root/started", privileged: true}
+    pre_stop: [{command: "sh -c 'cat /root/started >> /told/stopped; rm /root/started'"}]
+`),
+    );
+    // The volume is root's, and the first hook is not.
+    const prepare = `docker run --rm -v shop_told:/told busybox chmod 777 /told`;
+    await compose('up --no-start');
+    await machine.must(prepare);
+    await compose('up -d');
+    assert.equal(await compose('exec -T a cat /root/started'), 'hook in /tmp as 1000');
+    await compose('restart');
+    await compose('stop');
+    await compose('start');
+    const stopped = await compose('exec -T a cat /told/stopped');
+    assert.equal(stopped, 'hook in /tmp as 1000\nhook in /tmp as 1000');
+    await compose('down -v');
+    write('compose.yaml', service(`    post_start: [{command: "sh -c 'echo no; exit 3'"}]`));
+    const line = `cd shop && ${repository}/gantry compose`;
+    const failed = await machine.shell(`${line} up -d`);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /a hook exited with status 3/);
+    const attached = await machine.shell(`${line} up --force-recreate`);
+    assert.match(attached.stdout, /^a-1 -> {2}\| no$/m);
+    await compose('down -v');
+  });
+
+  test('docker-compose 1.29 finds what we made, and we what it made', async t => {
+    const old = (words: string) => machine.shell(`cd shop && docker-compose ${words}`);
+    const { stdout } = await old('version --short');
+    if (!stdout.startsWith('1.')) return t.skip('the docker-compose of this machine is a newer one');
+    write(
+      'compose.yaml',
+      `
+services:
+  web:
+    image: busybox
+    command: httpd -f -p 80 -h /srv
+    init: true
+    depends_on: {db: {condition: service_healthy}}
+    networks: [front, back]
+    volumes: ["./page:/srv:ro"]
+  db:
+    image: busybox
+    command: sleep 1000
+    init: true
+    networks: {back: {aliases: [store]}}
+    volumes: ["data:/d"]
+    healthcheck: {test: "test -d /d", interval: 300ms, retries: 100}
+networks: {front: , back: {internal: true}}
+volumes: {data: }
+`,
+    );
+    write('page/index.html', 'a page\n');
+    await compose('up -d');
+    assert.match((await old('ps')).stdout, /^shop-db-1 .* Up \(healthy\)/m);
+    assert.equal((await old('down -v -t 1')).code, 0);
+    const up = await old('up -d --scale web=2');
+    assert.equal(up.code, 0, up.stderr);
+    assert.equal((await old('exec -T web wget -qO- localhost')).stdout, 'a page\n');
+    assert.equal((await old('exec -T web ping -c 1 store')).code, 0);
+    assert.equal(await compose('ps --services'), 'db\nweb');
+    await compose('down -v -t 1');
+    assert.equal(
+      await machine.must(
+        'docker ps -aq; docker volume ls -q -f name=shop; docker network ls -q -f name=shop',
+      ),
+      '',
+    );
+  });
+
   test('what cannot be is refused before anything is done', async () => {
     write('compose.yaml', 'services:\n  a:\n    image: busybox\n    imagee: b\n');
     const fault = /compose\.yaml:4:5: services\.a additional properties 'imagee' not allowed/;

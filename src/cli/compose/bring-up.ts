@@ -15,7 +15,7 @@ export interface BroughtUp extends Loaded {
   plan: Plan;
 }
 
-export interface Following extends Pick<CarryOutOptions, 'onStarted' | 'signal' | 'progress'> {
+export interface Following extends Pick<CarryOutOptions, 'onStarted' | 'hookOutput' | 'signal' | 'progress'> {
   onPlan?(up: BroughtUp): void;
 }
 

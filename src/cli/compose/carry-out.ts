@@ -1,4 +1,4 @@
-import { executePlan } from '../../compose/execute.ts';
+import { type Execution, executePlan } from '../../compose/execute.ts';
 import type { Loaded } from '../../compose/load/load.ts';
 import type { Observed } from '../../compose/observed.ts';
 import type { Plan } from '../../compose/plan/plan.ts';
@@ -19,6 +19,8 @@ export interface CarryOutOptions {
   stopTimeout?: number | undefined;
   /** Told when a container runs. */
   onStarted?(name: string): void;
+  /** What takes the output of a container's `post_start` hooks. */
+  hookOutput?: Execution['hookOutput'];
   /** Ends it; without one, the signals of the terminal do. */
   signal?: AbortSignal;
 }
@@ -31,7 +33,7 @@ export async function carryOut(
   session: Session,
   { project, sources }: Pick<Loaded, 'project' | 'sources'>,
   plan: Plan,
-  { observed, progress, images = {}, stopTimeout, onStarted, signal }: CarryOutOptions,
+  { observed, progress, images = {}, stopTimeout, onStarted, hookOutput, signal }: CarryOutOptions,
 ): Promise<void> {
   const words = new PlanWords(plan, observed);
   const interruption = new AbortController();
@@ -52,10 +54,10 @@ export async function carryOut(
       workingDirectory: sources.directory,
       stopTimeout,
       signal: signal ?? interruption.signal,
+      onStarted: name => onStarted?.(name),
+      hookOutput,
       onStep: (step, phase) => {
         for (const event of words.of(step, phase)) progress.tell(event);
-        const { action } = step;
-        if (phase === 'done' && action.do === 'start container') onStarted?.(action.name);
       },
     });
     if (interruption.signal.aborted) throw new ExitError(interruptedStatus, 'canceled');

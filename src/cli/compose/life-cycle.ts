@@ -1,5 +1,7 @@
 import { act } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
+import { runHooks, runHooksBeforeStop } from '../../compose/hooks.ts';
+import type { Project } from '../../compose/project.ts';
 import { messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { ExitError } from '../errors.ts';
@@ -8,7 +10,8 @@ import { openProgress } from './progress/open-progress.ts';
 import type { ProgressEvent } from './progress/progress.ts';
 import { projectContainers, type ServiceContainer } from './service-containers.ts';
 
-type Ask = (session: Session, container: ServiceContainer) => Promise<unknown>;
+/** @param project undefined when it is known by its name alone */
+type Ask = (session: Session, container: ServiceContainer, project: Project | undefined) => Promise<unknown>;
 
 /**
  * Does the same to all containers of the named services at once, and says so.
@@ -22,7 +25,7 @@ export async function toEach(
   ask: Ask,
 ): Promise<ServiceContainer[]> {
   const { session, groupFlags, args } = call;
-  const { containers } = await projectContainers(session, groupFlags, args);
+  const { containers, project } = await projectContainers(session, groupFlags, args);
   const concerned = containers.filter(wanted);
   const failures: string[] = [];
   const progress = openProgress(call);
@@ -32,7 +35,7 @@ export async function toEach(
     concerned.map(async container => {
       tell(container.name, words[0], 'working');
       try {
-        await ask(session, container);
+        await ask(session, container, project);
         tell(container.name, words[1], 'done');
       } catch (error) {
         failures.push(`${container.name}: ${messageOf(error)}`);
@@ -45,13 +48,19 @@ export async function toEach(
   return concerned;
 }
 
-/** Asks one operation of the engine for each container. */
+/** Asks one operation of the engine for each container, with the hooks that go with it. */
 export function asking(
   operation: 'start' | 'stop' | 'restart' | 'kill' | 'pause' | 'unpause',
   query: { t?: string | undefined; signal?: string } = {},
 ): Ask {
-  return async (session, { id }) =>
-    act(await session.client(), containerOperations[operation], { path: { id }, query });
+  return async (session, container, project) => {
+    const client = await session.client();
+    const { id } = container;
+    if (operation === 'stop' || operation === 'restart') await runHooksBeforeStop(client, project, container);
+    await act(client, containerOperations[operation], { path: { id }, query });
+    if (operation === 'start' || operation === 'restart')
+      await runHooks(client, 'post_start', project, container);
+  };
 }
 
 /** Whether there is something in it to stop. */

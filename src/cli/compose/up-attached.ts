@@ -56,6 +56,7 @@ class AttachedProject {
         signal: this.#starting.signal,
         onPlan: up => this.#prepare(up),
         onStarted: name => this.#follow(name),
+        hookOutput: name => this.#hookOutput(name),
       });
       try {
         await this.#bringing;
@@ -126,6 +127,13 @@ class AttachedProject {
     });
     if (isShown) this.#lines!.say(`${shown} exited with code ${code}`);
     this.#ended(name, code ?? 0);
+  }
+
+  /** Lines of a hook have an arrow behind the container's name. */
+  #hookOutput(name: string): LineWriter {
+    return this.#attached.has(name)
+      ? this.#lines!.writer(`${this.#shown(name)} ->`)
+      : new LineWriter(() => {});
   }
 
   #ended(name: string, code: number): void {

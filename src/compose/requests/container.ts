@@ -10,7 +10,7 @@ import type {
 import type { EndpointSettings } from '../../api/networks.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { goDurationOf } from '../../stdx/go-duration.ts';
-import { composeLabels } from '../labels.ts';
+import { composeLabels, composeLabelsVersion } from '../labels.ts';
 import { containerName, scaleOf } from '../plan/up.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Attachment, DeviceRequest, HealthCheck, Project, Service } from '../project.ts';
@@ -150,6 +150,7 @@ function labels(
       .join(','),
     [composeLabels.configFiles]: around.configFiles.join(','),
     [composeLabels.workingDirectory]: around.workingDirectory,
+    [composeLabels.version]: composeLabelsVersion,
     ...(around.environmentFiles.length === 0
       ? {}
       : { [composeLabels.environmentFiles]: around.environmentFiles.join(',') }),

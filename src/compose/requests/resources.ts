@@ -1,6 +1,6 @@
 import type { NetworkCreateRequest } from '../../api/networks.ts';
 import type { VolumeCreateRequest } from '../../api/volumes.ts';
-import { composeLabels } from '../labels.ts';
+import { composeLabels, composeLabelsVersion } from '../labels.ts';
 import type { Project } from '../project.ts';
 
 /** The request that makes a network of a project. */
@@ -29,7 +29,7 @@ export function networkRequest(project: Project, key: string): NetworkCreateRequ
             })),
           },
         }),
-    Labels: { ...network.labels, [composeLabels.network]: key, [composeLabels.project]: project.name },
+    Labels: { ...network.labels, [composeLabels.network]: key, ...labelsOf(project) },
   };
 }
 
@@ -40,6 +40,10 @@ export function volumeRequest(project: Project, key: string): VolumeCreateReques
     Name: name,
     ...(driver === undefined ? {} : { Driver: driver }),
     ...(driver_opts === undefined ? {} : { DriverOpts: driver_opts }),
-    Labels: { ...labels, [composeLabels.volume]: key, [composeLabels.project]: project.name },
+    Labels: { ...labels, [composeLabels.volume]: key, ...labelsOf(project) },
   };
+}
+
+function labelsOf(project: Project): Record<string, string> {
+  return { [composeLabels.project]: project.name, [composeLabels.version]: composeLabelsVersion };
 }

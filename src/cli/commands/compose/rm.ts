@@ -1,7 +1,7 @@
 import { act } from '../../../client/operation.ts';
 import { containerOperations } from '../../../client/operations.ts';
 import { anyArguments, type Command } from '../../command.ts';
-import { isAlive, toEach } from '../../compose/life-cycle.ts';
+import { asking, isAlive, toEach } from '../../compose/life-cycle.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
 import { confirm } from '../../confirm.ts';
 
@@ -30,9 +30,10 @@ export const command: Command = {
       call,
       ({ id }) => ids.has(id),
       ['Removing', 'Removed'],
-      async (_, { id }) => {
+      async (_, container, project) => {
         const client = await session.client();
-        if (stops) await act(client, containerOperations.stop, { path: { id } });
+        const { id } = container;
+        if (stops) await asking('stop')(session, container, project);
         await act(client, containerOperations.remove, { path: { id }, query: { v: flags.on('volumes') } });
       },
     );
