@@ -5,14 +5,14 @@ import { act, perform } from '../client/operation.ts';
 import { containerOperations, networkOperations, volumeOperations } from '../client/operations.ts';
 import { EngineError, kindOf, messageOf, within } from '../stdx/errors.ts';
 import { isAtLeast } from './api-version.ts';
-import { fileArchives, fileBinds } from './files.ts';
+import { fileArchives } from './files.ts';
 import { type HookedContainer, type HookOutput, runHooks, runHooksBeforeStop } from './hooks.ts';
 import type { Observed } from './observed.ts';
 import { type Action, type Plan, type Step, showAction } from './plan/plan.ts';
-import { sharedServices } from './plan/up.ts';
 import type { Dependency, Project } from './project.ts';
 import { containerRequest } from './requests/container.ts';
 import { networkRequest, volumeRequest } from './requests/resources.ts';
+import { sharedServices } from './shared-services.ts';
 
 export interface Execution {
   client: Client;
@@ -172,7 +172,6 @@ class Executor {
       environmentFiles: this.#execution.environmentFiles,
       workingDirectory: this.#execution.workingDirectory,
     });
-    request.HostConfig!.Binds = [...(request.HostConfig!.Binds ?? []), ...fileBinds(project, service)];
     const { platform } = project.services[service]!;
     const { Id } = await this.#create(request, { name, platform });
     this.#ids.set(name, Id);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import type { Mount } from '../api/containers.ts';
 import { encodeEnd, encodeHeader, encodePadding } from '../archive/tar-writer.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { FileMount, FileObject, Project } from './project.ts';
@@ -11,10 +12,10 @@ interface GivenFile {
 }
 
 /** Configs and secrets that are files of this machine, as they are: bound into the container, read-only. */
-export function fileBinds(project: Project, service: string): string[] {
+export function fileMounts(project: Project, service: string): Mount[] {
   return givenFiles(project, service)
     .filter(isBound)
-    .map(({ object, target }) => `${object.file}:${target}:ro`);
+    .map(({ object, target }) => ({ Type: 'bind', Source: object.file!, Target: target, ReadOnly: true }));
 }
 
 /**
@@ -42,7 +43,13 @@ function givenFiles(project: Project, serviceName: string): GivenFile[] {
     mounts.map(mount => {
       const object = (kind === 'config' ? project.configs : project.secrets)?.[mount.source];
       if (object === undefined || object.external)
-        throw new EngineError('notImplemented', `unsupported external ${kind} ${mount.source}`);
+        throw new EngineError(
+          'notImplemented',
+          `unsupported external ${kind} ${object?.name ?? mount.source}`,
+        );
+      for (const key of ['driver', 'template_driver'] as const)
+        if (object[key] !== undefined)
+          throw new EngineError('notImplemented', `${kind}s.${mount.source}.${key} is not supported`);
       const usual = kind === 'config' ? `/${mount.source}` : `/run/secrets/${mount.source}`;
       const target = mount.target ?? usual;
       return { mount, object, target: target.startsWith('/') ? target : posix.join('/run/secrets', target) };

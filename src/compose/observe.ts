@@ -1,4 +1,5 @@
 import type { ContainerSummary } from '../api/containers.ts';
+import type { Network } from '../api/networks.ts';
 import type { Client } from '../client/client.ts';
 import { perform } from '../client/operation.ts';
 import { containerOperations, networkOperations, volumeOperations } from '../client/operations.ts';
@@ -21,9 +22,14 @@ export async function observe(client: Client, name: string, project: Project | u
   const volumeNames = new Set(Object.values(project?.volumes ?? {}).map(volume => volume.name));
   return {
     containers: containers.map(observedContainer),
-    networks: resources(networks, name, networkNames),
+    networks: resources(networks.flatMap(byNameAndId), name, networkNames),
     volumes: resources(volumes.Volumes ?? [], name, volumeNames),
   };
+}
+
+/** An external network may be known by its id. */
+function byNameAndId(network: Network): { Name: string; Labels: Record<string, string> | null }[] {
+  return [network, { Name: network.Id, Labels: {} }];
 }
 
 function resources(

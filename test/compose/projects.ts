@@ -13,16 +13,17 @@ export function inProject(
   const scratch = mkdtempSync(join(tmpdir(), 'gantry-compose-'));
   const directory = join(scratch, 'demo');
   try {
-    mkdirSync(directory);
-    for (const [name, text] of Object.entries(
-      typeof files === 'string' ? { 'compose.yaml': files } : files,
-    )) {
-      mkdirSync(dirname(join(directory, name)), { recursive: true });
-      writeFileSync(join(directory, name), text);
-    }
+    writeProject(directory, typeof files === 'string' ? { 'compose.yaml': files } : files);
     return look(directory).replaceAll(directory, '<directory>').replaceAll(scratch, '<scratch>');
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+export function writeProject(directory: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), text);
   }
 }
 

@@ -43,6 +43,7 @@ services:
     networks: [back]
     volumes: ["data:/d", "/kept"]
     stop_grace_period: 1s
+  side: {image: busybox, command: sleep 1000, network_mode: "service:db", volumes_from: [db], stop_grace_period: 0s}
 networks: {front: , back: {internal: true}}
 volumes: {data: }
 configs: {greeting: {content: "hello from \${WHO:-nobody}\\n"}}
@@ -56,7 +57,7 @@ secrets: {key: {file: ./key}}
     write('web/Dockerfile', 'FROM busybox\nRUN mkdir -p /srv\n');
     assert.match(await compose('plan'), /^ *1 create network shop_back\n/);
     await compose('up -d');
-    assert.equal(await compose('ps --services'), 'db\nweb');
+    assert.equal(await compose('ps --services'), 'db\nside\nweb');
     assert.equal(await compose(`exec -T db sh -c 'cat /d/made; wget -qO- site'`), 'made\nhello from compose');
     assert.equal(
       await compose(`exec -T web sh -c 'cat /run/secrets/key; stat -c "%a %u %g" /srv/index.html'`),
@@ -81,12 +82,14 @@ secrets: {key: {file: ./key}}
   });
 
   test('docker compose finds nothing to do, and what it makes is ours as well', async () => {
-    const running = await machine.must('docker ps -q -f name=shop-db -f name=shop-web');
+    await compose('up -d side');
+    const all = 'docker ps -q -f name=shop-db -f name=shop-web -f name=shop-side';
+    const running = await machine.must(all);
     await theirs('up -d');
-    assert.equal(await machine.must('docker ps -q -f name=shop-db -f name=shop-web'), running);
+    assert.equal(await machine.must(all), running);
     await theirs('down -t 1 -v');
     await theirs('up -d');
-    assert.equal(await compose('plan db web'), '1 start container shop-setup-1');
+    assert.equal(await compose('plan'), '1 start container shop-setup-1');
     await compose('up -d --scale web=2');
     assert.match(await compose('ps'), /shop-web-1[\s\S]*shop-web-2/);
     await compose('down -t 1 -v');

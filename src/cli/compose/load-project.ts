@@ -15,6 +15,7 @@ export function loadNamedProject(
   const loaded = loadProject(namedSources(session, groupFlags), {
     homeDirectory: session.surroundings.homeDirectory,
     standardInput: groupFlags.list('file').includes('-') ? readFileSync(0, 'utf8') : undefined,
+    keepsLabelFiles: true,
     warn: message => warn(session, message),
     ...options,
   });

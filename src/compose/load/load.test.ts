@@ -18,7 +18,7 @@ describe('projects print as docker compose prints them', () => {
     test(name, () => {
       const ours = inProject(files, directory => {
         const { project } = load(directory);
-        const asWritten = load(directory, { readsServiceFiles: false }).project;
+        const asWritten = load(directory, { readsEnvFiles: false }).project;
         const hashes = Object.entries(asWritten.services)
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([service, value]) => `${service} ${serviceHash(value)}\n`);

@@ -1,11 +1,11 @@
 import { EngineError } from '../../stdx/errors.ts';
-import type { Project } from '../project.ts';
+import type { Project, Service } from '../project.ts';
 import { checkConsistency, type Locate } from './consistency.ts';
 import { type Loading, loadLayers, readDocuments } from './layer.ts';
 import { ComposeFileError, entryOf, mapping, type Node, placeAt, scalar, textOf, toPlain } from './node.ts';
 import { normalise } from './normalise.ts';
 import { type Selection, selectProfiles } from './profiles.ts';
-import { withServiceFiles } from './service-files.ts';
+import { withEnvFiles, withLabelFiles } from './service-files.ts';
 import { nameOfDirectory, normaliseName, type Sources } from './sources.ts';
 
 /** Phases that `config` can leave out. */
@@ -14,7 +14,12 @@ export interface LoadOptions {
   resolvesPaths?: boolean;
   normalises?: boolean;
   checksConsistency?: boolean;
-  readsServiceFiles?: boolean;
+  /** `env_file` */
+  readsEnvFiles?: boolean;
+  /** `label_file` */
+  readsLabelFiles?: boolean;
+  /** Files of labels stay named beside what they say: so services are hashed where containers are made. */
+  keepsLabelFiles?: boolean;
   /** Services asked for by name; they are there whatever their profiles. */
   services?: readonly string[];
   homeDirectory: string;
@@ -58,21 +63,29 @@ export function loadProject(sources: Sources, options: LoadOptions): Loaded {
   const selection = selectProfiles(complete, sources.profiles, options.services);
   const locate: Locate = (...path) => placeAt(root, path);
   if (options.checksConsistency ?? true) checkConsistency(selection, locate);
-  if (options.readsServiceFiles ?? true) readServiceFiles(selection.project, loading, locate);
+  readServiceFiles(selection.project, loading, options, locate);
   return { ...selection, sources: { ...sources, environment: new Map(loading.environment), name } };
 }
 
-function readServiceFiles(project: Project, { environment }: Loading, locate: Locate): void {
-  for (const [name, service] of Object.entries(project.services)) {
-    try {
-      project.services[name] = withServiceFiles(service, environment);
-    } catch (error) {
-      const key = service.env_file === undefined ? 'label_file' : 'env_file';
-      throw new ComposeFileError(
-        locate('services', name, key),
-        `services.${name}.${key}: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
+function readServiceFiles(
+  project: Project,
+  { environment }: Loading,
+  { readsEnvFiles = true, readsLabelFiles = true, keepsLabelFiles = false }: LoadOptions,
+  locate: Locate,
+): void {
+  for (const name of Object.keys(project.services)) {
+    const reading = (key: 'env_file' | 'label_file', read: (service: Service) => Service) => {
+      try {
+        project.services[name] = read(project.services[name]!);
+      } catch (error) {
+        throw new ComposeFileError(
+          locate('services', name, key),
+          `services.${name}.${key}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    };
+    if (readsEnvFiles) reading('env_file', service => withEnvFiles(service, environment));
+    if (readsLabelFiles) reading('label_file', service => withLabelFiles(service, keepsLabelFiles));
   }
 }
 

@@ -4,13 +4,12 @@ import type { Service } from '../project.ts';
 import { readInto } from './environment.ts';
 
 /**
- * What a service's env files and label files say, under what it says itself. Values of env files may use the project's
- * variables and the service's own.
+ * What a service's env files say, under what it says itself. Their values may use the project's variables and the
+ * service's own.
  * @throws EngineError notFound for a file that is not there and required
  */
-export function withServiceFiles(service: Service, environment: ReadonlyMap<string, string>): Service {
-  const { env_file, label_file, ...rest } = service;
-  const complete: Service = rest;
+export function withEnvFiles(service: Service, environment: ReadonlyMap<string, string>): Service {
+  const { env_file, ...complete } = service;
   if (env_file !== undefined) {
     const own = service.environment ?? {};
     const variables = new Map<string, string>();
@@ -30,13 +29,22 @@ export function withServiceFiles(service: Service, environment: ReadonlyMap<stri
     const stated = Object.entries(own).filter(([name, value]) => value !== null || !variables.has(name));
     complete.environment = { ...Object.fromEntries(variables), ...Object.fromEntries(stated) };
   }
-  if (label_file !== undefined) {
-    const labels = new Map<string, string>();
-    for (const path of label_file) {
-      if (!existsSync(path)) throw new EngineError('notFound', `label file ${path} not found`);
-      readInto(path, labels, () => undefined);
-    }
-    complete.labels = { ...Object.fromEntries(labels), ...service.labels };
-  }
   return complete;
+}
+
+/**
+ * What a service's label files say, under what it says itself.
+ * @param keeps whether the files stay named, as docker compose has it where containers are made
+ * @throws EngineError notFound for a file that is not there
+ */
+export function withLabelFiles(service: Service, keeps: boolean): Service {
+  const { label_file, ...complete } = service;
+  if (label_file === undefined) return service;
+  const labels = new Map<string, string>();
+  for (const path of label_file) {
+    if (!existsSync(path)) throw new EngineError('notFound', `label file ${path} not found`);
+    readInto(path, labels, () => undefined);
+  }
+  const all = { ...Object.fromEntries(labels), ...service.labels };
+  return { ...(keeps ? service : complete), labels: all };
 }

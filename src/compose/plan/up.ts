@@ -1,7 +1,9 @@
+import { EngineError } from '../../stdx/errors.ts';
 import { composeLabels } from '../labels.ts';
 import type { Observed, ObservedContainer } from '../observed.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Project, Service } from '../project.ts';
+import { sharedServices, withSharedContainers } from '../shared-services.ts';
 import { type Plan, PlanBuilder } from './plan.ts';
 
 export interface UpOptions {
@@ -26,6 +28,7 @@ export interface UpOptions {
 /**
  * What makes the daemon's state the project's: the least that does.
  * Nothing is asked and nothing is done here.
+ * @throws EngineError notFound for an external network or volume that is not there
  */
 export function planUp(project: Project, observed: Observed, options: UpOptions): Plan {
   return new UpPlanner(project, observed, options).plan();
@@ -103,18 +106,21 @@ class UpPlanner {
   #planResources(names: readonly string[]): void {
     const used = names.map(name => this.#project.services[name]!);
     for (const [key, { name, external }] of sortedEntries(this.#project.networks)) {
-      if (external || this.#observed.networks.has(name)) continue;
+      if (this.#observed.networks.has(name)) continue;
       if (!used.some(({ networks }) => networks !== undefined && key in networks)) continue;
+      if (external)
+        throw new EngineError('notFound', `network ${name} declared as external, but could not be found`);
       this.#networks.set(key, this.#steps.add({ do: 'create network', key, name }, []));
     }
     for (const [key, { name, external }] of sortedEntries(this.#project.volumes)) {
-      if (external || this.#observed.volumes.has(name)) continue;
+      if (this.#observed.volumes.has(name)) continue;
       if (
         !used.some(({ volumes = [] }) =>
           volumes.some(({ type, source }) => type === 'volume' && source === key),
         )
       )
         continue;
+      if (external) throw new EngineError('notFound', `external volume ${JSON.stringify(name)} not found`);
       this.#volumes.set(key, this.#steps.add({ do: 'create volume', key, name }, []));
     }
   }
@@ -136,7 +142,7 @@ class UpPlanner {
   #planContainers(name: string): Planned[] {
     const service = this.#project.services[name]!;
     const wanted = scaleOf(name, service, this.#options.scale);
-    const hash = serviceHash(service);
+    const hash = serviceHash(withSharedContainers(service, this.#sharedContainers(service)));
     const existing = this.#observed.containers
       .filter(container => container.service === name && !container.oneOff)
       .sort((a, b) => a.number - b.number);
@@ -174,6 +180,15 @@ class UpPlanner {
       planned.flatMap(({ created }) => created ?? []),
     );
     return planned;
+  }
+
+  /** The containers that a service's are made with, as they are now. */
+  #sharedContainers(service: Service): Record<string, string | undefined> {
+    const first = (other: string) =>
+      this.#observed.containers
+        .filter(container => container.service === other && !container.oneOff)
+        .sort((a, b) => a.number - b.number)[0]?.id;
+    return Object.fromEntries(sharedServices(service).map(other => [other, first(other)]));
   }
 
   /** Why a container cannot stay as it is; undefined when it can. */
@@ -285,17 +300,6 @@ class UpPlanner {
         return [wait];
       });
   }
-}
-
-/** Services whose containers this one's are made with: their ids are in its configuration. */
-export function sharedServices({ network_mode, ipc, pid, volumes_from = [] }: Service): string[] {
-  const namespaces = [network_mode, ipc, pid].flatMap(mode =>
-    mode?.startsWith('service:') ? [mode.slice('service:'.length)] : [],
-  );
-  const mounts = volumes_from
-    .filter(from => !from.startsWith('container:'))
-    .map(from => from.split(':', 1)[0]!);
-  return [...new Set([...namespaces, ...mounts])];
 }
 
 function sortedEntries<Value>(of: Record<string, Value> | undefined): [string, Value][] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Service } from '../project.ts';
+import type { Network, Service, Volume } from '../project.ts';
 import { toGoJson } from './json.ts';
-import { printedService } from './ordered.ts';
+import { printedNetwork, printedService, printedVolume } from './ordered.ts';
 
 /**
  * What Compose writes on a container as `com.docker.compose.config-hash`: another hash says that it must be made anew.
@@ -20,7 +20,19 @@ export function serviceHash(service: Service): string {
   } = service;
   const { replicas: ______, ...placed } = deploy ?? {};
   const counted: Service = deploy == null ? hashed : { ...hashed, deploy: placed };
-  return createHash('sha256')
-    .update(toGoJson(printedService(counted, 'json')))
-    .digest('hex');
+  return hashOf(printedService(counted, 'json'));
+}
+
+/** What Compose writes on a network it makes: with another hash it must be made anew. */
+export function networkHash(network: Network): string {
+  const { options: _, ...ipam } = network.ipam ?? {};
+  return hashOf(printedNetwork({ ...network, ipam }));
+}
+
+export function volumeHash(volume: Volume): string {
+  return hashOf(printedVolume({ ...volume, driver: volume.driver ?? 'local' }));
+}
+
+function hashOf(printed: unknown): string {
+  return createHash('sha256').update(toGoJson(printed)).digest('hex');
 }

@@ -1,7 +1,7 @@
-import { project } from '../load/attributes/project.ts';
+import { network, project, volume } from '../load/attributes/project.ts';
 import { service } from '../load/attributes/service.ts';
 import type { Notation, Shape } from '../load/shapes/shape.ts';
-import type { Project, Service } from '../project.ts';
+import type { Network, Project, Service, Volume } from '../project.ts';
 import { yamlOrder } from './yaml-order.ts';
 
 /** A project as Docker prints it: attributes in its order, names sorted, without what says nothing. */
@@ -12,6 +12,14 @@ export function printedProject(of: Project, notation: Notation): Record<string, 
 
 export function printedService(of: Service, notation: Notation): Record<string, unknown> {
   return printObject(of as unknown as Record<string, unknown>, service, notation, notation);
+}
+
+export function printedNetwork(of: Network): Record<string, unknown> {
+  return printObject(of as unknown as Record<string, unknown>, network, 'json', 'json');
+}
+
+export function printedVolume(of: Volume): Record<string, unknown> {
+  return printObject(of as unknown as Record<string, unknown>, volume, 'json', 'json');
 }
 
 function print(value: unknown, shape: Shape | undefined, notation: Notation): unknown {
@@ -36,7 +44,9 @@ function printObject(
   const printed: Record<string, unknown> = {};
   for (const [key, shape] of Object.entries(fields)) {
     const item = print(value[key], shape, notation);
-    if (!isEmpty(item) || (item !== undefined && shape.keepsEmpty)) printed[key] = item;
+    // No words are other than none said: then it is the image's command.
+    const isSaid = shape.keepsEmpty || (shape.inJsonWhenEmpty && Array.isArray(item));
+    if (!isEmpty(item) || (item !== undefined && isSaid)) printed[key] = item;
     else if (shape.inJsonWhenEmpty && notation === 'json') printed[key] = emptyOf(shape);
   }
   if (extensions === 'json') return printed;

@@ -10,10 +10,12 @@ import type {
 import type { EndpointSettings } from '../../api/networks.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { goDurationOf } from '../../stdx/go-duration.ts';
+import { fileMounts } from '../files.ts';
 import { composeLabels, composeLabelsVersion } from '../labels.ts';
 import { containerName, scaleOf } from '../plan/up.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Attachment, DeviceRequest, HealthCheck, Project, Service } from '../project.ts';
+import { withSharedContainers } from '../shared-services.ts';
 import { mountRequests } from './mounts.ts';
 
 /** What of a container's request the project's files do not say. */
@@ -47,12 +49,12 @@ export function containerRequest(
   const mode = networkMode(service, around, first?.name);
   return {
     ...config(project, serviceName, service, around),
-    HostConfig: hostConfig(project, service, around, mode),
+    HostConfig: hostConfig(project, serviceName, around, mode),
     NetworkingConfig: {
       EndpointsConfig: Object.fromEntries(
         networks.map(({ name, attachment }) => [
           name,
-          endpoint(attachment, serviceName, project, service, name === first?.name),
+          endpoint(attachment, serviceName, project, around.number, name === first?.name),
         ]),
       ),
     },
@@ -60,12 +62,17 @@ export function containerRequest(
 }
 
 function refuseForeign(name: string, service: Service): void {
-  const foreign = (['cpu_count', 'cpu_percent', 'isolation', 'credential_spec'] as const).find(
+  const foreign = (['cpu_count', 'cpu_percent', 'credential_spec'] as const).find(
     key => service[key] !== undefined,
   );
   if (foreign !== undefined)
     throw new EngineError('notImplemented', `services.${name}.${foreign} is for containers of Windows`);
-  for (const key of ['provider', 'models', 'use_api_socket'] as const)
+  if (Object.keys(service.models ?? {}).length > 0)
+    throw new EngineError(
+      'notImplemented',
+      `services.${name}.models: 'models' support requires Docker Model plugin`,
+    );
+  for (const key of ['provider', 'use_api_socket'] as const)
     if (service[key] !== undefined && service[key] !== false)
       throw new EngineError('notImplemented', `services.${name}.${key} is not supported`);
 }
@@ -98,7 +105,7 @@ function config(
     ...(service.stop_signal === undefined ? {} : { StopSignal: service.stop_signal }),
     ...(service.stop_grace_period === undefined
       ? {}
-      : { StopTimeout: Math.ceil(nanoseconds(service.stop_grace_period) / 1e9) }),
+      : { StopTimeout: Math.floor(nanoseconds(service.stop_grace_period) / 1e9) }),
     Labels: labels(project, serviceName, service, around),
   };
 }
@@ -143,7 +150,7 @@ function labels(
     [composeLabels.service]: serviceName,
     [composeLabels.number]: String(around.number),
     [composeLabels.oneOff]: around.oneOff ? 'True' : 'False',
-    [composeLabels.configHash]: serviceHash(service),
+    [composeLabels.configHash]: serviceHash(withSharedContainers(service, around.sharedContainers)),
     [composeLabels.imageDigest]: around.image.digest,
     [composeLabels.dependsOn]: needed
       .map(([name, { condition, restart = false }]) => `${name}:${condition}:${restart}`)
@@ -159,21 +166,22 @@ function labels(
 
 function hostConfig(
   project: Project,
-  service: Service,
+  serviceName: string,
   around: ContainerSurroundings,
   networkModeOf: string,
 ): Partial<HostConfig> {
+  const service = project.services[serviceName]!;
   const { binds, mounts } = mountRequests(service.volumes ?? [], project, around.inheritedVolumes);
   return {
     ...resources(service),
     Binds: binds,
-    Mounts: mounts,
+    Mounts: [...mounts, ...fileMounts(project, serviceName)],
     NetworkMode: networkModeOf,
     PortBindings: portBindings(service),
     RestartPolicy: restartPolicy(service),
     ...(service.annotations === undefined ? {} : { Annotations: service.annotations }),
-    CapAdd: service.cap_add ?? null,
-    CapDrop: service.cap_drop ?? null,
+    CapAdd: capabilities(service.cap_add),
+    CapDrop: capabilities(service.cap_drop),
     ...(service.cgroup === undefined ? {} : { CgroupnsMode: service.cgroup }),
     Dns: service.dns ?? null,
     DnsOptions: service.dns_opt ?? null,
@@ -182,7 +190,9 @@ function hostConfig(
       addresses.map(address => `${name}:${address}`),
     ),
     GroupAdd: service.group_add ?? null,
+    Links: links(project, service),
     ...(service.init === undefined ? {} : { Init: service.init }),
+    ...(service.isolation === undefined ? {} : { Isolation: service.isolation }),
     ...(service.ipc === undefined ? {} : { IpcMode: sharedNamespace(service.ipc, around) }),
     ...(service.pid ? { PidMode: sharedNamespace(service.pid, around) } : {}),
     ...(service.uts === undefined ? {} : { UTSMode: service.uts }),
@@ -203,6 +213,15 @@ function hostConfig(
   };
 }
 
+/** With their prefix, however they are written. */
+function capabilities(names: readonly string[] | undefined): string[] | null {
+  if (names === undefined) return null;
+  return names.map(name => {
+    const upper = name.toUpperCase();
+    return upper === 'ALL' || upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+  });
+}
+
 function tmpfsOf(written: string): [string, string] {
   const colon = written.indexOf(':');
   return colon === -1 ? [written, ''] : [written.slice(0, colon), written.slice(colon + 1)];
@@ -217,12 +236,13 @@ function portBindings({ ports = [] }: Service): PortMap {
   return bindings;
 }
 
+/** What `deploy` says counts before `restart`. */
 function restartPolicy({ restart, deploy }: Service): RestartPolicy {
   const policy = deploy?.restart_policy;
-  if (restart === undefined && policy !== undefined) {
-    const names = { none: 'no', 'on-failure': 'on-failure', any: 'always' } as const;
-    const condition = (policy.condition ?? 'any') as keyof typeof names;
-    return { Name: names[condition] ?? 'no', MaximumRetryCount: policy.max_attempts ?? 0 };
+  if (policy !== undefined) {
+    const { condition = '', max_attempts = 0 } = policy;
+    const name = condition === 'any' ? 'always' : condition === 'none' ? 'no' : condition;
+    return { Name: name as RestartPolicy['Name'], MaximumRetryCount: max_attempts };
   }
   const [name = '', count] = (restart ?? '').split(':');
   return { Name: name as RestartPolicy['Name'], MaximumRetryCount: Number(count ?? 0) };
@@ -276,8 +296,12 @@ function resources(service: Service): Partial<ApiResources> {
         }),
     ...(service.device_cgroup_rules === undefined ? {} : { DeviceCgroupRules: service.device_cgroup_rules }),
     ...(service.ulimits === undefined ? {} : { Ulimits: ulimits(service.ulimits) }),
-    ...deviceRequests([...(reservations?.devices ?? []), ...(service.gpus ?? [])]),
+    ...deviceRequests([...(reservations?.devices ?? []), ...(service.gpus ?? []).map(graphics)]),
   };
+}
+
+function graphics(request: DeviceRequest): DeviceRequest {
+  return { ...request, capabilities: [...(request.capabilities ?? []), 'gpu'] };
 }
 
 function deviceRequests(requests: readonly DeviceRequest[]): Partial<ApiResources> {
@@ -287,7 +311,7 @@ function deviceRequests(requests: readonly DeviceRequest[]): Partial<ApiResource
       Driver: driver,
       Count: count ?? 0,
       DeviceIDs: device_ids ?? null,
-      Capabilities: [capabilities ?? ['gpu']],
+      Capabilities: [capabilities ?? []],
       Options: options ?? null,
     })),
   };
@@ -312,10 +336,9 @@ interface NamedAttachment {
 /** The networks of a service, the one with the highest priority first: it is made with the container. */
 function attachments(project: Project, { networks = {} }: Service): NamedAttachment[] {
   return Object.entries(networks)
-    .map(([key, attachment]) => ({ name: project.networks![key]!.name, attachment: attachment ?? {} }))
-    .sort(
-      (a, b) => (b.attachment.priority ?? 0) - (a.attachment.priority ?? 0) || (a.name < b.name ? -1 : 1),
-    );
+    .map(([key, attachment]) => ({ key, attachment: attachment ?? {} }))
+    .sort((a, b) => (b.attachment.priority ?? 0) - (a.attachment.priority ?? 0) || (a.key < b.key ? -1 : 1))
+    .map(({ key, attachment }) => ({ name: project.networks![key]!.name, attachment }));
 }
 
 function networkMode(service: Service, around: ContainerSurroundings, first: string | undefined): string {
@@ -330,35 +353,48 @@ function endpoint(
   attachment: Attachment,
   serviceName: string,
   project: Project,
-  service: Service,
+  number: number,
   isFirst: boolean,
 ): Partial<EndpointSettings> {
-  const { ipv4_address, ipv6_address, link_local_ips } = attachment;
+  const service = project.services[serviceName]!;
+  const { ipv4_address, ipv6_address, link_local_ips, interface_name } = attachment;
   const mac = attachment.mac_address ?? (isFirst ? service.mac_address : undefined);
   const addresses = {
     ...(ipv4_address === undefined ? {} : { IPv4Address: ipv4_address }),
     ...(ipv6_address === undefined ? {} : { IPv6Address: ipv6_address }),
     ...(link_local_ips === undefined ? {} : { LinkLocalIPs: link_local_ips }),
   };
+  const options = {
+    ...attachment.driver_opts,
+    ...(interface_name === undefined ? {} : { 'com.docker.network.endpoint.ifname': interface_name }),
+  };
+  const names = [containerName(project, serviceName, number), serviceName, ...(attachment.aliases ?? [])];
   return {
-    Aliases: [...new Set([serviceName, ...(attachment.aliases ?? [])])],
+    Aliases: [...new Set(names)],
     ...(Object.keys(addresses).length === 0 ? {} : { IPAMConfig: addresses }),
-    ...(attachment.driver_opts === undefined ? {} : { DriverOpts: attachment.driver_opts }),
+    ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }),
     ...(mac === undefined ? {} : { MacAddress: mac }),
     ...(attachment.gw_priority === undefined ? {} : { GwPriority: attachment.gw_priority }),
     Links: links(project, service),
   };
 }
 
-/** `container:name` for each container of a linked service, and links to containers outside. */
+/**
+ * `container:name` for each container of a linked service, by its alias, its name and `service-number`, and links to
+ * containers outside.
+ */
 function links(project: Project, service: Service): string[] {
   const linked = (service.links ?? []).flatMap(link => {
     const [name = '', alias = name] = link.split(':');
     const other = project.services[name];
     const count = other === undefined ? 0 : scaleOf(name, other, {});
-    return Array.from({ length: count }, (_, at) => `${containerName(project, name, at + 1)}:${alias}`);
+    return Array.from({ length: count }, (_, at) => {
+      const container = containerName(project, name, at + 1);
+      return [alias, container, `${name}-${at + 1}`].map(as => `${container}:${as}`);
+    }).flat();
   });
-  return [...linked, ...(service.external_links ?? [])];
+  const outside = (service.external_links ?? []).map(link => (link.includes(':') ? link : `${link}:${link}`));
+  return [...new Set([...linked, ...outside])];
 }
 
 /** `service:NAME` is the namespace of that service's container. */

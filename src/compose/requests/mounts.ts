@@ -8,7 +8,8 @@ export interface MountRequests {
 }
 
 /**
- * A service's mounts as the API takes them: as binds where the daemon shall make a missing directory, as mounts otherwise.
+ * A service's mounts as the API takes them: as binds wherever a bind can say it, as docker compose does. The daemon makes
+ * a directory that is missing for a bind only.
  * @param inherited anonymous volumes of the container that is replaced, by target
  */
 export function mountRequests(
@@ -19,10 +20,17 @@ export function mountRequests(
   const requests: MountRequests = { binds: [], mounts: [] };
   for (const volume of volumes) {
     const source = volume.type === 'volume' ? volumeName(volume, project, inherited) : volume.source;
-    if (volume.type === 'bind' && volume.bind?.create_host_path === true) requests.binds.push(bindOf(volume));
+    if (isBind(volume)) requests.binds.push(bindOf(volume, source!));
     else requests.mounts.push(mountOf(volume, source));
   }
   return requests;
+}
+
+function isBind({ type, source, bind, volume }: Mount): boolean {
+  if (type === 'bind')
+    return bind === undefined || (bind.create_host_path !== false && !bind.propagation && !bind.recursive);
+  if (type !== 'volume' || source === undefined) return false;
+  return !volume?.nocopy && volume?.subpath === undefined && Object.keys(volume?.labels ?? {}).length === 0;
 }
 
 function volumeName(
@@ -33,10 +41,8 @@ function volumeName(
   return source === undefined ? inherited.get(target) : (project.volumes?.[source]?.name ?? source);
 }
 
-function bindOf({ source, target, read_only, bind }: Mount): string {
-  const options = [read_only ? 'ro' : 'rw', bind?.propagation, bind?.selinux].filter(
-    option => option !== undefined,
-  );
+function bindOf({ target, read_only, bind }: Mount, source: string): string {
+  const options = [read_only ? 'ro' : 'rw', bind?.selinux].filter(option => option !== undefined);
   return `${source}:${target}:${options.join(',')}`;
 }
 
@@ -73,9 +79,11 @@ function mountOf(volume: Mount, source: string | undefined): ApiMount {
 function bindOptions({
   propagation,
   recursive,
+  create_host_path,
 }: NonNullable<Mount['bind']>): NonNullable<ApiMount['BindOptions']> {
   return {
     ...(propagation === undefined ? {} : { Propagation: propagation }),
+    ...(create_host_path ? { CreateMountpoint: true } : {}),
     ...(recursive === 'disabled' ? { NonRecursive: true } : {}),
     ...(recursive === 'writable' ? { ReadOnlyNonRecursive: true } : {}),
     ...(recursive === 'readonly' ? { ReadOnlyForceRecursive: true } : {}),

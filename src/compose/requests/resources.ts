@@ -1,6 +1,7 @@
 import type { NetworkCreateRequest } from '../../api/networks.ts';
 import type { VolumeCreateRequest } from '../../api/volumes.ts';
 import { composeLabels, composeLabelsVersion } from '../labels.ts';
+import { networkHash, volumeHash } from '../print/hash.ts';
 import type { Project } from '../project.ts';
 
 /** The request that makes a network of a project. */
@@ -9,7 +10,7 @@ export function networkRequest(project: Project, key: string): NetworkCreateRequ
   const { ipam } = network;
   return {
     Name: network.name,
-    Driver: network.driver ?? 'bridge',
+    ...(network.driver === undefined ? {} : { Driver: network.driver }),
     Options: network.driver_opts ?? null,
     Internal: network.internal === true,
     Attachable: network.attachable === true,
@@ -29,21 +30,26 @@ export function networkRequest(project: Project, key: string): NetworkCreateRequ
             })),
           },
         }),
-    Labels: { ...network.labels, [composeLabels.network]: key, ...labelsOf(project) },
+    Labels: { ...network.labels, [composeLabels.network]: key, ...labelsOf(project, networkHash(network)) },
   };
 }
 
 /** The request that makes a volume of a project. */
 export function volumeRequest(project: Project, key: string): VolumeCreateRequest {
-  const { name, driver, driver_opts, labels } = project.volumes![key]!;
+  const volume = project.volumes![key]!;
+  const { name, driver, driver_opts, labels } = volume;
   return {
     Name: name,
     ...(driver === undefined ? {} : { Driver: driver }),
     ...(driver_opts === undefined ? {} : { DriverOpts: driver_opts }),
-    Labels: { ...labels, [composeLabels.volume]: key, ...labelsOf(project) },
+    Labels: { ...labels, [composeLabels.volume]: key, ...labelsOf(project, volumeHash(volume)) },
   };
 }
 
-function labelsOf(project: Project): Record<string, string> {
-  return { [composeLabels.project]: project.name, [composeLabels.version]: composeLabelsVersion };
+function labelsOf(project: Project, hash: string): Record<string, string> {
+  return {
+    [composeLabels.project]: project.name,
+    [composeLabels.version]: composeLabelsVersion,
+    [composeLabels.configHash]: hash,
+  };
 }

@@ -58,7 +58,9 @@ function loadOptions(flags: FlagValues, services: readonly string[]): Partial<Lo
     normalises: !flags.on('no-normalize'),
     checksConsistency: !flags.on('no-consistency'),
     // The hash is that of the service as it is written.
-    readsServiceFiles: !flags.on('no-env-resolution') && !flags.changed('hash'),
+    readsEnvFiles: !flags.on('no-env-resolution') && !flags.changed('hash'),
+    readsLabelFiles: !flags.on('no-env-resolution'),
+    keepsLabelFiles: false,
     services,
   };
 }

@@ -25,7 +25,7 @@ const pools: Shape = {
   },
 };
 
-const network = resource(
+export const network = resource(
   {
     name: text,
     driver: text,
@@ -41,7 +41,7 @@ const network = resource(
   { mayBeNull: true },
 );
 
-const volume = resource(
+export const volume = resource(
   { name: text, driver: text, driver_opts: options, external, labels },
   { mayBeNull: true, refusesMore: true },
 );

@@ -121,7 +121,7 @@ const envFile: Shape = {
 const loggingFields = { driver: text, options };
 /** Options of another driver mean nothing to this one: they are not merged. */
 const logging: Shape = {
-  ...object(loggingFields),
+  ...object(loggingFields, { keepsEmpty: true }),
   merge(base, over, path) {
     const driver = textOf(entryOf(over, 'driver'));
     const earlier = textOf(entryOf(base, 'driver'));
@@ -140,14 +140,17 @@ export const service = object({
   attach: flagOrUnset,
   build,
   develop: object({ watch: listOf(watch) }, { mayBeNull: true, keepsEmpty: true }),
-  blkio_config: object({
-    weight: whole(),
-    weight_device: listOf(deviceWeight),
-    device_read_bps: listOf(deviceRate),
-    device_read_iops: listOf(deviceRate),
-    device_write_bps: listOf(deviceRate),
-    device_write_iops: listOf(deviceRate),
-  }),
+  blkio_config: object(
+    {
+      weight: whole(),
+      weight_device: listOf(deviceWeight),
+      device_read_bps: listOf(deviceRate),
+      device_read_iops: listOf(deviceRate),
+      device_write_bps: listOf(deviceRate),
+      device_write_iops: listOf(deviceRate),
+    },
+    { keepsEmpty: true },
+  ),
   cap_add: uniqueTexts,
   cap_drop: uniqueTexts,
   cgroup_parent: text,
@@ -186,15 +189,18 @@ export const service = object({
   group_add: textsOrNumbers,
   gpus,
   hostname: text,
-  healthcheck: object({
-    test: healthTest,
-    timeout: durationOrUnset,
-    interval: durationOrUnset,
-    retries: wholeOrUnset({ min: 0 }),
-    start_period: durationOrUnset,
-    start_interval: durationOrUnset,
-    disable: flag,
-  }),
+  healthcheck: object(
+    {
+      test: healthTest,
+      timeout: durationOrUnset,
+      interval: durationOrUnset,
+      retries: wholeOrUnset({ min: 0 }),
+      start_period: durationOrUnset,
+      start_interval: durationOrUnset,
+      disable: flag,
+    },
+    { keepsEmpty: true },
+  ),
   image: text,
   init: flagOrUnset,
   ipc: text,
