@@ -10,126 +10,166 @@ import { constants, crc32, createDeflateRaw, type DeflateRaw } from 'node:zlib';
  * The bytes depend on the input alone, not on how it was cut into chunks or on the number of cores. What does not
  * shrink (images, archives, what is encrypted) is stored as it is, by segments: trying would be most of the work.
  *
- * Blocks know nothing of what was before them. That costs a hundredth of the size, but a deflater can be used again: a
- * new one takes a quarter of a megabyte, and hundreds of them kept the collector of garbage busier than the
- * compression.
+ * Blocks know nothing of what was before them. That costs a hundredth of the size, but deflaters and the memory of
+ * blocks can be used again: a deflater takes a quarter of a megabyte, and hundreds of them kept the collector of garbage
+ * busier than the compression; so did half a megabyte of fresh memory for each block.
  */
-export class ParallelGzip extends Transform {
-  readonly #deflaters: Deflaters;
-  readonly #running: Promise<Buffer[]>[] = [];
-  #block: Buffer[] = [];
-  #blockLength = 0;
+export class GzipBlocks {
+  readonly #emit: Emit;
+  readonly #level: number;
+  readonly #all: Block[] = [];
+  readonly #idle: Block[] = [];
+  readonly #running: { block: Block; packed: Promise<Buffer[]> }[] = [];
+  #filling: Block;
   #crc = 0;
   #size = 0;
+  #begun = false;
 
-  constructor(options: { level?: number } = {}) {
-    super({ writableHighWaterMark: 2 * blockLimit, readableHighWaterMark: 2 * blockLimit });
-    this.#deflaters = new Deflaters(options.level ?? 6);
-    // No time, no name, unknown system: nothing of this machine.
-    this.push(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]));
+  constructor(emit: Emit, level = 6) {
+    this.#emit = emit;
+    this.#level = level;
+    this.#filling = this.#newBlock();
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.#take(chunk).then(() => done(), done);
-  }
-
-  override _flush(done: TransformCallback): void {
-    this.#finish().then(() => done(), done);
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#deflaters.close();
-    done(error);
-  }
-
-  async #take(chunk: Buffer): Promise<void> {
+  /** The chunk is the caller's again when this settles. */
+  async take(chunk: Uint8Array): Promise<void> {
+    await this.#begin();
     this.#crc = crc32(chunk, this.#crc);
     this.#size += chunk.length;
     for (let at = 0; at < chunk.length; ) {
-      const taken = Math.min(blockLimit - this.#blockLength, chunk.length - at);
-      this.#block.push(chunk.subarray(at, at + taken));
-      this.#blockLength += taken;
-      at += taken;
-      if (this.#blockLength === blockLimit) await this.#startBlock();
+      at += this.#filling.fill(chunk, at);
+      if (this.#filling.length === blockLimit) await this.#startBlock();
     }
   }
 
-  async #startBlock(): Promise<void> {
-    const block = Buffer.concat(this.#block);
-    this.#block = [];
-    this.#blockLength = 0;
-    const packed = packBlock(block, this.#deflaters);
-    // It is awaited later; until then a rejection would count as unhandled.
-    packed.catch(() => {});
-    this.#running.push(packed);
-    if (this.#running.length >= concurrency) this.#pushAll(await this.#running.shift()!);
-  }
-
-  #pushAll(pieces: readonly Buffer[]): void {
-    for (const piece of pieces) this.push(piece);
-  }
-
-  async #finish(): Promise<void> {
-    if (this.#blockLength > 0) await this.#startBlock();
-    for (const packed of this.#running.splice(0)) this.#pushAll(await packed);
+  async finish(): Promise<void> {
+    await this.#begin();
+    if (this.#filling.length > 0) await this.#startBlock();
+    while (this.#running.length > 0) await this.#emitOldest();
     const trailer = Buffer.alloc(10);
     // An empty block with fixed codes, marked as the last one.
     trailer.set([0x03, 0x00]);
     trailer.writeUInt32LE(this.#crc, 2);
     trailer.writeUInt32LE(this.#size % 2 ** 32, 6);
-    this.push(trailer);
+    await this.#emit([trailer]);
+  }
+
+  /** Gives it up, or frees what it took. */
+  close(): void {
+    for (const block of this.#all) block.close();
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#begun) return;
+    this.#begun = true;
+    // No time, no name, unknown system: nothing of this machine.
+    await this.#emit([Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])]);
+  }
+
+  async #startBlock(): Promise<void> {
+    const block = this.#filling;
+    const packed = block.pack();
+    // It is awaited later; until then a rejection would count as unhandled.
+    packed.catch(() => {});
+    this.#running.push({ block, packed });
+    if (this.#running.length >= concurrency) await this.#emitOldest();
+    this.#filling = this.#idle.pop() ?? this.#newBlock();
+  }
+
+  async #emitOldest(): Promise<void> {
+    const { block, packed } = this.#running.shift()!;
+    await this.#emit(await packed);
+    block.length = 0;
+    this.#idle.push(block);
+  }
+
+  #newBlock(): Block {
+    const block = new Block(this.#level);
+    this.#all.push(block);
+    return block;
   }
 }
 
-async function packBlock(block: Buffer, deflaters: Deflaters): Promise<Buffer[]> {
-  const pieces: Buffer[] = [];
-  for (const { start, end, shrinks } of runsOf(block)) {
-    const run = block.subarray(start, end);
-    pieces.push(...(shrinks ? await deflaters.deflate(run) : storedBlocks(run)));
+/** Takes the next pieces; they are valid until it settles. */
+export type Emit = (pieces: readonly Buffer[]) => Promise<void>;
+
+/** The same as a stream. */
+export class ParallelGzip extends Transform {
+  readonly #blocks: GzipBlocks;
+
+  constructor(options: { level?: number } = {}) {
+    super({ writableHighWaterMark: 2 * blockLimit, readableHighWaterMark: 2 * blockLimit });
+    // Whoever reads may keep what it gets.
+    this.#blocks = new GzipBlocks(async pieces => void this.push(Buffer.concat(pieces)), options.level);
   }
-  return pieces;
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#blocks.take(chunk).then(() => done(), done);
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.#blocks.finish().then(() => done(), done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#blocks.close();
+    done(error);
+  }
 }
 
-/** Deflaters that are used again and again, each for one run of bytes at a time. */
-class Deflaters {
+/** Memory for half a megabyte, and a deflater for it, used again and again. */
+class Block {
+  length = 0;
   readonly #level: number;
-  readonly #idle: DeflateRaw[] = [];
-  readonly #all: DeflateRaw[] = [];
+  readonly #bytes = Buffer.allocUnsafeSlow(blockLimit);
+  #deflater: DeflateRaw | undefined;
   #closed = false;
 
   constructor(level: number) {
     this.#level = level;
   }
 
-  /** @returns whole deflated blocks, none of them the last of a stream. */
-  async deflate(bytes: Buffer): Promise<Buffer[]> {
-    if (this.#closed) throw new Error('the compression was given up');
-    const deflater = this.#idle.pop() ?? this.#make();
+  /** @returns how many bytes of the chunk, from `at` on, went in. */
+  fill(chunk: Uint8Array, at: number): number {
+    const taken = Math.min(blockLimit - this.length, chunk.length - at);
+    this.#bytes.set(chunk.subarray(at, at + taken), this.length);
+    this.length += taken;
+    return taken;
+  }
+
+  /** @returns whole deflated or stored blocks, none of them the last of a stream. */
+  async pack(): Promise<Buffer[]> {
+    const bytes = this.#bytes.subarray(0, this.length);
     const pieces: Buffer[] = [];
-    const keep = (piece: Buffer) => pieces.push(piece);
-    deflater.on('data', keep);
-    await written(deflater, bytes);
-    deflater.off('data', keep);
-    deflater.reset();
-    this.#idle.push(deflater);
+    for (const { start, end, shrinks } of runsOf(bytes)) {
+      const run = bytes.subarray(start, end);
+      pieces.push(...(shrinks ? await this.#deflate(run) : storedBlocks(run)));
+    }
     return pieces;
   }
 
   close(): void {
     this.#closed = true;
-    for (const deflater of this.#all) deflater.destroy();
+    this.#deflater?.destroy();
   }
 
-  #make(): DeflateRaw {
-    const deflater = createDeflateRaw({
+  async #deflate(bytes: Buffer): Promise<Buffer[]> {
+    if (this.#closed) throw new Error('the compression was given up');
+    this.#deflater ??= createDeflateRaw({
       level: this.#level,
       // After each write all of it is out.
       flush: constants.Z_SYNC_FLUSH,
       // In one go: with Node's default of 16 KiB every block would visit the thread pool thirty times.
       chunkSize: blockLimit + blockLimit / 64,
     });
-    this.#all.push(deflater);
-    return deflater;
+    const deflater = this.#deflater;
+    const pieces: Buffer[] = [];
+    const keep = (piece: Buffer) => pieces.push(piece);
+    deflater.on('data', keep);
+    await written(deflater, bytes);
+    deflater.off('data', keep);
+    deflater.reset();
+    return pieces;
   }
 }
 

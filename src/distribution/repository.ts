@@ -177,8 +177,8 @@ export class Repository {
     return locationOf(response);
   }
 
-  /** Appends to an upload; the body is sent once. @returns where the upload goes on. */
-  async appendUpload(upload: URL, body: Readable, signal: AbortSignal): Promise<URL> {
+  /** Appends to an upload; the chunks are sent once, each before the next is asked for. @returns where it goes on. */
+  async appendUpload(upload: URL, body: AsyncGenerator<Buffer>, signal: AbortSignal): Promise<URL> {
     const headers = { 'content-type': 'application/octet-stream' };
     const response = await this.#expect(await this.#requestAt('PATCH', upload, headers, signal, body), [202]);
     response.body.resume();
@@ -258,7 +258,7 @@ export class Repository {
     url: URL,
     headers: Record<string, string>,
     signal: AbortSignal,
-    body?: Readable | Buffer,
+    body?: HttpRequest['body'],
   ): Promise<HttpResponse> {
     const { base, authorizer } = await this.#connect(signal);
     const foreign = url.origin !== base.origin;

@@ -1,5 +1,6 @@
 import { lookup as dnsLookup } from 'node:dns';
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingHttpHeaders,
@@ -7,7 +8,7 @@ import {
 } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getCACertificates } from 'node:tls';
 import { EngineError } from '../stdx/errors.ts';
@@ -20,8 +21,11 @@ export interface HttpRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: URL;
   headers?: Record<string, string>;
-  /** A stream is sent once; it needs content-length among the headers or goes out chunked. */
-  body?: Buffer | Readable;
+  /**
+   * A stream is sent once; it needs content-length among the headers or goes out chunked. A generator's chunk is out
+   * of use when the next is asked for, or the generator is ended.
+   */
+  body?: Buffer | Readable | AsyncGenerator<Buffer>;
   signal: AbortSignal;
   /** Accept any certificate: insecure registries and loopback. */
   skipTlsVerify?: boolean;
@@ -121,7 +125,8 @@ export class Transport {
     this.#limitTime(outgoing);
     if (request.body === undefined || Buffer.isBuffer(request.body)) outgoing.end(request.body);
     // An answer may come before the body is sent (401, 413); then the answer counts, not the broken pipe.
-    else pipeline(request.body, outgoing).catch(reject);
+    else if (request.body instanceof Readable) pipeline(request.body, outgoing).catch(reject);
+    else sendAll(request.body, outgoing).catch(reject);
     const body = await promise;
     // A cut connection must end in an error of whoever reads the body, and in nothing else when nobody does.
     body.on('error', () => {});
@@ -182,6 +187,19 @@ export class Transport {
       key: identities.map(({ key }) => key),
     };
   }
+}
+
+/** One chunk after the other, each until the kernel has all of it: large ones, of memory that is used again. */
+async function sendAll(body: AsyncGenerator<Buffer>, outgoing: ClientRequest): Promise<void> {
+  for await (const chunk of body) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    outgoing.once('close', resolve);
+    outgoing.write(chunk, error => (error ? reject(error) : resolve()));
+    await promise;
+    outgoing.off('close', resolve);
+    if (outgoing.destroyed) return;
+  }
+  outgoing.end();
 }
 
 const poolOptions = { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, timeout: 30_000 };

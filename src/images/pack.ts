@@ -1,5 +1,3 @@
-import { pipeline } from 'node:stream/promises';
-import { createCompressor } from '../archive/compression.ts';
 import { mediaTypes } from '../oci/media-types.ts';
 import type { Layer, LayerBlob } from '../storage/layers.ts';
 import { compressionOf } from './manifest.ts';
@@ -21,30 +19,28 @@ export async function packLayer(
   options: {
     /** Uncompressed bytes read so far. */
     onProgress: (currentBytes: number) => void;
-    /** The compressed bytes, as they come. It may hold packing up, and must not fail. */
+    /** The compressed bytes, as they come: its own until it settles. It may hold packing up, and must not fail. */
     onPacked: (chunk: Buffer) => Promise<void>;
+    /** That was all of them. The disk may still be busy with them. */
+    onEnd?: () => void;
     signal: AbortSignal;
   },
 ): Promise<{ blob: LayerBlob; fresh: boolean }> {
-  const { onProgress, onPacked, signal } = options;
+  const { onProgress, onPacked, onEnd, signal } = options;
   return packing.run(layer.chainId, async () => {
     const known = storage.layers.get(layer.chainId)?.blob;
     if (known !== undefined && isPacked(known)) return { blob: known, fresh: false };
-    const ingest = await storage.blobs.ingest({ key: `pack:${layer.chainId}` });
+    const file = await storage.blobs.newFile(`pack:${layer.chainId}`);
     try {
-      await pipeline(
-        storage.layers.tar(layer.chainId),
-        (tar: AsyncIterable<Buffer>) => counted(tar, onProgress),
-        createCompressor('gzip', level),
-        async (packed: AsyncIterable<Buffer>) => {
-          for await (const chunk of packed) {
-            await ingest.write(chunk);
-            await onPacked(chunk);
-          }
-        },
-        { signal },
-      );
-      const { digest, size } = await ingest.commit();
+      const { digest, size } = await storage.layers.compress(layer.chainId, {
+        level,
+        target: file.path,
+        onProgress,
+        onPacked,
+        signal,
+      });
+      onEnd?.();
+      await file.commit({ digest, size });
       const blob: LayerBlob = { digest, size, mediaType: mediaTypes.dockerLayerGzip };
       storage.database.transaction(() => {
         storage.blobs.reference(owner, digest);
@@ -52,7 +48,7 @@ export async function packLayer(
       });
       return { blob, fresh: true };
     } catch (error) {
-      await ingest.abort({ keep: false });
+      await file.abort();
       throw error;
     }
   });
@@ -61,16 +57,4 @@ export async function packLayer(
 /** Whether a layer's blob is compressed. A plain one is kept for layers that were loaded or imported. */
 export function isPacked(blob: LayerBlob): boolean {
   return compressionOf(blob.mediaType) !== 'none';
-}
-
-async function* counted(
-  source: AsyncIterable<Buffer>,
-  onProgress: (currentBytes: number) => void,
-): AsyncGenerator<Buffer> {
-  let currentBytes = 0;
-  for await (const chunk of source) {
-    currentBytes += chunk.length;
-    onProgress(currentBytes);
-    yield chunk;
-  }
 }

@@ -236,6 +236,7 @@ class Push {
       const { blob, fresh } = await packLayer(this.#services, layer, this.#lease.owner, {
         onProgress: bar,
         onPacked: chunk => sending.write(chunk),
+        onEnd: () => sending.end(),
         signal,
       });
       this.#services.images.tables.putPackedLayer(layer.diffId, blob);

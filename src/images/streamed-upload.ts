@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import type { Repository } from '../distribution/repository.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -9,7 +8,13 @@ import type { Digest } from '../oci/digest.ts';
 export class StreamedUpload {
   readonly #repository: Repository;
   readonly #signal: AbortSignal;
-  readonly #body = new PassThrough({ highWaterMark: 4 << 20 });
+  readonly #given = new AbortController();
+  /** What is to be sent next, and who waits for it to be sent. */
+  #next: { chunk: Buffer; sent: () => void } | undefined;
+  #ended = false;
+  /** Nothing more is sent, for whatever reason. */
+  #over = false;
+  #wake = () => {};
   /** Where the upload goes on once all is sent. */
   #sent: Promise<URL> | undefined;
   #started: URL | undefined;
@@ -21,24 +26,26 @@ export class StreamedUpload {
     this.#signal = signal;
   }
 
-  /** Settles when more may come; never fails. */
+  /** Settles when the memory is the caller's again; never fails. Not again before that. */
   async write(chunk: Buffer): Promise<void> {
-    if (this.#failure !== undefined) return;
     this.#sent ??= this.#begin();
-    if (this.#body.write(chunk) || this.#body.destroyed) return;
+    if (this.#over) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const go = () => {
-      this.#body.off('drain', go).off('close', go);
-      resolve();
-    };
-    this.#body.on('drain', go).on('close', go);
+    this.#next = { chunk, sent: resolve };
+    this.#wake();
     await promise;
+  }
+
+  /** No more comes. */
+  end(): void {
+    this.#ended = true;
+    this.#wake();
   }
 
   /** @returns whether the registry has it now, under this digest. */
   async finish(digest: Digest): Promise<boolean> {
     if (this.#sent === undefined) return false;
-    this.#body.end();
+    this.end();
     try {
       const upload = await this.#sent;
       await this.#repository.finishUpload(upload, digest, undefined, this.#signal);
@@ -52,7 +59,7 @@ export class StreamedUpload {
   /** Leaves nothing behind of what was not finished. @returns what went wrong, if something did. */
   async cancel(): Promise<unknown> {
     if (this.#finished || this.#sent === undefined) return undefined;
-    this.#body.destroy();
+    this.#given.abort();
     await this.#sent.catch(() => {});
     // A registry that is out of reach clears away what was cut by itself.
     if (this.#started !== undefined) await this.#repository.cancelUpload(this.#started).catch(() => {});
@@ -60,14 +67,45 @@ export class StreamedUpload {
   }
 
   #begin(): Promise<URL> {
+    const signal = AbortSignal.any([this.#signal, this.#given.signal]);
     const sending = (async () => {
-      this.#started = await this.#repository.startUpload(this.#signal);
-      return this.#repository.appendUpload(this.#started, this.#body, this.#signal);
+      this.#started = await this.#repository.startUpload(signal);
+      return this.#repository.appendUpload(this.#started, this.#chunks(signal), signal);
     })();
     sending.catch(error => {
       this.#failure ??= error;
-      this.#body.destroy();
+      // A registry that answers before it has everything would leave its connection hanging.
+      this.#given.abort();
+      // Before the first chunk is asked for nobody else would say so.
+      this.#stop();
     });
     return sending;
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#next?.sent();
+    this.#next = undefined;
+  }
+
+  async *#chunks(signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    try {
+      while (!signal.aborted) {
+        const next = this.#next;
+        this.#next = undefined;
+        if (next !== undefined) {
+          try {
+            yield next.chunk;
+          } finally {
+            next.sent();
+          }
+        } else if (this.#ended) return;
+        else await new Promise<void>(resolve => (this.#wake = resolve));
+      }
+      signal.throwIfAborted();
+    } finally {
+      this.#stop();
+    }
   }
 }

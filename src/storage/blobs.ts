@@ -41,6 +41,15 @@ export interface BlobInfo {
   size: number;
 }
 
+/** A file for one of our own workers to fill, and to hash while it does. */
+export interface BlobFile {
+  readonly path: string;
+  /** Makes durable what it was filled with, and puts it in place. */
+  commit(info: BlobInfo): Promise<void>;
+  /** Does nothing after a commit. */
+  abort(): Promise<void>;
+}
+
 /**
  * Content by digest. Bytes are verified before they are in place, so a blob that is there is whole and right.
  * An owner (`image:<id>`, `layer:<chain id>`) keeps blobs alive by references; the rest goes with
@@ -118,7 +127,11 @@ export class BlobStore {
   }
 
   /** Begins (or goes on) receiving a blob. @throws EngineError `conflict` while another ingest uses the same key. */
-  async ingest(options: IngestOptions): Promise<BlobIngest> {
+  ingest(options: IngestOptions): Promise<BlobIngest> {
+    return this.#ingest(options);
+  }
+
+  async #ingest(options: IngestOptions): Promise<FileIngest> {
     const key = fileNameOf(options.key ?? options.digest ?? `unique-${randomUUID()}`);
     if (this.#activeKeys.has(key)) {
       throw new EngineError('conflict', `${options.key ?? options.digest} is being received already`);
@@ -140,6 +153,20 @@ export class BlobStore {
       close();
       throw diskError('receiving a blob', error);
     }
+  }
+
+  /** An empty file aside, that is going to be a blob. @throws EngineError `conflict` as ingest() does. */
+  async newFile(key: string): Promise<BlobFile> {
+    const ingest = await this.#ingest({ key });
+    if (ingest.offset > 0) {
+      await ingest.abort({ keep: false });
+      return this.newFile(key);
+    }
+    return {
+      path: this.#paths.ingestPart(fileNameOf(key)),
+      commit: info => ingest.commitFilled(info),
+      abort: () => ingest.abort({ keep: false }),
+    };
   }
 
   /** Idempotent; inside the caller's transaction if there is one. The blob may come later. */
@@ -294,6 +321,18 @@ class FileIngest implements BlobIngest {
       await this.abort({ keep: false });
       throw new EngineError('corrupt', wrong);
     }
+    await this.#putInPlace(digest);
+    return { digest, size: this.#length };
+  }
+
+  /** Of bytes that came into the file by another way. */
+  async commitFilled({ digest, size }: BlobInfo): Promise<void> {
+    const found = (await this.#file.stat()).size;
+    if (found !== size) throw new EngineError('corrupt', `got ${found} bytes where ${size} were announced`);
+    await this.#putInPlace(digest);
+  }
+
+  async #putInPlace(digest: Digest): Promise<void> {
     const release = this.#place.hold(digest);
     try {
       const target = this.#place.target(digest);
@@ -302,7 +341,6 @@ class FileIngest implements BlobIngest {
       await this.#file.sync();
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await rename(this.#path, target);
-      return { digest, size: this.#length };
     } catch (error) {
       throw diskError('storing a blob', error);
     } finally {

@@ -8,10 +8,11 @@ import { EngineError, within } from '../stdx/errors.ts';
 import { Semaphore } from '../stdx/limits.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
-import type { BlobStore } from './blobs.ts';
+import type { BlobInfo, BlobStore } from './blobs.ts';
 import type { Database } from './database.ts';
 import type { FileSystemSync } from './file-system-sync.ts';
 import { Holds } from './holds.ts';
+import { type CompressionOptions, compressLayer } from './layer-compression.ts';
 import { type LayerRow, LayerTable } from './layer-table.ts';
 import { tarOfLayer } from './layer-tar.ts';
 import type { StoragePaths } from './paths.ts';
@@ -157,6 +158,17 @@ export class LayerStore {
     const layer = this.#need(chainId);
     const release = this.hold(chainId);
     return tarOfLayer(layer, this.#blobs, this.#workers).once('close', release);
+  }
+
+  /** Makes a gzip file of it. @throws EngineError `notFound`, and as compressLayer */
+  async compress(chainId: Digest, options: CompressionOptions): Promise<BlobInfo> {
+    const layer = this.#need(chainId);
+    const release = this.hold(chainId);
+    try {
+      return await compressLayer(layer, { blobs: this.#blobs, workers: this.#workers }, options);
+    } finally {
+      release();
+    }
   }
 
   /** Keeps a compressed form of the layer, made for a push or a save; it must be in the blob store. */

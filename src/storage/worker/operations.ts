@@ -10,6 +10,7 @@ import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
+import { type CompressedLayer, type CompressLayer, compressLayer } from './compress-layer.ts';
 import type { Confinement } from './confinement.ts';
 import { archiveError } from './errors.ts';
 import { deriveUpper, flattenLayers } from './flat-roots.ts';
@@ -43,6 +44,8 @@ export interface Operations {
   sync: { argument: string; result: void };
   applyLayer: { argument: ApplyLayer; result: AppliedLayer };
   receiveLayer: { argument: ReceiveLayer; result: AppliedLayer };
+  /** Packs and compresses into a file, and sends what it makes of it. */
+  compressLayer: { argument: CompressLayer; result: CompressedLayer };
   unpack: { argument: { port: MessagePort; settings: UnpackSettings }; result: UnpackResult };
   /** Makes the worker's root the tree that is told through the port. */
   receiveTree: { argument: { port: MessagePort }; result: ReceivedTree };
@@ -126,6 +129,7 @@ export const operations: OperationTable = {
   },
   applyLayer,
   receiveLayer,
+  compressLayer,
   unpack: ({ port, settings }) =>
     unpackFrom(receiveChunks(port), new Unpacker(settings, new ImpliedDirectories([]))),
   receiveTree: ({ port }) => receiveTree(port),
@@ -244,7 +248,7 @@ async function pack(port: MessagePort, settings: PackSettings): Promise<PackResu
 }
 
 function packDigest(): PackResult & { digest: Digest } {
-  const packer = new Packer({ path: '/', name: '', layer: true, preciseTimes: false });
+  const packer = new Packer({ path: '/', name: '', layer: true, preciseTimes: false, reuse: true });
   const hash = createHash('sha256');
   for (const chunk of packer.chunks()) hash.update(chunk);
   return { ...packer.result, digest: `sha256:${hash.digest('hex')}` };

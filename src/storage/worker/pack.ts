@@ -29,6 +29,8 @@ export interface PackSettings {
   preciseTimes: boolean;
   /** Only these, relative to path, in this order; a directory without its content. */
   only?: readonly string[];
+  /** A chunk is good until the next one is asked for: nothing fresh is allocated. */
+  reuse?: boolean;
 }
 
 export interface PackResult {
@@ -40,7 +42,7 @@ export interface PackResult {
 /**
  * A tree as a tar: the same tree gives the same bytes, whenever and wherever it is read. Names are sorted; of a file
  * with several names the first has the content and the others are hard links; no access times, no names of users.
- * Sockets are left out, as nobody can make one from an archive. Yields chunks that the receiver may keep.
+ * Sockets are left out, as nobody can make one from an archive. Yields chunks that the receiver may keep, unless it is told otherwise.
  *
  * What a container changes meanwhile is taken as found: a file that shrinks is filled up with zeros, one that grows
  * is cut, one that is gone is left out.
@@ -209,7 +211,7 @@ export class Packer {
 
   #take(): Buffer {
     const full = this.#chunk;
-    this.#chunk = Buffer.allocUnsafeSlow(chunkSize);
+    if (this.#settings.reuse !== true) this.#chunk = Buffer.allocUnsafeSlow(chunkSize);
     this.#used = 0;
     return full;
   }
