@@ -3,17 +3,19 @@ import type { Readable, Writable } from 'node:stream';
 /** Runs the process of a RUN step. The engine provides it; the build room does not know the runtime. */
 export interface Executor {
   /**
-   * Settles when the process has ended and nothing of it is left (processes, mounts, cgroup, network).
+   * Settles when the process has ended and no other of the step lives. Its mounts, cgroup and network may go later.
    * An abort of `signal` kills it and rejects with kind `cancelled`.
    * @throws EngineError when the process cannot be started, as when the command is missing.
    */
-  run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }>;
+  run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<ExecutorResult>;
   /** As run(), for a process on a terminal. */
-  converse(
-    step: ExecutorStep,
-    terminal: ExecutorTerminal,
-    signal: AbortSignal,
-  ): Promise<{ exitCode: number }>;
+  converse(step: ExecutorStep, terminal: ExecutorTerminal, signal: AbortSignal): Promise<ExecutorResult>;
+}
+
+export interface ExecutorResult {
+  exitCode: number;
+  /** Settles when nothing is left of the step; never rejects. Absent: nothing is. */
+  released?: Promise<void>;
 }
 
 /** Somebody at a terminal, or a program that acts as one. */

@@ -102,7 +102,7 @@ export async function runFileStep(
     const id = newSnapshotId();
     await snapshots.create(id, below, { mountPoints: step.mountPoints });
     try {
-      await step.apply(snapshots.mount(id), emit, signal);
+      await step.apply(snapshots.mount(id, { unsynced: true }), emit, signal);
       signal.throwIfAborted();
       snapshots.unmount(id);
       const change = step.timesOfContext === true ? ('all' as const) : ('latest' as const);

@@ -94,7 +94,7 @@ export class Workspace {
 
   /** A writable file system of its own on top of a stage or image, whose changes are thrown away. */
   async scratchCopy(chainId: Digest | undefined): Promise<string> {
-    return this.#mountNew(chainId, { mapped: true });
+    return this.#mountNew(chainId, { mapped: true, unsynced: true });
   }
 
   /** Another directory, to read from. */
@@ -122,6 +122,11 @@ export class Workspace {
     this.#temporary ??= this.#makeTemporary();
     this.#temporaryRoot ??= this.#temporary.then(directory => this.#confine(directory));
     return this.#temporaryRoot;
+  }
+
+  /** What goes on by itself, and must have come to its end when the build has. */
+  settlesBefore(work: Promise<void>): void {
+    this.#closers.push(() => work);
   }
 
   /** Closes in reverse order, all of it even when something fails. @throws the first failure */
@@ -173,7 +178,7 @@ export class Workspace {
 
   async #mountNew(
     chainId: Digest | undefined,
-    options: { readOnly?: boolean; mapped?: boolean },
+    options: { readOnly?: boolean; mapped?: boolean; unsynced?: boolean },
   ): Promise<string> {
     const id = newSnapshotId();
     await this.#storage.snapshots.create(id, chainId, { mountPoints: false });

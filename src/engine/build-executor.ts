@@ -1,9 +1,10 @@
-import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
   Executor,
   ExecutorIo,
   ExecutorMount,
+  ExecutorResult,
   ExecutorStep,
   ExecutorTerminal,
 } from '../build/executor.ts';
@@ -34,19 +35,29 @@ export class BuildExecutor implements Executor {
     this.#context = context;
   }
 
-  run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<{ exitCode: number }> {
-    return this.#context.storage.snapshots.whileMapped(step.rootfs, () => this.#run(step, io, signal));
+  run(step: ExecutorStep, io: ExecutorIo, signal: AbortSignal): Promise<ExecutorResult> {
+    return this.#whileMapped(step, () => this.#run(step, io, signal));
   }
 
-  converse(
+  async converse(
     step: ExecutorStep,
     terminal: ExecutorTerminal,
     signal: AbortSignal,
-  ): Promise<{ exitCode: number }> {
+  ): Promise<ExecutorResult> {
     const nowhere = { stdout: () => {}, stderr: () => {} };
-    return this.#context.storage.snapshots.whileMapped(step.rootfs, () =>
-      this.#run(step, nowhere, signal, terminal),
-    );
+    const result = await this.#whileMapped(step, () => this.#run(step, nowhere, signal, terminal));
+    await result.released;
+    return result;
+  }
+
+  async #whileMapped(step: ExecutorStep, work: () => Promise<ExecutorResult>): Promise<ExecutorResult> {
+    const { snapshots, mapped } = this.#context.storage;
+    if (mapped === undefined) return work();
+    return snapshots.whileMapped(step.rootfs, async () => {
+      const result = await work();
+      await result.released;
+      return result;
+    });
   }
 
   async #run(
@@ -54,15 +65,16 @@ export class BuildExecutor implements Executor {
     io: ExecutorIo,
     signal: AbortSignal,
     terminal?: ExecutorTerminal,
-  ): Promise<{ exitCode: number }> {
+  ): Promise<ExecutorResult> {
     const { runtime, network, storage, log } = this.#context;
+    runtime.anticipateStart();
     const undo = new Undo();
     try {
       undo.push('the network', () => network.release(step.id));
       const endpoint = this.#allocate(step);
       const directory = join(storage.paths.containers, `build-${step.id}`);
-      undo.push('the files', () => rm(directory, { recursive: true, force: true }));
-      const files = await this.#writeFiles(step, directory);
+      undo.push('the files', () => rmSync(directory, { recursive: true, force: true }));
+      const files = this.#writeFiles(step, directory);
       const mounts = this.#stepMounts(step, undo);
       const secrets = showSecrets(this.#context, step, undo);
       const agents = await showAgents(this.#context, step, directory, undo);
@@ -70,7 +82,7 @@ export class BuildExecutor implements Executor {
       const conversation =
         terminal === undefined ? {} : { converse: this.#conversation(step.id, terminal, signal) };
       const foreign = new ForeignProgram();
-      const { exitCode } = await runtime.runDirect({
+      const { exitCode, removed } = await runtime.runDirect({
         id: step.id,
         spec: planSpec(terminal === undefined ? input : onTerminal(input, terminal), runtime.host),
         ...conversation,
@@ -82,9 +94,11 @@ export class BuildExecutor implements Executor {
           this.#connect(step, endpoint, pid);
         },
       });
-      return { exitCode: foreign.exitCode(exitCode) };
-    } finally {
+      undo.push('the container', () => removed);
+      return { exitCode: foreign.exitCode(exitCode), released: undo.run(log) };
+    } catch (error) {
       await undo.run(log);
+      throw error;
     }
   }
 
@@ -125,7 +139,7 @@ export class BuildExecutor implements Executor {
     if (network.needsResolver(step.id)) network.startResolver(step.id, path, { dns: [], dnsOptions: [] });
   }
 
-  async #writeFiles(step: ExecutorStep, directory: string): Promise<RuntimeMount[]> {
+  #writeFiles(step: ExecutorStep, directory: string): RuntimeMount[] {
     const texts = this.#context.network.filesFor({
       containerId: step.id,
       hostname: step.hostname,
@@ -137,16 +151,14 @@ export class BuildExecutor implements Executor {
       dnsOptions: [],
     });
     const owner = rootOwner(this.#context.storage.mapped?.mappings);
-    await mkdir(directory, { recursive: true, mode: 0o711 });
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
     const files = { hosts: texts.hosts, 'resolv.conf': texts.resolvConf };
-    return Promise.all(
-      Object.entries(files).map(async ([name, text]): Promise<RuntimeMount> => {
-        const source = join(directory, name);
-        await writeFile(source, text, { mode: 0o644 });
-        await chown(source, owner.uid, owner.gid);
-        return { destination: `/etc/${name}`, source, type: 'bind', options: ['rbind', 'rprivate'] };
-      }),
-    );
+    return Object.entries(files).map(([name, text]): RuntimeMount => {
+      const source = join(directory, name);
+      writeFileSync(source, text, { mode: 0o644 });
+      chownSync(source, owner.uid, owner.gid);
+      return { destination: `/etc/${name}`, source, type: 'bind', options: ['rbind', 'rprivate'] };
+    });
   }
 
   /** What the engine itself has on disk is shown with the owners that the step's user namespace has for it. */

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../stdx/errors.ts';
 import { CGROUP2_SUPER_MAGIC } from './constants.ts';
@@ -91,6 +92,15 @@ export function removeCgroup(layout: CgroupLayout, path: string): boolean {
   return cgroupDirectories(layout, path)
     .map(directory => removeTree(directory))
     .every(removed => removed);
+}
+
+/** As removeCgroup(), of one that likely has nothing below it. The kernel may take its time: others do the waiting. */
+export async function removeCgroupAside(layout: CgroupLayout, path: string): Promise<boolean> {
+  const attempts = await Promise.allSettled(
+    cgroupDirectories(layout, path).map(directory => rmdir(directory)),
+  );
+  const removed = attempts.every(attempt => attempt.status === 'fulfilled' || isGone(attempt.reason));
+  return removed || removeCgroup(layout, path);
 }
 
 const knownControllers = new Set(

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RuntimeSpec } from '../oci/runtime-spec.ts';
 import { EngineError } from '../stdx/errors.ts';
 import type { AttachStream } from './attach.ts';
@@ -19,12 +20,19 @@ export interface DirectOptions {
   runtimeName?: string;
 }
 
+export interface DirectResult {
+  exitCode: number;
+  oomKilled: boolean;
+  /** Settles when nothing is left of the container; its processes are gone before. */
+  removed: Promise<void>;
+}
+
 /** What Runtime.runDirect does. @param nextExit the next end of a container. */
 export async function runToEnd(
   runtime: Runtime,
   nextExit: (id: string) => Promise<ExitStatus>,
   options: DirectOptions,
-): Promise<{ exitCode: number; oomKilled: boolean }> {
+): Promise<DirectResult> {
   const { id, spec, signal, runtimeName } = options;
   const cancelled = () => new EngineError('cancelled', 'the operation was cancelled');
   if (isAborted(signal)) throw cancelled();
@@ -48,10 +56,16 @@ export async function runToEnd(
     await runtime.start(id);
     const [{ exitCode, oomKilled }] = await Promise.all([exited, output]);
     if (isAborted(signal)) throw cancelled();
-    return { exitCode, oomKilled };
+    // With the first process of its namespace all others have died. What is left to do keeps nobody waiting, not even
+    // by keeping this thread busy: what comes next is under way by then.
+    const removed = sleep(removalDelayMs).then(() => runtime.delete(id));
+    removed.catch(() => {});
+    return { exitCode, oomKilled, removed };
+  } catch (error) {
+    await runtime.delete(id);
+    throw error;
   } finally {
     signal?.removeEventListener('abort', abort);
-    await runtime.delete(id);
   }
 }
 
@@ -59,6 +73,8 @@ async function collect(stream: AttachStream, options: DirectOptions): Promise<vo
   stream.onOutput((name, chunk) => options[name](chunk));
   await new Promise<void>(resolve => stream.onEnd(resolve));
 }
+
+const removalDelayMs = 5;
 
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CgroupLayout, cgroupProcesses, removeCgroup } from '../linux/cgroups.ts';
+import { type CgroupLayout, cgroupProcesses, removeCgroupAside } from '../linux/cgroups.ts';
 import { kill, pidfdOpen, pidfdSendSignal, processesWithArguments } from '../linux/process.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import { removeRecursively } from '../stdx/remove-recursively.ts';
@@ -99,7 +99,7 @@ export function sendSignal(identity: ProcessIdentity | undefined, signal: number
 /** Processes that have just died keep it for a moment. */
 async function removeEmptyCgroup(cgroups: CgroupLayout, path: string): Promise<boolean> {
   for (let attempt = 0; attempt < 50; attempt++) {
-    if (removeCgroup(cgroups, path)) return true;
+    if (await removeCgroupAside(cgroups, path)) return true;
     await sleep(2);
   }
   return false;

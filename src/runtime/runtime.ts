@@ -23,7 +23,7 @@ import {
   readState,
   writeState,
 } from './container-state.ts';
-import { type DirectOptions, runToEnd } from './direct.ts';
+import { type DirectOptions, type DirectResult, runToEnd } from './direct.ts';
 import { type AdoptedExec, type ExecOptions, type ExecResult, Execs } from './execs.ts';
 import { type ExitListener, Exits } from './exits.ts';
 import { freeze, isFrozen, thaw } from './freezer.ts';
@@ -248,10 +248,10 @@ export class Runtime {
   }
 
   /**
-   * Runs a container to its end and removes it. Aborting kills all of it.
+   * Runs a container to its end and removes it; the removal may go on when this settles. Aborting kills all of it.
    * @throws StartError; EngineError `cancelled` when aborted.
    */
-  async runDirect(options: DirectOptions): Promise<{ exitCode: number; oomKilled: boolean }> {
+  async runDirect(options: DirectOptions): Promise<DirectResult> {
     return runToEnd(this, containerId => this.#exits.next(containerId), options);
   }
 

@@ -14,6 +14,7 @@ import type { SnapshotPaths, StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
 import type { SnapshotDriver } from './snapshot-drivers.ts';
 import { diskError } from './worker/errors.ts';
+import { holdsMountPoints, linksMountPoints } from './worker/mount-points.ts';
 import type { LayerTimes } from './worker/settle-times.ts';
 import type { UpperChange } from './worker/upper.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -138,9 +139,11 @@ export class SnapshotStore {
   /**
    * Mounts it if it is not mounted.
    * @param options.mapped with the owners that containers of the engine's user namespace see (id-mapped.ts).
+   * @param options.unsynced what is written there is synced by commit() or thrown away: fsync(2) in it does nothing, nor
+   *   does its unmounting wait for the disk. It cannot be mounted a second time.
    * @returns the path of its root.
    */
-  mount(id: string, options: { readOnly?: boolean; mapped?: boolean } = {}): string {
+  mount(id: string, options: { readOnly?: boolean; mapped?: boolean; unsynced?: boolean } = {}): string {
     const row = this.#need(id);
     const paths = this.#paths.snapshot(row.number);
     if (isMounted(paths)) return paths.merged;
@@ -160,7 +163,9 @@ export class SnapshotStore {
         options.readOnly === true
           ? { lower: [upper, ...below], target: paths.merged }
           : { lower: below, upper, work, target: paths.merged };
-      if (trees === undefined) this.#driver.mount(overlay);
+      // Whatever is mounted again for others to see it: the kernel would refuse.
+      const volatile = options.unsynced === true && this.#mapped === undefined;
+      if (trees === undefined) this.#driver.mount({ ...overlay, volatile });
       else trees.actAsRoot(() => overlayMount(overlay));
     } catch (error) {
       throw within(`mounting the root of ${id}`, error);
@@ -311,16 +316,37 @@ export class SnapshotStore {
   }
 
   #lowerOf(row: SnapshotRow): string[] {
-    const layers = this.#layers.lowerDirectories(row.parent ?? undefined);
+    const parent = row.parent ?? undefined;
+    const layers = this.#layers.lowerDirectories(parent);
     if (row.mountPoints === 0) return layers;
-    return [this.#paths.layerInit(this.#layers.numberOf(row.parent ?? undefined)), ...layers];
+    return [this.#initFor(parent) ?? this.#ownInit(parent), ...layers];
+  }
+
+  #ownInit(parent: Digest | undefined): string {
+    return this.#paths.layerInit(this.#layers.numberOf(parent));
+  }
+
+  /**
+   * The mount points for what is on top of a layer: those of the layer itself, or of one below it where what lies
+   * between has nothing in the way of any. So the steps of a build share those of their base.
+   */
+  #initFor(parent: Digest | undefined): string | undefined {
+    if (existsSync(this.#ownInit(parent))) return this.#ownInit(parent);
+    const layers = parent === undefined ? [] : this.#layers.chain(parent).reverse();
+    for (const [index, layer] of layers.entries()) {
+      if (holdsMountPoints(layer.directory)) return undefined;
+      const below = layers.slice(index + 1);
+      const init = this.#ownInit(below[0]?.chainId);
+      if (existsSync(init))
+        return below.some(({ directory }) => linksMountPoints(directory)) ? undefined : init;
+    }
+    return undefined;
   }
 
   /** The mount points for an image are made once, for all containers of it. */
   async #makeInit(parent: Digest | undefined): Promise<void> {
-    const number = this.#layers.numberOf(parent);
-    const place = this.#paths.layerInit(number);
-    if (existsSync(place)) return;
+    if (this.#initFor(parent) !== undefined) return;
+    const place = this.#ownInit(parent);
     const release = parent === undefined ? () => {} : this.#layers.hold(parent);
     try {
       await this.#makingInit.run(place, async () => {

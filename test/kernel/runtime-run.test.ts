@@ -374,7 +374,9 @@ test('runDirect runs to the end, or until it is cut off', async () => {
       stderr: take,
       signal,
     });
-    return { ...result, output };
+    const { removed, ...rest } = result;
+    await removed;
+    return { ...rest, output };
   };
   assert.deepEqual(await run(['sh', '-c', 'echo a; echo b >&2; exit 4']), {
     exitCode: 4,

@@ -228,9 +228,10 @@ async function applyRun(
     stdout: chunk => emit({ type: 'log', stream: 'stdout', chunk }),
     stderr: chunk => emit({ type: 'log', stream: 'stderr', chunk }),
   };
-  const { exitCode } = await withMounts(plan, context, ready =>
+  const { exitCode, released } = await withMounts(plan, context, ready =>
     context.executor.run(executorStep(plan, { id: runId, rootfs, args, ready }, context), io, signal),
   );
+  if (released !== undefined) context.workspace.settlesBefore(released);
   signal.throwIfAborted();
   if (exitCode !== 0) {
     await context.hold?.(

@@ -1,5 +1,5 @@
 import { closeSync, lstatSync, openSync, statSync, symlinkSync } from 'node:fs';
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
 import { ifExists } from './attributes.ts';
 import { makeDirectory, resolvePath } from './look.ts';
 
@@ -13,6 +13,29 @@ export function makeMountPoints(): void {
   for (const path of directories) if (!exists(path)) makeDirectory(path);
   for (const path of files) if (prepare(path)) closeSync(openSync(path, 'wx', 0o755));
   for (const [path, target] of links) if (prepare(path)) symlinkSync(target, path);
+}
+
+/** What is mounted over. */
+const paths = [...directories, ...files];
+const tops = new Set(paths.map(path => path.split('/')[1]!));
+
+/** Whether a layer itself says anything of where they are: mount points made for what is below it are not for it. */
+export function holdsMountPoints(layer: string): boolean {
+  return [...tops].some(top => lstatSync(join(layer, top), { throwIfNoEntry: false }) !== undefined);
+}
+
+/** Whether a layer has a symbolic link on the way to one: then what it leads to counts, wherever that is. */
+export function linksMountPoints(layer: string): boolean {
+  return paths.some(path => {
+    let at = layer;
+    for (const name of path.slice(1).split('/')) {
+      at = join(at, name);
+      const stat = lstatSync(at, { throwIfNoEntry: false });
+      if (stat?.isSymbolicLink() === true) return true;
+      if (stat?.isDirectory() !== true) return false;
+    }
+    return false;
+  });
 }
 
 /** @returns whether it has to be made; its directory is there then. */
