@@ -102,6 +102,43 @@ function contract(driver: SnapshotDriverName): void {
     assert.deepEqual(readdirSync(storage.snapshots.mount('bare')), []);
   });
 
+  test('mount points of a layer serve those above that have nothing in their way', async t => {
+    const { storage, chainId } = await withImage(t, driver);
+    const made = () => readdirSync(storage.paths.layers).filter(name => name.endsWith('-init')).length;
+    await storage.snapshots.create('base', chainId);
+    const above = await applyTar(storage, await tarOf([file('app/a')]), { parent: chainId });
+    await storage.snapshots.create('above', above.chainId);
+    assert.equal(made(), 1);
+    const root = storage.snapshots.mount('above');
+    assert.equal(statSync(join(root, 'etc/hosts')).size, 0);
+    assert.equal(readFileSync(join(root, 'app/a'), 'utf8'), 'app/a');
+
+    const changing = [
+      file('etc/hosts'),
+      file('etc/passwd'),
+      file('.wh.etc'),
+      file('proc/x'),
+      symlink('dev', 'etc'),
+    ];
+    for (const [index, entry] of changing.entries()) {
+      const layer = await applyTar(storage, await tarOf([entry]), { parent: above.chainId });
+      await storage.snapshots.create(`s${index}`, layer.chainId);
+      assert.equal(made(), index + 2, entry.name);
+    }
+    assert.equal(readFileSync(join(storage.snapshots.mount('s0'), 'etc/hosts'), 'utf8'), 'etc/hosts');
+    assert.deepEqual(readdirSync(join(storage.snapshots.mount('s2'), 'etc')).includes('passwd'), false);
+
+    // Where a link leads, a layer above may have changed anything.
+    const linked = await applyTar(storage, await tarOf([symlink('etc', 'conf'), directory('conf')]));
+    const deleted = await applyTar(storage, await tarOf([file('conf/.wh.hosts')]), {
+      parent: linked.chainId,
+    });
+    const before = made();
+    await storage.snapshots.create('linked', linked.chainId);
+    await storage.snapshots.create('deleted', deleted.chainId);
+    assert.equal(made(), before + 2);
+  });
+
   test('an image with hostile symlinks gets its mount points inside', async t => {
     const folder = temporaryFolder(t);
     const storage = await temporaryStorage(t, folder, driver);
