@@ -332,6 +332,10 @@ const compose: CommandGroup = {
     up: entry('Create and start containers', () => import('./commands/compose/up.ts')),
     version: entry('Show the Compose version information', () => import('./commands/compose/version.ts')),
     volumes: entry('List volumes', () => import('./commands/compose/volumes.ts')),
+    watch: entry(
+      'Watch build context for service and rebuild/refresh containers when files are updated',
+      () => import('./commands/compose/watch.ts'),
+    ),
   },
 };
 

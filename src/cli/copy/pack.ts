@@ -1,4 +1,4 @@
-import { createReadStream, type Stats } from 'node:fs';
+import { createReadStream, lstatSync, type Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { encodeEnd, encodeHeader, encodePadding, type TarHeaderInit } from '../../archive/tar-writer.ts';
 import { EngineError } from '../../stdx/errors.ts';
@@ -17,6 +17,26 @@ export interface PackOptions {
 /** A file or a tree as a tar stream, in the order of names. Hard links stay one file; sockets are left out. */
 export async function* packTree(root: string, options: PackOptions): AsyncGenerator<Buffer> {
   yield* packEntry(root, '', options, new Map());
+  yield encodeEnd();
+}
+
+/**
+ * Single files, directories and links as a tar stream, each with its own name and without what is below it. What is not
+ * there any more is left out.
+ */
+export async function* packFiles(
+  files: readonly { path: string; name: string }[],
+  options: Pick<PackOptions, 'owner'>,
+): AsyncGenerator<Buffer> {
+  const linked = new Map<string, string>();
+  for (const { path, name } of files) {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    const header = await headerOf(path, name, stat, { top: '', ...options }, linked);
+    if (header === undefined) continue;
+    yield encodeHeader(header);
+    if (header.type === 'file') yield* content(path, stat.size, { top: '', ...options });
+  }
   yield encodeEnd();
 }
 
