@@ -3,7 +3,7 @@ import type { ContainerRecord } from './containers/container.ts';
 import { quarantineUnknown, removeUnknownDirectories } from './containers/directory.ts';
 import { handleExit } from './containers/exit.ts';
 import { followLog } from './containers/log-follow.ts';
-import { hasOwnNetwork, namespacePathOf } from './containers/network.ts';
+import { hasOwnNetwork, namespacePathOf, namespacesOfSharers } from './containers/network.ts';
 import { releaseContainer } from './containers/release.ts';
 import { removeStopped } from './containers/remove.ts';
 import { isUp } from './containers/stop.ts';
@@ -88,6 +88,11 @@ function adoptNetworks(context: EngineContext, records: ContainerRecord[], alive
         },
       ];
     }),
+    containerId =>
+      namespacesOfSharers(
+        containerId,
+        records.map(({ id, hostConfig }) => ({ hostConfig, pid: alive.get(id) ?? 0 })),
+      ),
   );
 }
 

@@ -251,11 +251,14 @@ export class NetworkController {
     this.#endpoints.release([endpoint]);
   }
 
-  /** Ports, resolver, links and addresses of a container: all gone. Never fails for what is gone already. */
-  release(containerId: string): void {
+  /**
+   * Ports, resolver, links and addresses of a container: all gone. Never fails for what is gone already.
+   * @param kept paths of namespaces of running containers that shared its own.
+   */
+  release(containerId: string, kept: readonly string[] = []): void {
     this.stopResolver(containerId);
     this.unpublish(containerId);
-    this.#endpoints.release(this.endpointsOfContainer(containerId));
+    this.#endpoints.release(this.endpointsOfContainer(containerId), kept);
   }
 
   /** The container was renamed: DNS answers the new name. */
@@ -359,14 +362,17 @@ export class NetworkController {
     return readStatistics(namespacePath);
   }
 
-  /** Adopts what runs and removes what nobody owns; ports of running containers answer throughout. */
-  reconcile(running: readonly RunningContainer[]): void {
+  /**
+   * Adopts what runs and removes what nobody owns; ports of running containers answer throughout.
+   * @param keptOf as for `release`.
+   */
+  reconcile(running: readonly RunningContainer[], keptOf: (containerId: string) => string[] = () => []): void {
     const alive = new Map(running.map(container => [container.containerId, container]));
     const owners = new Set([
       ...this.#records.endpoints().map(endpoint => endpoint.containerId),
       ...this.#records.portOwners(),
     ]);
-    for (const containerId of owners) if (!alive.has(containerId)) this.release(containerId);
+    for (const containerId of owners) if (!alive.has(containerId)) this.release(containerId, keptOf(containerId));
     for (const container of running) this.#adopt(container);
     this.#endpoints.removeStrayLinks();
   }

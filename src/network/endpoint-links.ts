@@ -67,6 +67,19 @@ export function disconnectLink(host: NetlinkSocket, endpoint: Endpoint, namespac
   }
 }
 
+/**
+ * Takes a link away that has no end on the host, from a namespace that others keep after its container is gone: with
+ * it an address on the wire that another container may have by now. In other namespaces it finds nothing.
+ */
+export function removeKeptLink({ interfaceName, macAddress }: Endpoint, namespacePath: string): void {
+  withNetworkNamespace(namespacePath, () => {
+    using socket = new NetlinkSocket();
+    const link = findLink(socket, interfaceName);
+    const isStacked = link?.kind === 'macvlan' || link?.kind === 'ipvlan';
+    if (isStacked && (macAddress === '' || link.macAddress === macAddress)) deleteLink(socket, interfaceName);
+  });
+}
+
 /** A macvlan or ipvlan upon the parent appears inside, and nothing of it is left on the host. */
 function stackOnParent(
   host: NetlinkSocket,

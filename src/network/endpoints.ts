@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { deleteLink, deleteLinks, findLink, type Link, listLinks } from '../linux/netlink/links.ts';
 import type { NetlinkSocket } from '../linux/netlink/socket.ts';
-import { EngineError } from '../stdx/errors.ts';
+import { EngineError, messageOf } from '../stdx/errors.ts';
 import { contains, parseIp, parseSubnet } from '../stdx/ip.ts';
+import type { Log } from '../stdx/log.ts';
 import { forgetLimits, ifbNameOf, limitEndpoint, unlimited } from './bandwidth.ts';
 import { macFromIpv4 } from './bridges.ts';
 import {
@@ -11,6 +12,7 @@ import {
   connectLink,
   type DefaultRoutes,
   disconnectLink,
+  removeKeptLink,
   setDefaultRoutes,
 } from './endpoint-links.ts';
 import { endpointSettings } from './endpoint-options.ts';
@@ -29,13 +31,15 @@ export class Endpoints {
   readonly #socket: NetlinkSocket;
   /** Written on our links' host ends: whose they are, when two daemons share a host. */
   readonly #group: number;
+  readonly #log: Log;
   readonly #sweeps = new Set<NodeJS.Timeout>();
 
-  constructor(parts: { records: NetworkRecords; ipam: Ipam; socket: NetlinkSocket; group: number }) {
+  constructor(parts: { records: NetworkRecords; ipam: Ipam; socket: NetlinkSocket; group: number; log: Log }) {
     this.#records = parts.records;
     this.#ipam = parts.ipam;
     this.#socket = parts.socket;
     this.#group = parts.group;
+    this.#log = parts.log;
   }
 
   allocate(network: Network, options: EndpointOptions): Endpoint {
@@ -139,10 +143,15 @@ export class Endpoints {
   /**
    * Forgets endpoints whose container ended. Their links go away with the container's namespace, which the kernel
    * cleans up on its own time; what is still there after a while (somebody else holds the namespace) is deleted then.
+   * @param kept namespaces that may be the container's, as other containers share them and run.
    */
-  release(endpoints: readonly Endpoint[]): void {
+  release(endpoints: readonly Endpoint[], kept: readonly string[] = []): void {
     const known = endpoints.flatMap(endpoint => this.#records.endpoint(endpoint.id) ?? []);
     if (known.length === 0) return;
+    for (const endpoint of known) {
+      if (endpoint.interfaceName === '' || endpoint.hostLinkName !== '') continue;
+      for (const namespacePath of kept) this.#removeKept(endpoint, namespacePath);
+    }
     this.#records.together(() => {
       for (const endpoint of known) this.#records.deleteEndpoint(endpoint);
     });
@@ -202,6 +211,15 @@ export class Endpoints {
   #deleteLinks(endpoint: Endpoint, namespacePath: string | undefined): void {
     disconnectLink(this.#socket, endpoint, namespacePath);
     forgetLimits(this.#socket, endpoint);
+  }
+
+  /** Who shared the namespace may end at the same time. */
+  #removeKept(endpoint: Endpoint, namespacePath: string): void {
+    try {
+      removeKeptLink(endpoint, namespacePath);
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error), endpoint }, 'a link may be left in a shared network namespace');
+    }
   }
 
   #ownLinks(): Link[] {

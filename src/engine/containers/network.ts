@@ -18,6 +18,16 @@ export function hasOwnNetwork(record: ContainerRecord): boolean {
   return networkMode !== 'host' && !networkMode.startsWith('container:') && !record.config.networkDisabled;
 }
 
+/** Network namespaces of running containers (pid 0: does not run) that share one container's. */
+export function namespacesOfSharers(
+  containerId: string,
+  containers: readonly { hostConfig: Pick<HostConfig, 'networkMode'>; pid: number }[],
+): string[] {
+  return containers
+    .filter(({ hostConfig, pid }) => pid !== 0 && hostConfig.networkMode === `container:${containerId}`)
+    .map(({ pid }) => namespacePathOf(pid));
+}
+
 /** Reserves addresses on all of the container's networks; the kernel does not change yet. */
 export function allocateEndpoints(context: EngineContext, record: ContainerRecord): Endpoint[] {
   return Object.entries(record.endpoints).map(([network, request]) =>

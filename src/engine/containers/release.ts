@@ -4,6 +4,7 @@ import type { EngineContext } from '../context.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerFiles } from './directory.ts';
 import { unmountImages } from './image-mounts.ts';
+import { namespacesOfSharers } from './network.ts';
 
 /**
  * Gives back what a run holds: ports, addresses, the runtime's state, mounts. Every step may find its part gone
@@ -37,7 +38,8 @@ function releaseNetwork(context: EngineContext, record: ContainerRecord, release
       }),
     );
   }
-  context.network.release(record.id);
+  const running = context.containers.list().map(({ hostConfig, state }) => ({ hostConfig, pid: state.pid }));
+  context.network.release(record.id, namespacesOfSharers(record.id, running));
 }
 
 async function releaseVolumes(
