@@ -366,13 +366,17 @@ export class NetworkController {
    * Adopts what runs and removes what nobody owns; ports of running containers answer throughout.
    * @param keptOf as for `release`.
    */
-  reconcile(running: readonly RunningContainer[], keptOf: (containerId: string) => string[] = () => []): void {
+  reconcile(
+    running: readonly RunningContainer[],
+    keptOf: (containerId: string) => string[] = () => [],
+  ): void {
     const alive = new Map(running.map(container => [container.containerId, container]));
     const owners = new Set([
       ...this.#records.endpoints().map(endpoint => endpoint.containerId),
       ...this.#records.portOwners(),
     ]);
-    for (const containerId of owners) if (!alive.has(containerId)) this.release(containerId, keptOf(containerId));
+    for (const containerId of owners)
+      if (!alive.has(containerId)) this.release(containerId, keptOf(containerId));
     for (const container of running) this.#adopt(container);
     this.#endpoints.removeStrayLinks();
   }

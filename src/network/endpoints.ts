@@ -34,7 +34,13 @@ export class Endpoints {
   readonly #log: Log;
   readonly #sweeps = new Set<NodeJS.Timeout>();
 
-  constructor(parts: { records: NetworkRecords; ipam: Ipam; socket: NetlinkSocket; group: number; log: Log }) {
+  constructor(parts: {
+    records: NetworkRecords;
+    ipam: Ipam;
+    socket: NetlinkSocket;
+    group: number;
+    log: Log;
+  }) {
     this.#records = parts.records;
     this.#ipam = parts.ipam;
     this.#socket = parts.socket;
@@ -218,7 +224,10 @@ export class Endpoints {
     try {
       removeKeptLink(endpoint, namespacePath);
     } catch (error) {
-      this.#log.warn({ error: messageOf(error), endpoint }, 'a link may be left in a shared network namespace');
+      this.#log.warn(
+        { error: messageOf(error), endpoint },
+        'a link may be left in a shared network namespace',
+      );
     }
   }
 
