@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasync, openSync, readSync, write } from 'node:fs';
-import { promisify } from 'node:util';
+import { closeSync, openSync, readSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { GzipBlocks } from '../../archive/parallel-gzip.ts';
+import { DirectFile, directBuffer } from '../../linux/direct-file.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Confinement } from './confinement.ts';
@@ -35,8 +35,8 @@ export async function compressLayer(
   { source, target, level, port }: CompressLayer,
   { confinement, progress }: { confinement: Confinement; progress: (value: number) => void },
 ): Promise<CompressedLayer> {
-  const fd = openSync(target, 'r+');
-  const output = new Output(fd, port);
+  const file = new DirectFile(target);
+  const output = new Output(file, port);
   const blocks = new GzipBlocks(pieces => output.put(pieces), level);
   try {
     let taken = 0;
@@ -55,7 +55,7 @@ export async function compressLayer(
     blocks.close();
     // Whatever is still being written would be written to the descriptor's next owner.
     await output.settled();
-    closeSync(fd);
+    file.close();
     port.close();
   }
 }
@@ -88,30 +88,27 @@ async function takeDirectory(path: string, confinement: Confinement, take: Take)
   }
 }
 
-const writeAt = promisify(write);
-const datasync = promisify(fdatasync);
-
 /** Gathers pieces, hashes and writes them, and lends them to the sender, who gives their memory back. */
 class Output {
-  readonly #fd: number;
+  readonly #file: DirectFile;
   readonly #port: MessagePort;
   readonly #hash = createHash('sha256');
   readonly #idle: Buffer<ArrayBuffer>[] = [];
   #lent = 0;
-  #chunk: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(chunkSize);
+  #chunk = directBuffer(chunkSize);
   #used = 0;
   #size = 0;
-  #unsynced = 0;
   #writing: Promise<void> = Promise.resolve();
-  #syncing: Promise<void> | undefined;
   #failure: unknown;
   #receiverGone = false;
   #wake = () => {};
 
-  constructor(fd: number, port: MessagePort) {
-    this.#fd = fd;
+  constructor(file: DirectFile, port: MessagePort) {
+    this.#file = file;
     this.#port = port;
-    port.on('message', (bytes: Uint8Array<ArrayBuffer>) => this.#takeBack(Buffer.from(bytes.buffer)));
+    port.on('message', (bytes: Uint8Array<ArrayBuffer>) =>
+      this.#takeBack(Buffer.from(bytes.buffer, bytes.byteOffset, chunkSize)),
+    );
     port.on('close', () => {
       this.#receiverGone = true;
       this.#wake();
@@ -132,7 +129,6 @@ class Output {
   async finish(): Promise<{ digest: Digest; size: number }> {
     if (this.#used > 0) this.#startWriting();
     await this.#writing;
-    await this.#syncing;
     if (this.#failure !== undefined) throw this.#failure;
     this.#port.postMessage('end');
     return { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
@@ -140,7 +136,6 @@ class Output {
 
   async settled(): Promise<void> {
     await this.#writing;
-    await this.#syncing;
   }
 
   async #next(): Promise<void> {
@@ -149,7 +144,7 @@ class Output {
       await new Promise<void>(resolve => (this.#wake = resolve));
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#receiverGone) throw new EngineError('cancelled', 'nobody waits for the layer any more');
-    this.#chunk = this.#idle.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
+    this.#chunk = this.#idle.pop() ?? directBuffer(chunkSize);
     this.#used = 0;
   }
 
@@ -170,25 +165,8 @@ class Output {
 
   async #write(chunk: Buffer<ArrayBuffer>, length: number, at: number): Promise<void> {
     if (this.#failure !== undefined) return;
-    for (let done = 0; done < length; ) {
-      const { bytesWritten } = await writeAt(this.#fd, chunk, done, length - done, at + done);
-      done += bytesWritten;
-    }
-    this.#unsynced += length;
-    if (this.#unsynced >= syncEveryBytes && this.#syncing === undefined) this.#startSync();
-    this.#port.postMessage(new Uint8Array(chunk.buffer, 0, length), [chunk.buffer]);
-  }
-
-  /** The disk gets to work while more is compressed, so that there is little left to wait for at the end. */
-  #startSync(): void {
-    this.#unsynced = 0;
-    this.#syncing = datasync(this.#fd)
-      .catch(error => {
-        this.#failure ??= error;
-      })
-      .finally(() => {
-        this.#syncing = undefined;
-      });
+    await this.#file.write(chunk.subarray(0, length), at);
+    this.#port.postMessage(new Uint8Array(chunk.buffer, chunk.byteOffset, length), [chunk.buffer]);
   }
 
   #takeBack(chunk: Buffer<ArrayBuffer>): void {
@@ -201,4 +179,3 @@ class Output {
 const chunkSize = 1 << 20;
 /** Chunks that are being written or sent. */
 const lentLimit = 6;
-const syncEveryBytes = 32 << 20;
