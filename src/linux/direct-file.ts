@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import koffi from 'koffi';
 import { errnoOf } from '../stdx/errors.ts';
