@@ -304,12 +304,29 @@ const compose: CommandGroup = {
   short: 'Define and run multi-container applications',
   flags: composeFlags,
   commands: {
+    attach: entry(
+      "Attach local standard input, output, and error streams to a service's running container",
+      () => import('./commands/compose/attach.ts'),
+    ),
     build: entry('Build or rebuild services', () => import('./commands/compose/build.ts')),
+    commit: entry(
+      "Create a new image from a service container's changes",
+      () => import('./commands/compose/commit.ts'),
+    ),
     config: composeConfig,
     convert: hidden(composeConfig),
+    cp: entry(
+      'Copy files/folders between a service container and the local filesystem',
+      () => import('./commands/compose/cp.ts'),
+    ),
     create: entry('Creates containers for a service', () => import('./commands/compose/create.ts')),
     down: entry('Stop and remove containers, networks', () => import('./commands/compose/down.ts')),
+    events: entry('Receive real time events from containers', () => import('./commands/compose/events.ts')),
     exec: entry('Execute a command in a running container', () => import('./commands/compose/exec.ts')),
+    export: entry(
+      "Export a service container's filesystem as a tar archive",
+      () => import('./commands/compose/export.ts'),
+    ),
     images: entry('List images used by the created containers', () => import('./commands/compose/images.ts')),
     kill: entry('Force stop service containers', () => import('./commands/compose/kill.ts')),
     logs: entry('View output from containers', () => import('./commands/compose/logs.ts')),
@@ -319,8 +336,11 @@ const compose: CommandGroup = {
     port: entry('Print the public port for a port binding', () => import('./commands/compose/port.ts')),
     ps: entry('List containers', () => import('./commands/compose/ps.ts')),
     pull: entry('Pull service images', () => import('./commands/compose/pull.ts')),
+    push: entry('Push service images', () => import('./commands/compose/push.ts')),
     restart: entry('Restart service containers', () => import('./commands/compose/restart.ts')),
     rm: entry('Removes stopped service containers', () => import('./commands/compose/rm.ts')),
+    run: entry('Run a one-off command on a service', () => import('./commands/compose/run.ts')),
+    scale: entry('Scale services', () => import('./commands/compose/scale.ts')),
     start: entry('Start services', () => import('./commands/compose/start.ts')),
     stats: entry(
       'Display a live stream of container(s) resource usage statistics',
@@ -331,6 +351,10 @@ const compose: CommandGroup = {
     unpause: entry('Unpause services', () => import('./commands/compose/unpause.ts')),
     up: entry('Create and start containers', () => import('./commands/compose/up.ts')),
     version: entry('Show the Compose version information', () => import('./commands/compose/version.ts')),
+    wait: entry(
+      'Block until containers of all (or specified) services stop.',
+      () => import('./commands/compose/wait.ts'),
+    ),
     volumes: entry('List volumes', () => import('./commands/compose/volumes.ts')),
     watch: entry(
       'Watch build context for service and rebuild/refresh containers when files are updated',

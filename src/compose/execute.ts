@@ -153,13 +153,15 @@ class Executor {
     number,
     name,
     replaces,
+    oneOff,
   }: Action & { do: 'create container' }): Promise<void> {
     const project = this.#project;
     const inheritedVolumes =
       replaces === undefined ? new Map<string, string>() : await this.#anonymousVolumes(replaces);
     const request = containerRequest(project, service, {
       number,
-      oneOff: false,
+      name,
+      oneOff,
       image: this.#execution.images[service]!,
       sharedContainers: Object.fromEntries(
         sharedServices(project.services[service]!).map(other => [
@@ -175,7 +177,7 @@ class Executor {
     const { platform } = project.services[service]!;
     const { Id } = await this.#create(request, { name, platform });
     this.#ids.set(name, Id);
-    this.#keep(service, Id);
+    if (oneOff === undefined) this.#keep(service, Id);
     for (const { path, archive } of fileArchives(project, service, this.#execution.environment))
       await act(this.#client, containerOperations.writeArchive, {
         path: { id: Id },

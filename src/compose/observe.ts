@@ -46,6 +46,7 @@ function resources(
 function observedContainer({
   Id,
   Names,
+  Image,
   Labels,
   State,
   NetworkSettings,
@@ -56,10 +57,12 @@ function observedContainer({
     service: Labels[composeLabels.service] ?? '',
     number: Number(Labels[composeLabels.number] ?? 1),
     oneOff: Labels[composeLabels.oneOff] === 'True',
+    image: Image,
     configHash: Labels[composeLabels.configHash] ?? '',
     imageDigest: Labels[composeLabels.imageDigest] ?? '',
     running: State === 'running' || State === 'restarting',
     paused: State === 'paused',
+    ended: State === 'exited' || State === 'dead',
     networks: Object.keys(NetworkSettings.Networks),
   };
 }

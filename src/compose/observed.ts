@@ -14,10 +14,14 @@ export interface ObservedContainer {
   number: number;
   oneOff: boolean;
   configHash: string;
+  /** As it was named when the container was made. */
+  image: string;
   /** Of the image it was made of; '' when whoever made it did not say. */
   imageDigest: string;
   running: boolean;
   paused: boolean;
+  /** It ran, and has stopped. */
+  ended: boolean;
   /** Names on the daemon. */
   networks: string[];
 }

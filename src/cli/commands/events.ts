@@ -8,6 +8,7 @@ import { type Command, noArguments } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { parseFilters } from '../filters.ts';
 import { dockerTypes } from '../output/docker-types.ts';
+import { eventTime } from '../output/event-time.ts';
 import { inspectFormatFlag } from '../output/inspection.ts';
 import { apiTimestamp } from '../timestamps.ts';
 
@@ -58,19 +59,6 @@ function describe(event: EventMessage): string {
     .map(([key, value]) => `${key}=${value}`)
     .sort();
   const details = attributes.length === 0 ? '' : ` (${attributes.join(', ')})`;
-  return `${when(event)} ${event.Type} ${event.Action} ${event.Actor.ID}${details}`;
-}
-
-/** Local time with all nine digits. */
-function when({ time, timeNano }: EventMessage): string {
-  const ns = timeNano ? BigInt(timeNano) : BigInt(time) * 1_000_000_000n;
-  const date = new Date(Number(ns / 1_000_000n));
-  const offset = -date.getTimezoneOffset();
-  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);
-  const two = (value: number) => String(Math.trunc(value)).padStart(2, '0');
-  const zone =
-    offset === 0
-      ? 'Z'
-      : `${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
-  return `${local}.${String(ns % 1_000_000_000n).padStart(9, '0')}${zone}`;
+  const { date, clock, nanoseconds, zone } = eventTime(event);
+  return `${date}T${clock}.${nanoseconds}${zone} ${event.Type} ${event.Action} ${event.Actor.ID}${details}`;
 }

@@ -2,10 +2,11 @@ import type { Loaded } from '../../compose/load/load.ts';
 import { observe } from '../../compose/observe.ts';
 import type { Observed } from '../../compose/observed.ts';
 import type { Plan } from '../../compose/plan/plan.ts';
-import { planUp, servicesInOrder } from '../../compose/plan/up.ts';
+import { isOrphan, planUp, servicesInOrder, type UpOptions } from '../../compose/plan/up.ts';
 import type { Call } from '../command.ts';
+import type { Session } from '../session.ts';
 import { type CarryOutOptions, carryOut } from './carry-out.ts';
-import { prepareImages } from './images.ts';
+import { prepareImages, type ServiceImage } from './images.ts';
 import { loadNamedProject } from './load-project.ts';
 import { standing } from './plan-words.ts';
 import { upOptions } from './up-options.ts';
@@ -15,7 +16,8 @@ export interface BroughtUp extends Loaded {
   plan: Plan;
 }
 
-export interface Following extends Pick<CarryOutOptions, 'onStarted' | 'hookOutput' | 'signal' | 'progress'> {
+export interface Following
+  extends Pick<CarryOutOptions, 'onStarted' | 'hookOutput' | 'signal' | 'progress' | 'stopTimeout'> {
   onPlan?(up: BroughtUp): void;
 }
 
@@ -40,13 +42,37 @@ export async function bringUp(
     quietBuild: flags.on('quiet-build'),
     progress: following.progress,
   });
+  const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
+  return reachState(session, loaded, options, images, { stopTimeout, ...following });
+}
+
+/** Plans what is missing and does it; the images of the services concerned are there. */
+export async function reachState(
+  session: Session,
+  loaded: Loaded,
+  options: UpOptions,
+  images: Record<string, ServiceImage>,
+  { onPlan, ...following }: Following,
+): Promise<BroughtUp> {
+  const { project } = loaded;
   const observed = await observe(await session.client(), project.name, project);
   const imageDigests = Object.fromEntries(Object.entries(images).map(([name, { digest }]) => [name, digest]));
   const plan = planUp(project, observed, { ...options, imageDigests });
   const up = { ...loaded, observed, plan };
+  if (!options.removeOrphans && following.progress.mode !== 'quiet') warnOfOrphans(session, up);
+  const services = servicesInOrder(project, options.services, options.withDependencies);
   for (const event of standing(plan, observed, services)) following.progress.tell(event);
-  following.onPlan?.(up);
-  const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
-  await carryOut(session, loaded, plan, { observed, images, stopTimeout, ...following });
+  onPlan?.(up);
+  await carryOut(session, loaded, plan, { observed, images, ...following });
   return up;
+}
+
+function warnOfOrphans(session: Session, { project, observed, sources }: BroughtUp): void {
+  if (/^(1|t|true)$/i.test(sources.environment.get('COMPOSE_IGNORE_ORPHANS') ?? '')) return;
+  const orphans = observed.containers.filter(container => isOrphan(project, container));
+  if (orphans.length === 0) return;
+  const names = orphans.map(({ name }) => name).join(', ');
+  session.err.line(
+    `WARNING: containers of no service of this project (--remove-orphans removes them): ${names}`,
+  );
 }

@@ -22,6 +22,12 @@ export function loadNamedProject(
   return groupFlags.on('all-resources') ? loaded : { ...loaded, project: withoutUnused(loaded.project) };
 }
 
+/** The name alone: with -p no files are needed. */
+export function nameOfProject(session: Session, groupFlags: FlagValues): string {
+  const { files, name } = namedSources(session, groupFlags);
+  return files.length === 0 && name !== undefined ? name : loadNamedProject(session, groupFlags).project.name;
+}
+
 export function namedSources(session: Session, groupFlags: FlagValues): Sources {
   // A wrong `--progress` is refused by commands that show none, too.
   progressMode({ session, groupFlags });

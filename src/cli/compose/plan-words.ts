@@ -49,6 +49,8 @@ export class PlanWords {
       case 'start container':
         return ['Starting', 'Started'];
       case 'create container':
+        // What `run` makes is at once what is seen.
+        if (action.oneOff !== undefined) return undefined;
         return action.replaces === undefined ? ['Creating', 'Created'] : [recreate, recreate];
       case 'stop container':
         return this.#replaced.has(action.name) ? undefined : ['Stopping', 'Stopped'];

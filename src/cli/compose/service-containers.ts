@@ -68,14 +68,15 @@ function serviceContainer(summary: ContainerSummary): ServiceContainer {
   };
 }
 
-/** The container of a service with a number. @throws EngineError notFound */
+/** The container of a service with a number, or the first one that runs. @throws EngineError notFound */
 export async function containerOf(
   session: Session,
   groupFlags: FlagValues,
   service: string,
   number: number,
 ): Promise<ServiceContainer> {
-  const { containers } = await projectContainers(session, groupFlags, [service]);
+  const all = (await projectContainers(session, groupFlags, [])).containers;
+  const containers = all.filter(container => container.service === service);
   const running = containers.filter(({ summary }) => summary.State === 'running');
   const found = number === 0 ? running[0] : containers.find(container => container.number === number);
   if (found !== undefined) return found;
@@ -83,6 +84,6 @@ export async function containerOf(
     'notFound',
     number === 0
       ? `service ${JSON.stringify(service)} is not running`
-      : `service ${JSON.stringify(service)} has no container #${number}`,
+      : `service ${JSON.stringify(service)} is not running container #${number}`,
   );
 }

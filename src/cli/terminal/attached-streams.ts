@@ -8,7 +8,7 @@ export interface AttachedOptions {
   /** One stream, as a terminal has; otherwise stdout and stderr come in frames. */
   tty: boolean;
   stdin: boolean;
-  detachKeys?: string;
+  detachKeys?: string | undefined;
 }
 
 /**

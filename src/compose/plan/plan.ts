@@ -1,12 +1,30 @@
 import type { Dependency } from '../project.ts';
 
+/** What a container of `run` has that those of `up` do not have. */
+export interface OneOff {
+  /** 64 hexadecimal digits that are its alone. */
+  slug: string;
+  /** Reached by its service's name, too. */
+  usesAliases: boolean;
+  /** Our input becomes its own. */
+  interactive: boolean;
+  autoRemove: boolean;
+}
+
 /** One thing to do. Containers are named by their names, as two may stand for each other for a while. */
 export type Action =
   | { do: 'create network'; key: string; name: string }
   | { do: 'remove network'; name: string }
   | { do: 'create volume'; key: string; name: string }
   | { do: 'remove volume'; name: string }
-  | { do: 'create container'; service: string; number: number; name: string; replaces?: string }
+  | {
+      do: 'create container';
+      service: string;
+      number: number;
+      name: string;
+      replaces?: string;
+      oneOff?: OneOff;
+    }
   | { do: 'start container'; service: string; name: string }
   | { do: 'stop container'; service: string; name: string }
   /** With its anonymous volumes, or without. */
@@ -65,8 +83,13 @@ export function showAction(action: Action): string {
     case 'rename container':
       return `rename container ${action.name} to ${action.to}`;
     case 'create container':
-      return `create container ${action.name}${action.replaces === undefined ? '' : ` in place of ${action.replaces}`}`;
+      return `create container ${action.name}${purpose(action)}`;
     default:
       return `${action.do} ${action.name}`;
   }
+}
+
+function purpose({ service, replaces, oneOff }: Action & { do: 'create container' }): string {
+  if (oneOff !== undefined) return ` to run something as ${service}`;
+  return replaces === undefined ? '' : ` in place of ${replaces}`;
 }

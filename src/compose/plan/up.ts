@@ -4,7 +4,7 @@ import type { Observed, ObservedContainer } from '../observed.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Project, Service } from '../project.ts';
 import { sharedServices, withSharedContainers } from '../shared-services.ts';
-import { type Plan, PlanBuilder } from './plan.ts';
+import { type OneOff, type Plan, PlanBuilder } from './plan.ts';
 
 export interface UpOptions {
   /** The services asked for; all when there are none. Those they depend on come along. */
@@ -23,6 +23,13 @@ export interface UpOptions {
   start: boolean;
   /** Digests of the services' images, where they are known: another one makes containers anew. */
   imageDigests: Readonly<Record<string, string>>;
+  /** `run`: of this service nothing is made but one container, when what it depends on is ready. */
+  oneOff?: PlannedOneOff;
+}
+
+export interface PlannedOneOff extends OneOff {
+  service: string;
+  name: string;
 }
 
 /**
@@ -98,8 +105,12 @@ class UpPlanner {
     const names = servicesInOrder(this.#project, this.#options.services, this.#options.withDependencies);
     this.#planResources(names);
     this.#planOrphans();
-    const planned = names.map(name => ({ name, containers: this.#planContainers(name) }));
-    if (this.#options.start) for (const { name, containers } of planned) this.#planStarts(name, containers);
+    const { start, oneOff } = this.#options;
+    const planned = names
+      .filter(name => name !== oneOff?.service)
+      .map(name => ({ name, containers: this.#planContainers(name) }));
+    if (start) for (const { name, containers } of planned) this.#planStarts(name, containers);
+    if (oneOff !== undefined) this.#planOneOff(oneOff);
     return this.#steps.steps;
   }
 
@@ -128,9 +139,20 @@ class UpPlanner {
   #planOrphans(): void {
     if (!this.#options.removeOrphans) return;
     for (const container of this.#observed.containers) {
-      if (container.oneOff || this.#project.services[container.service] !== undefined) continue;
-      this.#planRemoval(container, 'the project has no such service');
+      if (!isOrphan(this.#project, container)) continue;
+      this.#planRemoval(
+        container,
+        container.oneOff ? 'it has done what it was for' : 'the project has no such service',
+      );
     }
+  }
+
+  #planOneOff({ service, name, ...oneOff }: PlannedOneOff): void {
+    const { [service]: definition } = this.#project.services;
+    this.#steps.add({ do: 'create container', service, number: 1, name, oneOff }, [
+      ...this.#needs(definition!),
+      ...this.#dependencySteps(definition!),
+    ]);
   }
 
   #planRemoval({ name, service, running, paused }: ObservedContainer, because: string): number {
@@ -304,6 +326,11 @@ class UpPlanner {
 
 function sortedEntries<Value>(of: Record<string, Value> | undefined): [string, Value][] {
   return Object.entries(of ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Whether a container belongs to no service of the project: those of `run` when they have ended. */
+export function isOrphan(project: Project, { service, oneOff, ended }: ObservedContainer): boolean {
+  return oneOff ? ended : project.services[service] === undefined;
 }
 
 /** Whether a network or volume was made by Compose for this project. */

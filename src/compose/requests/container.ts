@@ -12,6 +12,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import { goDurationOf } from '../../stdx/go-duration.ts';
 import { fileMounts } from '../files.ts';
 import { composeLabels, composeLabelsVersion } from '../labels.ts';
+import type { OneOff } from '../plan/plan.ts';
 import { containerName, scaleOf } from '../plan/up.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Attachment, DeviceRequest, HealthCheck, Project, Service } from '../project.ts';
@@ -21,7 +22,9 @@ import { mountRequests } from './mounts.ts';
 /** What of a container's request the project's files do not say. */
 export interface ContainerSurroundings {
   number: number;
-  oneOff: boolean;
+  name: string;
+  /** Of a container that `run` makes. */
+  oneOff?: OneOff | undefined;
   /** Of the image that the container is made of. */
   image: { reference: string; digest: string };
   /** The containers of services whose namespaces or volumes this one uses: an id for each service. */
@@ -54,7 +57,10 @@ export function containerRequest(
       EndpointsConfig: Object.fromEntries(
         networks.map(({ name, attachment }) => [
           name,
-          endpoint(attachment, serviceName, project, around.number, name === first?.name),
+          {
+            Aliases: aliases(attachment, project, serviceName, around),
+            ...endpoint(attachment, project, service, name === first?.name),
+          },
         ]),
       ),
     },
@@ -92,6 +98,7 @@ function config(
     ...(service.domainname === undefined ? {} : { Domainname: service.domainname }),
     ...(service.user === undefined ? {} : { User: service.user }),
     ...(service.working_dir === undefined ? {} : { WorkingDir: service.working_dir }),
+    ...(around.oneOff?.interactive ? { AttachStdin: true, StdinOnce: true } : {}),
     AttachStdout: true,
     AttachStderr: true,
     Tty: service.tty === true,
@@ -148,8 +155,9 @@ function labels(
     ...service.labels,
     [composeLabels.project]: project.name,
     [composeLabels.service]: serviceName,
-    [composeLabels.number]: String(around.number),
-    [composeLabels.oneOff]: around.oneOff ? 'True' : 'False',
+    ...(around.oneOff === undefined
+      ? { [composeLabels.number]: String(around.number), [composeLabels.oneOff]: 'False' }
+      : { [composeLabels.slug]: around.oneOff.slug, [composeLabels.oneOff]: 'True' }),
     [composeLabels.configHash]: serviceHash(withSharedContainers(service, around.sharedContainers)),
     [composeLabels.imageDigest]: around.image.digest,
     [composeLabels.dependsOn]: needed
@@ -179,6 +187,7 @@ function hostConfig(
     NetworkMode: networkModeOf,
     PortBindings: portBindings(service),
     RestartPolicy: restartPolicy(service),
+    ...(around.oneOff?.autoRemove ? { AutoRemove: true } : {}),
     ...(service.annotations === undefined ? {} : { Annotations: service.annotations }),
     CapAdd: capabilities(service.cap_add),
     CapDrop: capabilities(service.cap_drop),
@@ -349,14 +358,24 @@ function networkMode(service: Service, around: ContainerSurroundings, first: str
     : mode;
 }
 
+/** A container of `run` must not be taken for one of the service, unless that is asked for. */
+function aliases(
+  attachment: Attachment,
+  project: Project,
+  serviceName: string,
+  { oneOff, name, number }: ContainerSurroundings,
+): string[] {
+  if (oneOff !== undefined && !oneOff.usesAliases) return [name];
+  const own = oneOff === undefined ? containerName(project, serviceName, number) : name;
+  return [...new Set([own, serviceName, ...(attachment.aliases ?? [])])];
+}
+
 function endpoint(
   attachment: Attachment,
-  serviceName: string,
   project: Project,
-  number: number,
+  service: Service,
   isFirst: boolean,
 ): Partial<EndpointSettings> {
-  const service = project.services[serviceName]!;
   const { ipv4_address, ipv6_address, link_local_ips, interface_name } = attachment;
   const mac = attachment.mac_address ?? (isFirst ? service.mac_address : undefined);
   const addresses = {
@@ -368,9 +387,7 @@ function endpoint(
     ...attachment.driver_opts,
     ...(interface_name === undefined ? {} : { 'com.docker.network.endpoint.ifname': interface_name }),
   };
-  const names = [containerName(project, serviceName, number), serviceName, ...(attachment.aliases ?? [])];
   return {
-    Aliases: [...new Set(names)],
     ...(Object.keys(addresses).length === 0 ? {} : { IPAMConfig: addresses }),
     ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }),
     ...(mac === undefined ? {} : { MacAddress: mac }),

@@ -120,7 +120,7 @@ function makingsOf(directory: string): Making[] {
     const { service, number } = action;
     const body = containerRequest(project, service, {
       number,
-      oneOff: false,
+      name: action.name,
       image: { reference: project.services[service]!.image!, digest: '' },
       sharedContainers: Object.fromEntries(
         sharedServices(project.services[service]!).map(other => [
