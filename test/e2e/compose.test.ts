@@ -209,6 +209,68 @@ volumes: {data: }
     );
   });
 
+  test('one command at a time: run, and what works on one container of a service', async () => {
+    write(
+      'compose.yaml',
+      `
+services:
+  job:
+    image: busybox
+    container_name: job
+    restart: always
+    command: "sh -c 'exit 9'"
+    ports: ["80"]
+    depends_on: [store]
+    networks: {default: {aliases: [site]}}
+  store: {image: busybox, command: sleep 1000, stop_grace_period: 0s}
+`,
+    );
+    const { code, stdout } = await machine.shell(
+      `cd shop && echo in | ${repository}/gantry compose run --rm -T -e A=b job sh -c 'cat; echo $A; exit 7'`,
+    );
+    assert.deepEqual([code, stdout], [7, 'in\nb\n']);
+    assert.equal(await compose('ps --services'), 'store');
+    const one = await compose(
+      `run -d --no-deps --use-aliases -v ./:/here -p 127.0.0.1:0:81 --name one job sleep 1000`,
+    );
+    const other = await theirs('run -d --no-deps --name other job sleep 1000');
+    const format = `'{{range $k, $v := .Config.Labels}}{{$k}} {{end}}'`;
+    const labels = (id: string) => machine.must(`docker inspect -f ${format} ${id}`);
+    // docker compose says which version of itself made it.
+    assert.equal((await labels(other)).replace(/ com.docker.compose.version/, ''), await labels(one));
+    assert.match(await machine.must(`docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' one`), /^(no)?$/);
+    assert.equal(await machine.must('docker exec one ls /here'), await machine.must('ls shop'));
+    await machine.must('docker exec other ping -c 1 site');
+    assert.match(await compose('scale store=2'), /^$/);
+    await compose('cp compose.yaml store:/tmp/');
+    assert.equal(await compose('cp --index 2 store:/tmp/compose.yaml - | tar t'), 'compose.yaml');
+    assert.match(await compose('export --index 1 store | tar t'), /^tmp\/compose\.yaml$/m);
+    await compose(`commit -c 'CMD echo kept' store local/kept`);
+    assert.equal(await machine.must('docker run --rm local/kept cat /tmp/compose.yaml | grep -c store'), '2');
+    const since = await machine.must('date +%s');
+    assert.match(
+      await endOf('store'),
+      /^container "[0-9a-f]{64}" exited with status code 137\n.* 137\nstatus 137$/,
+    );
+    const events = await compose(`events --json --since ${since} --until $(($(date +%s) + 1)) store`);
+    assert.ok(events.split('\n').some(line => JSON.parse(line).action === 'die'));
+    await compose('down -t 0 --rmi local');
+    assert.equal(await machine.must('docker ps -aq'), '');
+  });
+
+  /** What `wait` says when the containers are killed; again if they were before it looked. */
+  async function endOf(service: string): Promise<string> {
+    for (let delayMs = 300; ; delayMs *= 2) {
+      const line = `cd shop && ${repository}/gantry compose wait ${service}; echo status $?`;
+      const waiting = machine.shell(line);
+      await new Promise(resolve => setTimeout(resolve, delayMs));
+      await machine.must(`docker kill shop-${service}-1 shop-${service}-2`);
+      const { stdout, stderr } = await waiting;
+      if (delayMs > 30_000 || !stderr.includes('no containers for project')) return stdout.trimEnd();
+      await machine.must(`docker start shop-${service}-1 shop-${service}-2`);
+    }
+  }
+
   test('what cannot be is refused before anything is done', async () => {
     write('compose.yaml', 'services:\n  a:\n    image: busybox\n    imagee: b\n');
     const fault = /compose\.yaml:4:5: services\.a additional properties 'imagee' not allowed/;

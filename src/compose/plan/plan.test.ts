@@ -215,6 +215,53 @@ describe('up', () => {
   });
 });
 
+describe('run', () => {
+  const oneOff = {
+    service: 'web',
+    name: 'shop-web-run-1',
+    slug: 'f',
+    usesAliases: false,
+    interactive: true,
+    autoRemove: true,
+  };
+
+  test('what the service depends on is ready before its container is made', () => {
+    const one = withService(shop, 'web', { depends_on: { db: needs('service_healthy') } });
+    equalPlan(
+      up(one, nothing(), { services: ['web'], oneOff }),
+      `
+1 create network shop_back
+2 create network shop_front
+3 create volume shop_data
+4 create container shop-db-1 (after 1, 3)
+5 start container shop-db-1 (after 4)
+6 wait until db is healthy (after 5)
+7 create container shop-web-run-1 to run something as web (after 2, 6)
+`,
+    );
+  });
+
+  test('nothing is asked of the containers of the service', () => {
+    const stale = { ...allOf(shop), containers: [container('web', 1, { running: false })] };
+    equalPlan(
+      up(shop, stale, { services: ['web'], withDependencies: false, oneOff }),
+      '1 create container shop-web-run-1 to run something as web',
+    );
+  });
+
+  test('containers that have done what they were for are orphans', () => {
+    const ran = (number: number, ended: boolean) =>
+      container('web', number, { name: `run-${number}`, oneOff: true, running: !ended, ended });
+    const observed = allOf(shop);
+    observed.containers.push(ran(1, true), ran(2, false));
+    equalPlan(
+      up(shop, observed, { removeOrphans: true }),
+      '1 remove container run-1: it has done what it was for',
+    );
+    equalPlan(up(shop, observed), 'nothing to do');
+  });
+});
+
 describe('down', () => {
   test('containers before what they depend on, then networks; volumes when asked for', () => {
     equalPlan(
