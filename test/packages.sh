@@ -30,7 +30,7 @@ case " $* " in
     ;;
 esac
 case " $* " in
-  *' examples '*) need mmdebstrap mmdebstrap ;;
+  *' examples '* | *' projects '*) need mmdebstrap mmdebstrap ;;
 esac
 missing=$(printf '%s\n' $missing | sort -u)
 [ -n "$missing" ] || exit 0

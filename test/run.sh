@@ -4,6 +4,7 @@
 #   npm test                           everything
 #   npm test -- unit                   one group: checks, unit, kernel, conformance, dockerfiles or e2e
 #   npm test -- firewalls              beside the real ufw and firewalld: only when named
+#   npm test -- projects               the projects of examples/ by three clients: minutes, so only when named
 #   npm test -- cgroup2                a kernel with cgroup v2 alone, under qemu: minutes, so only when named
 #   npm test -- conformance 'logs:'    only tests whose name matches
 #   npm test -- conformance --record   writes dockerd's answers to test/conformance/golden

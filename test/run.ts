@@ -40,6 +40,8 @@ const groups: Record<string, Group> = {
     timeoutMs: 3_600_000,
     onDemand: true,
   },
+  // The projects of examples/: databases, proxies and Prometheus from packages of Debian.
+  projects: { files: ['test/projects/*.test.ts'], concurrency: 1, timeoutMs: 3_600_000, onDemand: true },
   // Each has a machine of its own.
   e2e: { files: ['test/e2e/*.test.ts'], concurrency: 2, timeoutMs: 600_000 },
   // Real firewalls, from a Debian of their own.

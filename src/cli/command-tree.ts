@@ -341,6 +341,10 @@ const compose: CommandGroup = {
     rm: entry('Removes stopped service containers', () => import('./commands/compose/rm.ts')),
     run: entry('Run a one-off command on a service', () => import('./commands/compose/run.ts')),
     scale: entry('Scale services', () => import('./commands/compose/scale.ts')),
+    services: entry(
+      'List services with what became of them, or export them as JSON',
+      () => import('./commands/compose/services.ts'),
+    ),
     start: entry('Start services', () => import('./commands/compose/start.ts')),
     stats: entry(
       'Display a live stream of container(s) resource usage statistics',

@@ -1,4 +1,4 @@
-import type { debianImage } from './examples/debian.ts';
+import type { debianImage } from '../support/debian-image.ts';
 import { failures } from './failures.ts';
 
 /** One build. Its folder in cases/ is the context, and what its answer was from the reference is in golden/. */

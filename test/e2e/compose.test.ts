@@ -139,7 +139,7 @@ volumes: {told: }
         user: app
         working_dir: /tmp
         environment: [WHO=hook]
-      - {command: "cp /told/started /root/started", privileged: true}
+      - {command: "cp /told/started /root/started"}
     pre_stop: [{command: "sh -c 'cat /root/started >> /told/stopped; rm /root/started'"}]
 `),
     );

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { debianArchive, debianImage } from '../../support/debian-image.ts';
+import { PackageMirror, packagesUrl } from '../../support/package-mirror.ts';
 import type { DockerfileCase } from '../cases.ts';
 import { type BuildingSide, Place, tagOf } from '../place.ts';
 import { Reference } from '../reference.ts';
 import { startSubject } from '../subject.ts';
-import { debianArchive, debianImage } from './debian.ts';
-import { PackageMirror, packagesUrl } from './packages.ts';
 
 const timeoutMs = 3_500_000;
 

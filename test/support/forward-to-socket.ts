@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
 
-/** `forward.ts SOCKET ADDRESS PORT`: connections to the address are handed on to the unix socket. It says so once it listens. */
+/** `forward-to-socket.ts SOCKET ADDRESS PORT`: connections to the address are handed on to the unix socket. It says so once it listens. */
 const [socket, address, port] = process.argv.slice(2);
 
 createServer(client => {

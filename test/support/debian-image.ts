@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { debianRoot } from '../../../src/images/bootstrap-debian.ts';
-import { packReproducibly } from '../../support/base-images.ts';
-import { cached } from '../../support/cache.ts';
+import { debianRoot } from '../../src/images/bootstrap-debian.ts';
+import { packReproducibly } from './base-images.ts';
+import { cached } from './cache.ts';
 
 export const debianImage = 'debian:trixie-slim';
 

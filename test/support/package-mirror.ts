@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, get, type IncomingHttpHeaders, type Server } from 'node:http';
 import { join } from 'node:path';
-import { hostSources } from '../../../src/images/apt-sources.ts';
-import { hostAddress, type World } from '../../support/world.ts';
+import { hostSources } from '../../src/images/apt-sources.ts';
+import { hostAddress, type World } from './world.ts';
 
 const port = 3128;
 
@@ -47,7 +47,7 @@ export class PackageMirror {
     });
     this.#servers.push(server);
     await new Promise<void>(resolve => server.listen(socket, resolve));
-    const forwarder = join(import.meta.dirname, 'forward.ts');
+    const forwarder = join(import.meta.dirname, 'forward-to-socket.ts');
     const argv = world.inside([process.execPath, forwarder, socket, hostAddress, String(port)]);
     const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#forwarders.push(child);
