@@ -23,14 +23,12 @@ need openssl openssl
 need python3 python3
 need mkfs.ext4 e2fsprogs
 need fuse-overlayfs fuse-overlayfs
+need mmdebstrap mmdebstrap
 case " $* " in
   *' cgroup2 '* | *' links '* | *' disks '*)
     need qemu-system-x86_64 qemu-system-x86
     need modprobe kmod
     ;;
-esac
-case " $* " in
-  *' examples '* | *' projects '*) need mmdebstrap mmdebstrap ;;
 esac
 missing=$(printf '%s\n' $missing | sort -u)
 [ -n "$missing" ] || exit 0

@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, get, type IncomingHttpHeaders, type Server } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hostSources } from '../../src/images/apt-sources.ts';
 import { hostAddress, type World } from './world.ts';
 
 const port = 3128;
+const attempts = 4;
 
 /** What builds are given as `http_proxy`: the machine's mirrors of packages, by the world's own address. */
 export const packagesUrl = `http://${hostAddress}:${port}`;
@@ -77,20 +79,33 @@ export class PackageMirror {
     return answer;
   }
 
-  #fetch(url: URL): Promise<Answer> {
+  /** A line that breaks off is tried again. */
+  async #fetch(url: URL): Promise<Answer> {
     if (!this.#hosts.has(url.host)) throw new Error(`${url.host} is no mirror of this machine`);
-    return new Promise((resolve, reject) => {
-      get(url, response => {
-        const chunks: Buffer[] = [];
-        response.on('data', chunk => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          const { 'content-type': type, 'last-modified': modified, location } = response.headers;
-          const kept = Object.entries({ 'content-type': type, 'last-modified': modified, location });
-          const headers = Object.fromEntries(kept.filter(([, value]) => value !== undefined));
-          resolve({ status: response.statusCode ?? 502, headers, body: Buffer.concat(chunks) });
-        });
-      }).on('error', reject);
-    });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await fetchOnce(url);
+        if (answer.status < 500 || attempt === attempts) return answer;
+      } catch (error) {
+        if (attempt === attempts) throw error;
+      }
+      await sleep(attempt * 1000);
+    }
   }
+}
+
+function fetchOnce(url: URL): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    get(url, response => {
+      const chunks: Buffer[] = [];
+      response.on('data', chunk => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const { 'content-type': type, 'last-modified': modified, location } = response.headers;
+        const kept = Object.entries({ 'content-type': type, 'last-modified': modified, location });
+        const headers = Object.fromEntries(kept.filter(([, value]) => value !== undefined));
+        resolve({ status: response.statusCode ?? 502, headers, body: Buffer.concat(chunks) });
+      });
+    }).on('error', reject);
+  });
 }
