@@ -28,7 +28,7 @@ function container(
       },
     },
     NetworkSettings: { Ports: ports },
-  } as ContainerInspect;
+  } as unknown as ContainerInspect;
 }
 
 const health = (Status: 'starting' | 'healthy' | 'unhealthy') => ({ Status, FailingStreak: 0, Log: [] });
