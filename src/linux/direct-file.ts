@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, write } from 'node:fs';
+import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import koffi from 'koffi';
 import { errnoOf } from '../stdx/errors.ts';
@@ -43,6 +43,18 @@ export class DirectFile {
       const { fd, length } = this.#way(bytes.length - done);
       try {
         done += (await writeAt(fd, bytes, done, length, at + done)).bytesWritten;
+      } catch (error) {
+        this.#giveUpDirect(fd, error);
+      }
+    }
+  }
+
+  /** The same at once. */
+  writeNow(bytes: Buffer, at: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      const { fd, length } = this.#way(bytes.length - done);
+      try {
+        done += writeSync(fd, bytes, done, length, at + done);
       } catch (error) {
         this.#giveUpDirect(fd, error);
       }

@@ -20,6 +20,7 @@ import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { applyMode, applyOwner, applyTimes, ifExists } from './attributes.ts';
 import { archiveError, invalidEntry } from './errors.ts';
 import type { ImpliedDirectories } from './implied-directories.ts';
+import { LargeFile, largeFileBytes } from './large-file.ts';
 import type { Owner } from './owners.ts';
 import { aufsPrefix, isOpaque, makeOpaque, makeWhiteout, opaqueName, whiteoutPrefix } from './whiteouts.ts';
 import { writeXattrs } from './xattrs.ts';
@@ -76,6 +77,8 @@ export class Unpacker implements TarSink {
   #header: TarHeader | undefined;
   #path: string | Buffer = '';
   #fd = -1;
+  /** The same file, when it is a large one. */
+  #large: LargeFile | undefined;
 
   constructor(settings: UnpackSettings, implied: ImpliedDirectories) {
     this.#settings = settings;
@@ -98,8 +101,10 @@ export class Unpacker implements TarSink {
   data(chunk: Buffer, offset: number): void {
     if (this.#fd === -1) return;
     try {
-      for (let at = 0; at < chunk.length; )
-        at += writeSync(this.#fd, chunk, at, chunk.length - at, offset + at);
+      if (this.#large !== undefined) this.#large.write(chunk, offset);
+      else
+        for (let at = 0; at < chunk.length; )
+          at += writeSync(this.#fd, chunk, at, chunk.length - at, offset + at);
     } catch (error) {
       throw archiveError(`unpacking ${shownName(this.#header!)}`, error);
     }
@@ -227,6 +232,7 @@ export class Unpacker implements TarSink {
             this.#modeOf(header),
           ),
         );
+        if (this.#settings.layer && header.size >= largeFileBytes) this.#large = new LargeFile(path);
         return;
       case 'directory':
         this.#makeDirectory(path, name, this.#modeOf(header), header);
@@ -302,6 +308,7 @@ export class Unpacker implements TarSink {
   }
 
   #finishFile(header: TarHeader): void {
+    this.#large?.finish();
     // Holes at the end, and files of nothing but a hole.
     ftruncateSync(this.#fd, header.size);
     this.#applyAttributes(this.#path, header);
@@ -335,6 +342,8 @@ export class Unpacker implements TarSink {
   }
 
   #closeFile(): void {
+    this.#large?.close();
+    this.#large = undefined;
     if (this.#fd !== -1) closeSync(this.#fd);
     this.#fd = -1;
   }
