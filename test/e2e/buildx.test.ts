@@ -467,7 +467,7 @@ cat out`;
 
   test('a client with nothing to say, or nonsense, harms nobody', async () => {
     const socket = await upgraded(machine.daemon.socket, '/grpc');
-    const connection = await GrpcConnection.over(socket);
+    const connection = GrpcConnection.over(socket);
     const solve = controlService.solve.path;
     await assert.rejects(connection.unary(solve, Buffer.from('ff', 'hex')), /cut off/);
     await assert.rejects(

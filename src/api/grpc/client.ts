@@ -1,7 +1,8 @@
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { batchesOf, frameMessage } from './framing.ts';
-import { http2Settings, takeChunk } from './http2.ts';
+import { Http2Connection } from '../http2/connection.ts';
+import { http2Error } from '../http2/frames.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import { frameMessage, type MessageRun, messagesIn, runsOf } from './framing.ts';
 import { headersOf, type Metadata } from './metadata.ts';
 import { decodeGrpcMessage, GrpcError, grpcCode } from './status.ts';
 
@@ -14,62 +15,51 @@ export interface GrpcExchange {
   /** What comes back. @throws GrpcError at its end when the call failed */
   readonly messages: AsyncGenerator<Buffer>;
   /** The same, those together that came together. Either is read, not both. */
-  readonly batches: AsyncGenerator<Buffer[]>;
+  readonly runs: AsyncGenerator<MessageRun>;
   /** Gives up; harmless when the call is over. */
   cancel(): void;
 }
 
 /** gRPC's calling side on a connection that nobody else uses. */
 export class GrpcConnection {
-  readonly #session: ClientHttp2Session;
-  /** Aborted when the connection is gone. */
-  readonly closed: AbortSignal;
+  readonly #connection: Http2Connection;
 
-  static async over(connection: Duplex): Promise<GrpcConnection> {
-    const { connect } = await import('node:http2');
-    const session = connect('http://localhost', {
-      ...http2Settings,
-      createConnection: () => connection as never,
-    });
-    return new GrpcConnection(session, connection);
+  static over(connection: Duplex): GrpcConnection {
+    return new GrpcConnection(new Http2Connection(connection));
   }
 
-  private constructor(session: ClientHttp2Session, connection: Duplex) {
-    this.#session = session;
-    const closed = new AbortController();
-    this.closed = closed.signal;
-    session.once('connect', () => session.setLocalWindowSize(http2Settings.windowBytes));
-    session.on('error', () => session.destroy());
-    session.once('close', () => closed.abort());
-    connection.once('close', () => session.destroy());
+  private constructor(connection: Http2Connection) {
+    this.#connection = connection;
+  }
+
+  /** Aborted when the connection is gone. */
+  get closed(): AbortSignal {
+    return this.#connection.closed;
   }
 
   /** @param path `/moby.buildkit.v1.Control/Solve` */
   call(path: string, options: { metadata?: Metadata; signal?: AbortSignal } = {}): GrpcExchange {
     const { metadata = new Map(), signal } = options;
-    if (this.#session.destroyed || this.#session.closed) throw connectionClosed();
-    const stream = this.#session.request({
+    if (this.closed.aborted) throw connectionClosed();
+    const stream = this.#connection.request([
+      [':method', 'POST'],
+      [':scheme', 'http'],
+      [':path', path],
+      [':authority', 'localhost'],
+      ['content-type', 'application/grpc'],
+      ['te', 'trailers'],
       ...headersOf(metadata),
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    const cancel = () => {
-      if (!stream.closed) stream.close(0x8);
-    };
+    ]);
+    const cancel = () => stream.reset(http2Error.cancel);
     signal?.addEventListener('abort', cancel, { once: true });
-    stream.once('close', () => signal?.removeEventListener('abort', cancel));
+    void stream.closed.then(() => signal?.removeEventListener('abort', cancel));
     if (signal?.aborted === true) cancel();
-    const outcome = outcomeOf(stream);
-    // Whoever gives up early never asks for it.
-    outcome.catch(() => {});
-    const batches = answersOf(stream, outcome);
+    const runs = answersOf(stream);
     return {
-      send: message => takeChunk(stream, frameMessage(message)),
+      send: message => stream.write(frameMessage(message)),
       end: () => stream.end(),
-      messages: oneByOne(batches),
-      batches,
+      messages: messagesIn(runs),
+      runs,
       cancel,
     };
   }
@@ -92,60 +82,39 @@ export class GrpcConnection {
   }
 
   close(): void {
-    this.#session.destroy();
+    this.#connection.close();
   }
 }
 
-async function* oneByOne(batches: AsyncGenerator<Buffer[]>): AsyncGenerator<Buffer> {
-  for await (const batch of batches) yield* batch;
-}
-
-async function* answersOf(stream: ClientHttp2Stream, outcome: Promise<void>): AsyncGenerator<Buffer[]> {
+async function* answersOf(stream: Http2Stream): AsyncGenerator<MessageRun> {
   try {
-    yield* batchesOf(stream);
+    yield* runsOf(stream.chunks());
   } catch (error) {
     if (error instanceof GrpcError) throw error;
-    // The stream was cut: the outcome knows better why.
+    // The stream was cut: how it ended says more.
   }
   // Whoever has the answer's end has nothing more to say.
-  if (!stream.writableEnded && !stream.destroyed) stream.end();
-  await outcome;
+  stream.end();
+  await stream.closed;
+  const error = errorOf(stream);
+  if (error !== undefined) throw error;
 }
 
-/** Settles at the call's end. @throws GrpcError when it failed */
-function outcomeOf(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let status: IncomingHttpHeaders | undefined;
-    let httpStatus: number | undefined;
-    const keep = (headers: IncomingHttpHeaders) => {
-      if (headers['grpc-status'] !== undefined) status = headers;
-    };
-    stream.once('response', headers => {
-      httpStatus = headers[':status'];
-      keep(headers);
-    });
-    stream.once('trailers', keep);
-    // 'close' follows, and says what there is to say.
-    stream.on('error', () => {});
-    stream.once('close', () => {
-      if (status !== undefined) {
-        const error = errorOf(status);
-        if (error === undefined) resolve();
-        else reject(error);
-      } else if (stream.rstCode === 0x8) reject(new GrpcError(grpcCode.cancelled, 'the call was cancelled'));
-      else if (httpStatus !== undefined && httpStatus !== 200) {
-        reject(new GrpcError(grpcCode.unknown, `unexpected HTTP status ${httpStatus}`));
-      } else reject(connectionClosed());
-    });
-  });
-}
-
-function errorOf(headers: IncomingHttpHeaders): GrpcError | undefined {
-  const code = Number(headers['grpc-status']);
-  if (code === grpcCode.ok) return undefined;
-  const details = headers['grpc-status-details-bin'];
-  return new GrpcError(code, decodeGrpcMessage(String(headers['grpc-message'] ?? '')), {
-    details: typeof details === 'string' ? Buffer.from(details, 'base64') : undefined,
+/** Of a call that is over. */
+function errorOf({ headers, resetCode }: Http2Stream): GrpcError | undefined {
+  const said = new Map(headers.flat());
+  const code = said.get('grpc-status');
+  if (code === undefined) {
+    if (resetCode === http2Error.cancel) return new GrpcError(grpcCode.cancelled, 'the call was cancelled');
+    const status = said.get(':status');
+    if (status !== undefined && status !== '200')
+      return new GrpcError(grpcCode.unknown, `unexpected HTTP status ${status}`);
+    return connectionClosed();
+  }
+  if (Number(code) === grpcCode.ok) return undefined;
+  const details = said.get('grpc-status-details-bin');
+  return new GrpcError(Number(code), decodeGrpcMessage(said.get('grpc-message') ?? ''), {
+    details: details === undefined ? undefined : Buffer.from(details, 'base64'),
   });
 }
 

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { GrpcError, grpcCode } from './status.ts';
 
 /**
@@ -11,56 +10,73 @@ import { GrpcError, grpcCode } from './status.ts';
  *
  * Nothing is ever compressed here, and the other side is told so by saying nothing of it.
  */
-const headerBytes = 5;
+export const grpcHeaderBytes = 5;
 
 /** BuildKit's limit for both directions. */
 export const messageLimitBytes = 16 * 1024 * 1024;
 
 export function frameMessage(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(headerBytes + message.length);
+  const frame = Buffer.allocUnsafe(grpcHeaderBytes + message.length);
   frame[0] = 0;
   frame.writeUInt32BE(message.length, 1);
-  frame.set(message, headerBytes);
+  frame.set(message, grpcHeaderBytes);
   return frame;
 }
 
-/** The messages of a stream one by one; see batchesOf(). */
-export async function* messagesOf(stream: Readable, limitBytes = messageLimitBytes): AsyncGenerator<Buffer> {
-  for await (const batch of batchesOf(stream, limitBytes)) yield* batch;
+/** Whole messages that came together, each behind its header. */
+export interface MessageRun {
+  readonly bytes: Buffer;
+  /** Where each message's header begins, and where the last message ends. */
+  readonly bounds: readonly number[];
+}
+
+/** One message of a run, without its header: a view of it. */
+export function messageAt({ bytes, bounds }: MessageRun, index: number): Buffer {
+  return bytes.subarray(bounds[index]! + grpcHeaderBytes, bounds[index + 1]!);
+}
+
+/** The messages of runs one by one. */
+export async function* messagesIn(runs: AsyncIterable<MessageRun>): AsyncGenerator<Buffer> {
+  for await (const run of runs) {
+    for (let index = 0; index + 1 < run.bounds.length; index++) yield messageAt(run, index);
+  }
 }
 
 /**
- * The messages of a stream as they come, those together that came together: fifty thousand small ones are not waited
- * for one by one. The stream is not destroyed when the reader stops early.
+ * The messages of a stream as they come: of fifty thousand small ones none is an object of its own here, nor waited for
+ * one by one.
  * @throws GrpcError when a message is larger than the limit, compressed, or cut off; what came before is told before
  */
-export async function* batchesOf(stream: Readable, limitBytes = messageLimitBytes): AsyncGenerator<Buffer[]> {
+export async function* runsOf(
+  chunks: AsyncIterable<Buffer>,
+  limitBytes = messageLimitBytes,
+): AsyncGenerator<MessageRun> {
   let kept: Buffer[] = [];
   let keptBytes = 0;
-  let neededBytes = headerBytes;
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  let neededBytes = grpcHeaderBytes;
+  for await (const chunk of chunks) {
     kept.push(chunk);
     keptBytes += chunk.length;
     if (keptBytes < neededBytes) continue;
-    const whole = kept.length === 1 ? kept[0]! : Buffer.concat(kept);
-    const batch: Buffer[] = [];
+    const bytes = kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+    const bounds: number[] = [];
     let at = 0;
     let refused: GrpcError | undefined;
     for (;;) {
-      neededBytes = headerBytes;
-      if (whole.length - at < headerBytes) break;
-      const sizeBytes = whole.readUInt32BE(at + 1);
-      refused = refusalOf(whole[at]!, sizeBytes, limitBytes);
+      neededBytes = grpcHeaderBytes;
+      if (bytes.length - at < grpcHeaderBytes) break;
+      const sizeBytes = bytes.readUInt32BE(at + 1);
+      refused = refusalOf(bytes[at]!, sizeBytes, limitBytes);
       if (refused !== undefined) break;
-      neededBytes = headerBytes + sizeBytes;
-      if (whole.length - at < neededBytes) break;
-      batch.push(whole.subarray(at + headerBytes, at + neededBytes));
+      neededBytes = grpcHeaderBytes + sizeBytes;
+      if (bytes.length - at < neededBytes) break;
+      bounds.push(at);
       at += neededBytes;
     }
-    if (batch.length > 0) yield batch;
+    if (bounds.length > 0) yield { bytes, bounds: [...bounds, at] };
     if (refused !== undefined) throw refused;
-    kept = at === whole.length ? [] : [whole.subarray(at)];
-    keptBytes = whole.length - at;
+    kept = at === bytes.length ? [] : [bytes.subarray(at)];
+    keptBytes = bytes.length - at;
   }
   if (keptBytes > 0) throw new GrpcError(grpcCode.internal, 'the stream ended inside a message');
 }

@@ -44,7 +44,7 @@ describe('grpc', () => {
     await once(server, 'listening');
     socket = connect((server.address() as { port: number }).port, '127.0.0.1');
     await once(socket, 'connect');
-    client = await GrpcConnection.over(socket);
+    client = GrpcConnection.over(socket);
   });
 
   after(() => {

@@ -1,7 +1,8 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { frameMessage, messagesOf } from './framing.ts';
-import { http2Settings, takeChunk } from './http2.ts';
+import { Http2Connection } from '../http2/connection.ts';
+import type { Header } from '../http2/hpack.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import { frameMessage, messagesIn, runsOf } from './framing.ts';
 import { type Metadata, metadataOf } from './metadata.ts';
 import { encodeGrpcMessage, GrpcError, grpcCode } from './status.ts';
 
@@ -28,68 +29,55 @@ export interface GrpcServerOptions {
 
 /** Speaks gRPC on a connection that nobody else uses. Settles when it is closed. */
 export async function serveGrpc(connection: Duplex, options: GrpcServerOptions): Promise<void> {
-  const { performServerHandshake } = await import('node:http2');
-  const session: ServerHttp2Session = performServerHandshake(connection as never, http2Settings);
-  session.setLocalWindowSize(http2Settings.windowBytes);
-  session.on('stream', (stream, headers, _flags, rawHeaders) => {
-    void answer(stream, String(headers[':path']), metadataOf(rawHeaders), options);
-  });
-  await new Promise<void>(resolve => {
-    session.on('error', () => session.destroy());
-    session.once('close', resolve);
-    connection.once('close', () => session.destroy());
-  });
+  const { closed } = new Http2Connection(connection, stream => void answer(stream, options));
+  if (closed.aborted) return;
+  await new Promise<void>(resolve => closed.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-async function answer(
-  stream: ServerHttp2Stream,
-  path: string,
-  metadata: Metadata,
-  options: GrpcServerOptions,
-): Promise<void> {
+async function answer(stream: Http2Stream, options: GrpcServerOptions): Promise<void> {
+  const headers = stream.headers[0]!;
+  const path = headers.find(([name]) => name === ':path')?.[1] ?? '';
   const gone = new AbortController();
-  // A reset says itself by 'close'; without a listener it would end the process.
-  stream.on('error', () => {});
-  stream.once('close', () => gone.abort());
-  stream.once('aborted', () => gone.abort());
+  void stream.closed.then(() => gone.abort());
   let status = new GrpcError(grpcCode.ok, '');
-  stream.once('wantTrailers', () => stream.sendTrailers(trailersOf(status)));
+  let hasResponded = false;
   const respond = () => {
-    if (stream.headersSent || stream.destroyed) return;
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    if (hasResponded) return;
+    hasResponded = true;
+    stream.respond([
+      [':status', '200'],
+      ['content-type', 'application/grpc'],
+    ]);
+  };
+  const send = (bytes: Buffer): Promise<void> => {
+    respond();
+    return stream.write(bytes);
   };
   try {
     const handler = options.find(path);
     if (handler === undefined) throw new GrpcError(grpcCode.unimplemented, `unknown method ${path}`);
     await handler({
-      metadata,
+      metadata: metadataOf(headers),
       signal: gone.signal,
-      messages: messagesOf(stream),
-      send: message => {
-        respond();
-        return takeChunk(stream, frameMessage(message));
-      },
-      sendAll: messages => {
-        respond();
-        return takeChunk(stream, Buffer.concat(messages.map(frameMessage)));
-      },
+      messages: messagesIn(runsOf(stream.chunks())),
+      send: message => send(frameMessage(message)),
+      sendAll: messages => send(Buffer.concat(messages.map(frameMessage))),
     });
   } catch (error) {
     status = options.toGrpcError(error);
   }
-  if (stream.destroyed || stream.closed) return;
   respond();
-  stream.end();
+  stream.end(trailersOf(status));
   // What is still sent to us is not wanted, but must not hold up the connection's window.
-  stream.resume();
+  stream.discard();
 }
 
-function trailersOf(status: GrpcError): Record<string, string> {
-  return {
-    'grpc-status': String(status.code),
-    ...(status.message === '' ? {} : { 'grpc-message': encodeGrpcMessage(status.message) }),
-    ...(status.details === undefined
-      ? {}
-      : { 'grpc-status-details-bin': Buffer.from(status.details).toString('base64').replace(/=+$/, '') }),
-  };
+function trailersOf(status: GrpcError): Header[] {
+  const trailers: Header[] = [['grpc-status', String(status.code)]];
+  if (status.message !== '') trailers.push(['grpc-message', encodeGrpcMessage(status.message)]);
+  if (status.details !== undefined) {
+    const details = Buffer.from(status.details).toString('base64').replace(/=+$/, '');
+    trailers.push(['grpc-status-details-bin', details]);
+  }
+  return trailers;
 }

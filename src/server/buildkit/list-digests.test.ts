@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { frameMessage } from '../../api/grpc/framing.ts';
 import { ListDigests } from './list-digests.ts';
 
 function digestsOf(messages: readonly string[]): ListDigests {
   const list = new ListDigests();
-  for (const message of messages) list.add(Buffer.from(message));
+  for (const message of messages) list.add(frameMessage(Buffer.from(message)));
   list.end();
   return list;
 }
@@ -16,6 +17,10 @@ describe('the digests of a list', () => {
     const first = digestsOf(many);
     assert.deepEqual(digestsOf(many).parts, first.parts);
     assert.ok(first.parts.length > 2 && first.parts.length < 20);
+    const inOnePiece = new ListDigests();
+    inOnePiece.add(Buffer.concat(many.map(message => frameMessage(Buffer.from(message)))));
+    inOnePiece.end();
+    assert.deepEqual(inOnePiece.parts, first.parts);
   });
 
   test('tell a message that changed, went, came or was cut elsewhere', () => {

@@ -2,27 +2,25 @@ import { hash } from 'node:crypto';
 
 /** Hashing is one call for hundreds of names then, and a difference is seen early enough to use the time. */
 const partBytes = 64 * 1024;
-const lengthBytes = 4;
 
 /**
- * A list of messages as digests of its parts: whether the next list is the same can be told while it comes, and what
- * has to be kept of fifty thousand names are some kilobytes.
+ * A list of messages, as it came over the wire, as digests of its parts: whether the next list is the same can be told
+ * while it comes, and what has to be kept of fifty thousand names are some kilobytes.
  */
 export class ListDigests {
   readonly parts: string[] = [];
   readonly #part = Buffer.allocUnsafe(partBytes);
   #usedBytes = 0;
 
-  add(message: Uint8Array): void {
-    const neededBytes = lengthBytes + message.length;
-    if (this.#usedBytes + neededBytes > partBytes) this.#close();
-    if (neededBytes > partBytes) {
-      this.parts.push(hash('sha256', message, 'base64'));
-      return;
+  /** @param messages with their headers; where they are cut for this makes no difference */
+  add(messages: Uint8Array): void {
+    for (let at = 0; at < messages.length; ) {
+      const taken = messages.subarray(at, at + partBytes - this.#usedBytes);
+      this.#part.set(taken, this.#usedBytes);
+      this.#usedBytes += taken.length;
+      at += taken.length;
+      if (this.#usedBytes === partBytes) this.#close();
     }
-    this.#part.writeUInt32BE(message.length, this.#usedBytes);
-    this.#part.set(message, this.#usedBytes + lengthBytes);
-    this.#usedBytes += neededBytes;
   }
 
   /** After the last one. */

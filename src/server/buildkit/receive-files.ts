@@ -8,6 +8,7 @@ import {
   type statMessage,
 } from '../../api/buildkit/filesync.ts';
 import type { GrpcExchange } from '../../api/grpc/client.ts';
+import { grpcHeaderBytes, type MessageRun, messageAt } from '../../api/grpc/framing.ts';
 import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import { EngineError } from '../../stdx/errors.ts';
@@ -109,12 +110,7 @@ async function receive(
   });
   const reception = new Reception(exchange, known, open);
   try {
-    for await (const batch of exchange.batches) {
-      for (const message of batch) {
-        const ready = reception.take(message);
-        if (ready !== undefined) await ready;
-      }
-    }
+    for await (const run of exchange.runs) await reception.take(run);
     await reception.finished();
   } catch (error) {
     await reception.abort();
@@ -134,7 +130,7 @@ class Reception {
   readonly #open: (want: Want) => Promise<FileSink>;
   readonly #known: KnownList | undefined;
   readonly #list = new ListDigests();
-  readonly #held: Buffer[] = [];
+  readonly #held: MessageRun[] = [];
   #state: 'comparing' | 'unchanged' | 'receiving' = 'comparing';
   /** All of the list has come. */
   #listed = false;
@@ -153,17 +149,15 @@ class Reception {
     return this.#list.parts;
   }
 
-  /** Settles when more may come; undefined: at once. */
-  take(message: Buffer): Promise<void> | undefined {
-    const isKnown = !this.#listed && this.#note(message);
-    if (this.#state !== 'comparing') return this.#read(message);
-    this.#held.push(message);
+  /** Settles when more may come. */
+  async take(run: MessageRun): Promise<void> {
+    const isKnown = !this.#listed && this.#note(run);
+    if (this.#state !== 'comparing') return this.#read(run);
+    this.#held.push(run);
     if (!isKnown) return this.#begin();
-    if (this.#listed) {
-      this.#state = 'unchanged';
-      this.#send({ type: packetType.fin });
-    }
-    return undefined;
+    if (!this.#listed) return;
+    this.#state = 'unchanged';
+    this.#send({ type: packetType.fin });
   }
 
   /** The stream has ended. */
@@ -182,17 +176,32 @@ class Reception {
     });
   }
 
-  /** Adds what is part of the list to it. @returns whether the list is the known one as far as it has come */
-  #note(message: Buffer): boolean {
+  /**
+   * Adds what is part of the list to it, message by message only where something else is among them.
+   * @returns whether the list is the known one as far as it has come
+   */
+  #note(run: MessageRun): boolean {
+    const { bytes, bounds } = run;
     const before = this.#list.parts.length;
-    if (message[0] !== statTag) {
-      const { type, stat } = packetMessage.decode(message);
-      if (type !== packetType.stat) return false;
-      this.#listed = stat === undefined;
+    let end = bounds.length - 1;
+    let isAll = true;
+    for (let index = 0; index < end; index++) {
+      if (isEntry(run, index)) continue;
+      const { type, stat } = packetMessage.decode(messageAt(run, index));
+      if (type === packetType.stat && stat === undefined) {
+        this.#listed = true;
+        isAll &&= index === end - 1;
+        end = index;
+      } else isAll = false;
+    }
+    if (isAll) this.#list.add(bytes.subarray(bounds[0], bounds[end]));
+    else {
+      for (let index = 0; index < end; index++) {
+        if (isEntry(run, index)) this.#list.add(bytes.subarray(bounds[index], bounds[index + 1]));
+      }
     }
     if (this.#listed) this.#list.end();
-    else this.#list.add(message);
-    if (this.#known === undefined || !this.#list.begins(this.#known, before)) return false;
+    if (!isAll || this.#known === undefined || !this.#list.begins(this.#known, before)) return false;
     return !this.#listed || this.#list.parts.length === this.#known.length;
   }
 
@@ -212,10 +221,17 @@ class Reception {
       () => this.#send({ type: packetType.fin }),
       () => {},
     );
-    for (const message of this.#held.splice(0)) await this.#read(message);
+    for (const run of this.#held.splice(0)) await this.#read(run);
   }
 
-  #read(message: Buffer): Promise<void> | undefined {
+  async #read(run: MessageRun): Promise<void> {
+    for (let index = 0; index + 1 < run.bounds.length; index++) {
+      const ready = this.#packet(messageAt(run, index));
+      if (ready !== undefined) await ready;
+    }
+  }
+
+  #packet(message: Buffer): Promise<void> | undefined {
     const packet = packetMessage.decode(message);
     switch (packet.type) {
       case packetType.stat:
@@ -243,6 +259,12 @@ class Reception {
 
 /** How a packet with a file's attributes begins: field 2, with a length. The type before it is 0 and not written. */
 const statTag = 0x12;
+
+/** Told without decoding: an unchanged list is not looked at any closer. */
+function isEntry({ bytes, bounds }: MessageRun, index: number): boolean {
+  const start = bounds[index]! + grpcHeaderBytes;
+  return start < bounds[index + 1]! && bytes[start] === statTag;
+}
 
 function metadataOf({ directory, include, exclude }: FileSelection): Map<string, string[]> {
   const metadata = new Map([[fileSyncHeader.directory, [directory]]]) as Map<string, string[]>;

@@ -52,7 +52,7 @@ export class BuildSessions {
       header(sessionHeader.id) ?? '',
       header(sessionHeader.sharedKey) ?? '',
       new Set(header(sessionHeader.method)?.split(/, */)),
-      await GrpcConnection.over(connection),
+      GrpcConnection.over(connection),
     );
     this.#open.set(session.id, session);
     for (const wake of this.#waiting.splice(0)) wake();
