@@ -88,6 +88,8 @@ export class Http2Connection {
     socket.once('end', () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.#end());
+    // Whoever took the connection out of an HTTP request may have paused it.
+    socket.resume();
     if (socket.destroyed) this.#end();
   }
 

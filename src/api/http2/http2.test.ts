@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectHttp2, createServer as createHttp2Server, type Http2Server } from 'node:http2';
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Http2Connection } from './connection.ts';
@@ -97,7 +103,7 @@ describe("with Node's server", () => {
 
   before(async () => {
     server = createHttp2Server({ settings: { initialWindowSize: 1000, maxConcurrentStreams: 2 } });
-    server.on('stream', (stream, headers) => {
+    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       stream.on('error', () => {});
       if (headers[':path'] === '/refuse') {
         stream.close(0x8);
