@@ -243,6 +243,7 @@ class Executor {
       const { StatusCode } = await perform(this.#client, containerOperations.wait, {
         path: { id },
         query: { condition: 'not-running' },
+        ...(this.#execution.signal === undefined ? {} : { signal: this.#execution.signal }),
       });
       const { Name } = await this.#inspect(id);
       if (StatusCode !== 0)

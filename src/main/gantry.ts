@@ -25,6 +25,11 @@ function setRawMode(on: boolean): void {
   spawnSync('/bin/stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 
+/** Node's raw mode alone: it leaves alone how output is shown. */
+function setKeyMode(on: boolean): void {
+  if (process.stdin.isTTY) process.stdin.setRawMode(on);
+}
+
 // Should the line to the daemon vanish without a word, nothing is left to wait for: that is no success.
 process.exitCode = 13;
 runCli(process.argv.slice(2), {
@@ -37,6 +42,7 @@ runCli(process.argv.slice(2), {
     isTerminal: isatty(0),
     stream: () => process.stdin,
     setRawMode,
+    setKeyMode,
   },
   build: typeof GANTRY_BUILD === 'undefined' ? unbuilt : GANTRY_BUILD,
   // A stdin that was read would hold the program open although nobody waits for it any more.

@@ -43,7 +43,7 @@ export async function askGantry({ command, template }: Case, env: Environment): 
       workingDirectory: folder,
       out: new Output(descriptors[0]!, terminal),
       err: new Output(descriptors[1]!, terminal),
-      input: { isTerminal: false, stream: () => process.stdin, setRawMode: () => {} },
+      input: { isTerminal: false, stream: () => process.stdin, setRawMode: () => {}, setKeyMode: () => {} },
       build: { version: 'test', commit: 'test', builtAt: '' },
     });
     return normalised({ code, stdout: readFileSync(out, 'utf8'), stderr: readFileSync(err, 'utf8') }, env);

@@ -21,7 +21,7 @@ async function gantry(...args: string[]): Promise<{ code: number; text: string }
       workingDirectory: folder,
       out: output,
       err: output,
-      input: { isTerminal: false, stream: () => process.stdin, setRawMode: () => {} },
+      input: { isTerminal: false, stream: () => process.stdin, setRawMode: () => {}, setKeyMode: () => {} },
       build: { version: 'test', commit: 'test', builtAt: '' },
     });
     return { code, text: readFileSync(path, 'utf8') };

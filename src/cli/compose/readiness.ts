@@ -23,7 +23,7 @@ export async function waitForReadiness(
     if (health === 'unhealthy') throw new EngineError('conflict', `container ${name} is unhealthy`);
     if (State.Running && (health === 'none' || health === 'healthy')) return;
     if (limitMs !== undefined && Date.now() - begunMs > limitMs)
-      throw new EngineError('cancelled', `container ${name} is not ready after ${limitMs / 1000} seconds`);
+      throw new EngineError('cancelled', `application not healthy after ${limitMs / 1000}s`);
     await new Promise(resolve => setTimeout(resolve, waitMs));
   }
 }

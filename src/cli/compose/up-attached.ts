@@ -1,21 +1,22 @@
-import { act } from '../../client/operation.ts';
+import { styleText } from 'node:util';
+import { act, perform } from '../../client/operation.ts';
 import { containerOperations } from '../../client/operations.ts';
 import { observe } from '../../compose/observe.ts';
 import { planDown } from '../../compose/plan/down.ts';
 import { containerName, scaleOf, servicesInOrder } from '../../compose/plan/up.ts';
 import type { Project } from '../../compose/project.ts';
-import { EngineError } from '../../stdx/errors.ts';
+import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { type BroughtUp, bringUp } from './bring-up.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, interruptedStatus } from './carry-out.ts';
 import { printLog } from './follow-logs.ts';
+import { KeyMenu } from './key-menu.ts';
 import { LineWriter, LogLines } from './log-lines.ts';
 import { LiveBlock } from './progress/live-block.ts';
-import { coloursOutput, openProgress } from './progress/open-progress.ts';
+import { coloursOutput, openProgress, progressMode } from './progress/open-progress.ts';
 import { scales } from './up-options.ts';
-
-/** 128 and SIGINT. */
-const interruptedStatus = 130;
+import { ProjectWatch } from './watch/project-watch.ts';
+import { watchedRules } from './watch/rules.ts';
 
 /**
  * Brings a project up and stays with it: the output of its services is shown until all have ended. The first Ctrl-C
@@ -28,15 +29,24 @@ export async function upAttached(call: Call): Promise<number> {
 
 class AttachedProject {
   readonly #call: Call;
-  readonly #starting = new AbortController();
-  readonly #followed = new Map<string, Promise<void>>();
-  #bringing: Promise<unknown> = Promise.resolve();
   readonly #block: LiveBlock;
+  readonly #starting = new AbortController();
+  /** Ids of the containers that are or were followed. */
+  readonly #followed = new Set<string>();
+  /** Each follows one container until it has ended for good. */
+  readonly #following: Promise<void>[] = [];
+  /** Settles when nothing holds the client any more although containers run. */
+  readonly #leaving = Promise.withResolvers<'detached' | 'interrupted'>();
+  #bringing: Promise<unknown> = Promise.resolve();
   #up: BroughtUp | undefined;
   #lines: LogLines | undefined;
   #attached = new Set<string>();
+  #watch: ProjectWatch | undefined;
+  #watchEnded = Promise.withResolvers<void>();
+  #menu: KeyMenu | undefined;
   #stopping: Promise<void> | undefined;
   #interrupted = false;
+  #saidAttaching = false;
   /** The status that a service's end gave the whole. */
   #status: number | undefined;
 
@@ -50,28 +60,42 @@ class AttachedProject {
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     try {
-      const progress = openProgress(this.#call, 'Running', this.#block);
-      this.#bringing = bringUp(this.#call, true, {
-        progress,
-        signal: this.#starting.signal,
-        onPlan: up => this.#prepare(up),
-        onStarted: name => this.#follow(name),
-        hookOutput: name => this.#hookOutput(name),
-      });
-      try {
-        await this.#bringing;
-      } finally {
-        progress.end();
-      }
-      this.#followRunning();
-      await this.#untilAllEnded();
+      const left = await Promise.race([this.#leaving.promise, this.#runToTheEnd()]);
+      if (left === 'detached') return 0;
+      await this.#stopping;
+    } catch (error) {
+      // What was cut short is no fault.
+      if (this.#stopping === undefined) throw error;
+      await this.#stopping;
     } finally {
+      this.#menu?.close();
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
     }
-    await this.#stopping;
     if (this.#interrupted) return interruptedStatus;
     return this.#status ?? 0;
+  }
+
+  async #runToTheEnd(): Promise<void> {
+    const progress = openProgress(this.#call, 'Running', this.#block);
+    this.#bringing = bringUp(this.#call, true, {
+      progress,
+      signal: this.#starting.signal,
+      onPlan: up => this.#prepare(up),
+      onStarted: name => this.#follow(name),
+      hookOutput: name => this.#hookOutput(name),
+    });
+    try {
+      await this.#bringing;
+    } finally {
+      progress.end();
+    }
+    this.#followRunning();
+    if (this.#stopping === undefined) {
+      if (this.#call.flags.on('watch')) this.#startWatch();
+      this.#openMenu();
+    }
+    await this.#untilAllEnded();
   }
 
   #prepare(up: BroughtUp): void {
@@ -82,8 +106,12 @@ class AttachedProject {
     if (from !== undefined && project.services[from] === undefined)
       throw new EngineError('notFound', `no such service: ${from}`);
     const only = flags.list('attach');
+    const all = this.#services();
+    const outside = only.filter(name => !all.includes(name));
+    if (outside.length > 0)
+      throw new EngineError('invalid', `cannot attach to services not included in up: ${outside.join(', ')}`);
+    if (flags.on('watch')) watchedRules(project, all);
     const without = flags.list('no-attach');
-    const all = servicesInOrder(project, args, !flags.on('no-deps'));
     const asked = args.length === 0 || flags.on('attach-dependencies') ? all : args;
     const attached = (only.length > 0 ? only : asked).filter(
       name => !without.includes(name) && (only.includes(name) || project.services[name]?.attach !== false),
@@ -106,27 +134,48 @@ class AttachedProject {
 
   /** Containers that ran before: their output from now on. */
   #followRunning(): void {
-    for (const { name, running } of this.#up!.observed.containers)
-      if (running && this.#attached.has(name) && !this.#followed.has(name)) this.#follow(name, Date.now());
+    for (const { name, id, running } of this.#up!.observed.containers)
+      if (running && this.#attached.has(name) && !this.#followed.has(id)) this.#follow(name, Date.now());
   }
 
   #follow(name: string, sinceMs?: number): void {
-    this.#followed.set(name, this.#followToTheEnd(name, sinceMs));
+    this.#sayAttaching();
+    this.#following.push(this.#followByName(name, sinceMs));
   }
 
-  async #followToTheEnd(name: string, sinceMs: number | undefined): Promise<void> {
+  async #followByName(name: string, sinceMs: number | undefined): Promise<void> {
+    const client = await this.#call.session.client();
+    const { Id } = await perform(client, containerOperations.inspect, { path: { id: name } });
+    // One that is restarted is still followed by who followed it before.
+    if (this.#followed.has(Id)) return;
+    this.#followed.add(Id);
+    await this.#followToTheEnd(Id, name, sinceMs);
+  }
+
+  #sayAttaching(): void {
+    if (this.#saidAttaching || this.#attached.size === 0) return;
+    this.#saidAttaching = true;
+    this.#lines!.say(`Attaching to ${[...this.#attached].map(name => this.#shown(name)).join(', ')}`);
+  }
+
+  async #followToTheEnd(id: string, name: string, sinceMs: number | undefined): Promise<void> {
     const { session, flags } = this.#call;
     const shown = this.#shown(name);
     const isShown = this.#attached.has(name);
     const lines = isShown ? this.#lines! : { writer: () => new LineWriter(() => {}) };
-    const code = await printLog(session, { id: name, shown }, lines, {
+    const query = {
       follow: true,
       tail: isShown ? 'all' : '0',
       timestamps: flags.on('timestamps'),
       since: sinceMs === undefined ? undefined : String(sinceMs / 1000),
+    };
+    const code = await printLog(session, { id, shown }, lines, query, exitCode => {
+      if (isShown) this.#lines!.say(`${shown} exited with code ${exitCode} (restarting)`);
     });
+    // It was removed, or another took its place.
+    if (code === undefined) return;
     if (isShown) this.#lines!.say(`${shown} exited with code ${code}`);
-    this.#ended(name, code ?? 0);
+    this.#ended(name, code);
   }
 
   /** Lines of a hook have an arrow behind the container's name. */
@@ -151,34 +200,93 @@ class AttachedProject {
     this.#stopping = this.#stop();
   }
 
+  /** With a watch there is no end of itself: a change may start what has ended. */
   async #untilAllEnded(): Promise<void> {
-    let count = 0;
-    // Restarted ones are followed by who followed them before; new ones may have come.
-    while (count !== this.#followed.size) {
-      count = this.#followed.size;
-      await Promise.all(this.#followed.values());
+    for (let count = -1; count !== this.#following.length || this.#watch !== undefined; ) {
+      count = this.#following.length;
+      await Promise.all(this.#following);
+      if (this.#stopping !== undefined) return;
+      if (this.#watch !== undefined) await this.#watchEnded.promise;
     }
   }
 
   #interrupt(): void {
+    this.#menu?.hide();
     this.#interrupted = true;
     if (this.#stopping !== undefined) {
       void this.#kill();
       return;
     }
-    this.#call.session.err.line('Gracefully stopping... (press Ctrl+C again to force)');
+    this.#call.session.err.line('Gracefully Stopping... press Ctrl+C again to force');
+    this.#watchEnded.resolve();
+    // Nothing runs yet: what is pulled or built is given up with the connection.
+    if (this.#up === undefined) this.#leaving.resolve('interrupted');
     this.#stopping = this.#stop();
+  }
+
+  #startWatch(): void {
+    const { session, flags } = this.#call;
+    const out = this.#block.beside(session.out);
+    const mark = coloursOutput(this.#call) ? styleText('greenBright', '⦿', { validateStream: false }) : '⦿';
+    try {
+      this.#watch = new ProjectWatch(this.#call, watchedRules(this.#up!.project, this.#services()), {
+        quiet: flags.on('quiet-build'),
+        prune: true,
+        say: line => out.line(`        ${mark} ${line}`),
+        block: this.#block,
+        onStarted: name => this.#follow(name),
+      });
+      this.#watch.start();
+    } catch (error) {
+      this.#watch = undefined;
+      if (flags.on('watch') && this.#menu === undefined) throw error;
+      out.line(`        ${mark} ${messageOf(error)}`);
+    }
+  }
+
+  #toggleWatch(): void {
+    if (this.#watch === undefined) {
+      this.#startWatch();
+      return;
+    }
+    void this.#watch.close();
+    this.#watch = undefined;
+    this.#watchEnded.resolve();
+    this.#watchEnded = Promise.withResolvers();
+    this.#block.beside(this.#call.session.out).line('        ⦿ Watch disabled');
+  }
+
+  /** On a terminal, unless `--menu=false` or COMPOSE_MENU says otherwise. */
+  #openMenu(): void {
+    const { session, flags } = this.#call;
+    const variable = session.env['COMPOSE_MENU'] ?? '';
+    const wanted = flags.changed('menu') ? flags.on('menu') : !/^(0|f|false)$/i.test(variable);
+    const isTerminal = session.input.isTerminal && session.err.isTerminal && session.out.isTerminal;
+    if (!wanted || !isTerminal || progressMode(this.#call) !== 'tty') return;
+    const actions = {
+      isWatching: () => this.#watch !== undefined,
+      toggleWatch: () => this.#toggleWatch(),
+      detach: () => this.#leaving.resolve('detached'),
+      interrupt: () => this.#interrupt(),
+    };
+    this.#menu = new KeyMenu(session.input, this.#block, actions, { colour: coloursOutput(this.#call) });
+    this.#menu.open();
+  }
+
+  #services(): string[] {
+    const { flags, args } = this.#call;
+    return servicesInOrder(this.#up!.project, args, !flags.on('no-deps'));
   }
 
   async #stop(): Promise<void> {
     // What is being started is waited for: it would be overlooked. If that failed, its waiter says so.
     this.#starting.abort();
-    await Promise.allSettled([this.#bringing]);
     if (this.#up === undefined) return;
+    await Promise.allSettled([this.#bringing, this.#watch?.close()]);
     const { session, flags, args } = this.#call;
     const { project } = this.#up;
     const observed = await observe(await session.client(), project.name, project);
-    const services = args.length === 0 ? [] : servicesInOrder(project, args, !flags.on('no-deps'));
+    const services = args.length === 0 ? [] : this.#services();
     const plan = planDown(project.name, project, observed, {
       services,
       remove: false,
@@ -196,10 +304,16 @@ class AttachedProject {
   }
 
   async #kill(): Promise<void> {
+    if (this.#up === undefined) return;
     const client = await this.#call.session.client();
-    const kills = [...this.#followed.keys()].map(id =>
-      act(client, containerOperations.kill, { path: { id } }),
-    );
+    const { containers } = await observe(client, this.#up.project.name, this.#up.project);
+    const services = this.#services();
+    const kills = containers
+      .filter(
+        ({ service, running, paused, oneOff }) =>
+          !oneOff && (running || paused) && services.includes(service),
+      )
+      .map(({ id }) => act(client, containerOperations.kill, { path: { id } }));
     // Those that have ended meanwhile refuse.
     await Promise.allSettled(kills);
   }

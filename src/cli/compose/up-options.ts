@@ -15,9 +15,9 @@ export const upFlags = `      --always-recreate-deps  Recreate dependent contain
 /** @throws UsageError, EngineError for flags that do not go together and for services that are not there */
 export function upOptions(flags: FlagValues, services: readonly string[], project: Project): UpOptions {
   if (flags.on('force-recreate') && flags.on('no-recreate'))
-    throw new UsageError('--force-recreate and --no-recreate are incompatible');
+    throw new EngineError('invalid', '--force-recreate and --no-recreate are incompatible');
   if (flags.on('always-recreate-deps') && flags.on('no-recreate'))
-    throw new UsageError('--always-recreate-deps and --no-recreate are incompatible');
+    throw new EngineError('invalid', '--always-recreate-deps and --no-recreate are incompatible');
   const missing = services.find(name => project.services[name] === undefined);
   if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
   return {

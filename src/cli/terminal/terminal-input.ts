@@ -6,4 +6,6 @@ export interface TerminalInput {
   stream(): Readable;
   /** Every key to us, none to the terminal's line discipline. A no-op when stdin is no terminal. */
   setRawMode(on: boolean): void;
+  /** Every key to us as in raw mode, but what is written is shown as always. */
+  setKeyMode(on: boolean): void;
 }

@@ -1,5 +1,6 @@
 import { servicesInOrder } from '../../../compose/plan/up.ts';
 import type { Project } from '../../../compose/project.ts';
+import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Call, type Command } from '../../command.ts';
 import { bringUp } from '../../compose/bring-up.ts';
 import { openProgress } from '../../compose/progress/open-progress.ts';
@@ -8,7 +9,7 @@ import { waitForReadiness } from '../../compose/readiness.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
 import { upAttached } from '../../compose/up-attached.ts';
 import { upFlags } from '../../compose/up-options.ts';
-import { UsageError } from '../../errors.ts';
+import type { FlagValues } from '../../flags.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -23,6 +24,7 @@ ${upFlags}
       --build  Build images before starting containers
   -d, --detach  Detached mode: Run containers in the background
       --exit-code-from string  Return the exit code of the selected service container. Implies --abort-on-container-exit
+      --menu  Enable interactive shortcuts when running attached. Incompatible with --detach. Can also be enable/disable by setting COMPOSE_MENU environment var.
       --no-attach stringArray  Do not attach (stream logs) to the specified services
       --no-build  Don't build an image, even if it's policy
       --no-color  Produce monochrome output
@@ -35,8 +37,7 @@ ${upFlags}
       --timestamps  Show timestamps
       --wait  Wait for services to be running|healthy. Implies detached mode.
       --wait-timeout int  Maximum duration in seconds to wait for the project to be running|healthy
-!     --watch  what changes is not watched yet
-!     --menu  there are no shortcuts
+  -w, --watch  Watch source code and rebuild/refresh containers when files are updated.
 `,
   takes: anyArguments,
   async run(call) {
@@ -44,25 +45,44 @@ ${upFlags}
     const starts = !flags.on('no-start');
     const waits = flags.on('wait');
     const detached = flags.on('detach') || waits || !starts;
-    const attachedOnly = [
-      'abort-on-container-exit',
-      'abort-on-container-failure',
-      'exit-code-from',
-      'attach',
-    ];
-    const wrong = detached ? attachedOnly.find(name => flags.changed(name)) : undefined;
-    if (wrong !== undefined) throw new UsageError(`--${wrong} and --detach are incompatible`);
+    refuseCombinations(flags);
     if (!detached) return upAttached(call);
     const progress = openProgress(call);
     try {
       const { project } = await bringUp(call, starts, { progress });
-      if (waits) await waitUntilReady(call, project, progress);
+      if (waits && starts) await waitUntilReady(call, project, progress);
     } finally {
       progress.end();
     }
     return 0;
   },
 };
+
+/** @throws EngineError for flags of which only one can be meant */
+function refuseCombinations(flags: FlagValues): void {
+  const refuse = (message: string) => {
+    throw new EngineError('invalid', message);
+  };
+  const attachedOnly =
+    ['abort-on-container-exit', 'abort-on-container-failure', 'attach-dependencies', 'watch'].some(name =>
+      flags.on(name),
+    ) ||
+    flags.changed('exit-code-from') ||
+    flags.list('attach').length > 0;
+  for (const name of ['wait', 'detach'])
+    if (flags.on(name) && attachedOnly)
+      refuse(
+        `--${name} cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, --attach-dependencies or --watch`,
+      );
+  if (flags.on('abort-on-container-exit') && flags.on('abort-on-container-failure'))
+    refuse('--abort-on-container-failure cannot be combined with --abort-on-container-exit');
+  if (flags.on('attach-dependencies') && flags.list('attach').length > 0)
+    refuse('cannot combine --attach and --attach-dependencies');
+  const pull = flags.given('pull') ?? 'missing';
+  if (!['always', 'missing', 'never', 'policy', 'build'].includes(pull))
+    refuse(`invalid --pull option ${JSON.stringify(pull)}`);
+  if (flags.on('build') && flags.on('no-build')) refuse('--build and --no-build are incompatible');
+}
 
 /** Until all containers run, and are healthy where they have a check. */
 async function waitUntilReady(

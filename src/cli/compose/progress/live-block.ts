@@ -44,6 +44,14 @@ export class LiveBlock {
     for (const line of lines) this.#out.line(line);
   }
 
+  /** Writes this above the block. */
+  pass(text: string): void {
+    this.#besides(() => {
+      this.#out.write(text);
+      return !text.endsWith('\n');
+    });
+  }
+
   /** An output on the same terminal for which the block makes room. */
   beside(output: Output): Output {
     return output.isTerminal ? new BesideOutput(output, write => this.#besides(write)) : output;
