@@ -65,6 +65,22 @@ const inWorld = 'nsenter --target $WORLD --net';
 const bk = 'DOCKER_BUILDKIT=1 docker build -q';
 const gb = 'DOCKER_BUILDKIT=1 $GANTRY build -q -t bench-gb';
 
+/** A project of ten services: half of them wait for the other half, some have a volume, all are on two networks. */
+const tenServices =
+  'test -f ten/compose.yaml || { mkdir ten; { echo "services:"; for i in $(seq 10); do ' +
+  'echo "  s$i: {image: busybox, command: sleep 100000, stop_signal: SIGKILL, environment: {A: \'$i\'}, networks: [front, back]"; ' +
+  'test $i -le 5 || echo "    , depends_on: [s$((i - 5))]"; test $((i % 3)) -gt 0 || echo "    , volumes: [\'data:/data\']"; ' +
+  'echo "  }"; done; printf "volumes: {data: }\\nnetworks: {front: , back: }\\n"; } > ten/compose.yaml; }';
+
+const manyServices =
+  'test -f many/compose.yaml || { mkdir many; { echo "services:"; for i in $(seq 200); do ' +
+  'printf "  s$i:\\n    image: busybox:\\${TAG:-latest}\\n    command: [sleep, \\"$i\\"]\\n    restart: unless-stopped\\n"; ' +
+  'printf "    environment:\\n      NUMBER: \\"$i\\"\\n      WHO: \\${HOME}\\n    ports: [\\"$((10000 + i)):80\\"]\\n"; ' +
+  'printf "    labels: {one: a, two: b $i}\\n    volumes:\\n      - data:/data\\n      - ./conf:/conf:ro\\n"; ' +
+  'printf "    networks: [front, back]\\n    healthcheck: {test: \\"true\\", interval: 10s}\\n"; ' +
+  'test $i -eq 1 || printf "    depends_on: [s$((i - 1))]\\n"; ' +
+  'done; printf "volumes: {data: }\\nnetworks: {front: , back: }\\n"; } > many/compose.yaml; }';
+
 export const sections: Record<string, Section> = {
   start: async sides => [
     row('start', 'daemon until it answers', new Map(sides.map(side => [side.kind, side.startMs]))),
@@ -371,6 +387,41 @@ export const sections: Record<string, Section> = {
       rounds: 10,
     },
     { section: 'ps', what: 'version', line: 'docker version >/dev/null', rounds: 10 },
+  ]),
+
+  // Each side's own: docker compose on dockerd, `gantry compose` on gantryd.
+  compose: compareAll([
+    {
+      section: 'compose',
+      what: 'up, 10 services',
+      before: `${tenServices}; $COMPOSE -f ten/compose.yaml down -v`,
+      line: '$COMPOSE -f ten/compose.yaml up -d 2>&1',
+      rounds: 5,
+    },
+    {
+      section: 'compose',
+      what: 'up again, nothing to do',
+      before: `${tenServices}; $COMPOSE -f ten/compose.yaml up -d`,
+      line: '$COMPOSE -f ten/compose.yaml up -d 2>&1',
+    },
+    {
+      section: 'compose',
+      what: 'down -v, 10 services',
+      before: `${tenServices}; $COMPOSE -f ten/compose.yaml up -d`,
+      line: '$COMPOSE -f ten/compose.yaml down -v 2>&1',
+      rounds: 5,
+    },
+    {
+      section: 'compose',
+      what: 'config, 200 services',
+      before: manyServices,
+      line: '$COMPOSE -f many/compose.yaml config',
+    },
+    {
+      section: 'compose',
+      what: 'what the client takes to start',
+      line: '$COMPOSE version',
+    },
   ]),
 
   memory: async sides => {

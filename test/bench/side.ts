@@ -7,7 +7,7 @@ import { Daemon, type DaemonKind, repository } from '../support/daemon.ts';
 import { clientEnvironment } from '../support/docker-client.ts';
 import { registryAddress, startRegistry } from '../support/registry.ts';
 import { runOrThrow } from '../support/run-program.ts';
-import { buildxConfig } from '../support/sid-plugins.ts';
+import { buildxConfig, composeProgram } from '../support/sid-plugins.ts';
 import { hostAddress, World } from '../support/world.ts';
 
 /** Debian's dockerd of this machine, the one of Debian's unstable suite (28.5, with BuildKit), or Gantry. */
@@ -34,6 +34,7 @@ export class Side {
         ...own,
         REG: registryAddress,
         GANTRY: join(repository, 'gantry'),
+        COMPOSE: kind === 'gantryd' ? `${join(repository, 'gantry')} compose` : await composeProgram(),
         WORK: world.path('work'),
         WORLD: String(world.pid),
         HOST: hostAddress,

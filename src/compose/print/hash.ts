@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256OfText } from '../../stdx/sha256.ts';
 import type { Network, Service, Volume } from '../project.ts';
 import { toGoJson } from './json.ts';
 import { printedNetwork, printedService, printedVolume } from './ordered.ts';
@@ -34,5 +34,5 @@ export function volumeHash(volume: Volume): string {
 }
 
 function hashOf(printed: unknown): string {
-  return createHash('sha256').update(toGoJson(printed)).digest('hex');
+  return sha256OfText(toGoJson(printed));
 }
