@@ -1,6 +1,7 @@
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Layer } from '../storage/layers.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { LayerTimes } from '../storage/worker/settle-times.ts';
 import { type BuildCache, type CachedStep, cacheOwner, type KeyParts, keyOf } from './cache.ts';
 import type { BuildProgress } from './events.ts';
 import type { InputFile } from './explain/reason.ts';
@@ -29,6 +30,13 @@ export interface FileStep {
   cacheMounts?: readonly string[];
   /** Variables in `parts.env` that came by ARG. */
   argumentNames?: readonly string[];
+  /** Makes the layer without a snapshot. @returns undefined when that is not possible; nothing has been done then. */
+  makeLayer?(options: {
+    parent: Digest | undefined;
+    owner: string;
+    times: LayerTimes | undefined;
+    signal: AbortSignal;
+  }): Promise<Layer | undefined>;
   /** Changes the files of a mounted snapshot. */
   apply(rootfs: string, emit: (event: StepEvent) => void, signal: AbortSignal): Promise<void>;
 }
@@ -99,14 +107,16 @@ export async function runFileStep(
     signal: AbortSignal,
   ): Promise<Layer> {
     const { snapshots } = context.storage;
+    const change = step.timesOfContext === true ? ('all' as const) : ('latest' as const);
+    const times = epochMs === undefined ? undefined : { epochMs, change };
+    const made = await step.makeLayer?.({ parent: below, owner, times, signal });
+    if (made !== undefined) return made;
     const id = newSnapshotId();
     await snapshots.create(id, below, { mountPoints: step.mountPoints });
     try {
       await step.apply(snapshots.mount(id, { unsynced: true }), emit, signal);
       signal.throwIfAborted();
       snapshots.unmount(id);
-      const change = step.timesOfContext === true ? ('all' as const) : ('latest' as const);
-      const times = epochMs === undefined ? undefined : { epochMs, change };
       return await snapshots.commit(id, { owner, times });
     } finally {
       await snapshots.remove(id);

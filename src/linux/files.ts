@@ -259,12 +259,22 @@ export function cloneFile(fromFd: number, toFd: number): boolean {
  * last minutes, and looks at each of them).
  * @returns false where the file system has no such thing.
  */
-export function spreadSubdirectories(path: string): boolean {
+export function spreadSubdirectories(path: Path): boolean {
+  return setTopDirectory(path, true);
+}
+
+/** Takes that back, once they are made. */
+export function gatherSubdirectories(path: Path): void {
+  setTopDirectory(path, false);
+}
+
+function setTopDirectory(path: Path, isTop: boolean): boolean {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const flags = Buffer.alloc(8);
     ioctlPointer(`FS_IOC_GETFLAGS ${path}`, fd, FS_IOC_GETFLAGS, flags);
-    flags.writeUInt32LE((flags.readUInt32LE() | FS_TOPDIR_FL) >>> 0);
+    const others = flags.readUInt32LE() & ~FS_TOPDIR_FL;
+    flags.writeUInt32LE((isTop ? others | FS_TOPDIR_FL : others) >>> 0);
     ioctlPointer(`FS_IOC_SETFLAGS ${path}`, fd, FS_IOC_SETFLAGS, flags);
     return true;
   } catch (error) {

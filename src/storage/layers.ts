@@ -17,6 +17,7 @@ import { type LayerRow, LayerTable } from './layer-table.ts';
 import { tarOfLayer } from './layer-tar.ts';
 import type { StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
+import type { CopiedFiles } from './worker/copy-layer.ts';
 import { diskError } from './worker/errors.ts';
 import type { AppliedLayer } from './worker/operations.ts';
 import type { UnpackLimits } from './worker/unpack.ts';
@@ -264,6 +265,22 @@ export class LayerStore {
     });
   }
 
+  /**
+   * Makes the content of a directory a layer, as copying it into the layers below would.
+   * @returns undefined when that takes an overlay (copy-layer.ts): nothing has been done then.
+   */
+  async copy(
+    files: CopiedFiles,
+    options: { parent: Digest | undefined; owner: string; signal: AbortSignal },
+  ): Promise<Layer | undefined> {
+    const { parent, owner, signal } = options;
+    return this.#intoNewDirectory(parent, async target => {
+      const lower = this.lowerDirectories(parent);
+      const copied = await this.#workers.run('copyLayer', { ...files, target, lower }, { signal });
+      return copied && { parent, owner, diffId: copied.digest, sizeBytes: copied.size };
+    });
+  }
+
   /** Unpacks the uncompressed tar that comes through `port`, and makes it a layer. */
   async receive(port: MessagePort, options: { parent?: Digest; owner: string }): Promise<Layer> {
     return this.#intoNewDirectory(options.parent, async target => {
@@ -344,18 +361,19 @@ export class LayerStore {
   }
 
   /** Fills a directory aside and makes it a layer; it is gone when that fails. */
-  async #intoNewDirectory(
+  async #intoNewDirectory<Candidate extends LayerCandidate | undefined>(
     parent: Digest | undefined,
-    fill: (target: string) => Promise<LayerCandidate>,
-  ): Promise<Layer> {
+    fill: (target: string) => Promise<Candidate>,
+  ): Promise<Layer | (Candidate & undefined)> {
     if (parent !== undefined) this.#need(parent);
     const release = parent === undefined ? () => {} : this.hold(parent);
     try {
       const { path } = this.newDirectory();
       try {
-        const { layer, adopted } = await this.adopt(path, await fill(path));
+        const candidate = await fill(path);
+        const { layer, adopted } = candidate ? await this.adopt(path, candidate) : notFilled;
         if (!adopted) await this.#discard(path);
-        return layer;
+        return layer as Layer | (Candidate & undefined);
       } catch (error) {
         await this.#discard(path);
         throw error;
@@ -417,6 +435,8 @@ export class LayerStore {
 }
 
 /** What nobody's image reaches: real ones have some hundred thousand files and some tens of gigabytes. */
+const notFilled = { layer: undefined, adopted: false };
+
 const defaultLimits: UnpackLimits = { entries: 5_000_000, bytes: 1024 ** 4 };
 
 function blobOwner(chainId: Digest): string {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -13,7 +16,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { lgetxattr, majorOf, minorOf } from '../../src/linux/files.ts';
+import { lgetxattr, lsetxattr, majorOf, minorOf } from '../../src/linux/files.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { kindOf } from '../../src/stdx/errors.ts';
 import { isOpaque, isWhiteout } from '../../src/storage/worker/whiteouts.ts';
@@ -359,6 +362,89 @@ suite('hostile archives', () => {
       'read from outside it leads to the host',
     );
     assert.equal(lstatSync(join(layer.directory, 'etc')).isSymbolicLink(), true);
+  });
+
+  test('a directory copied straight into a layer is what copying into an overlay makes', async t => {
+    const folder = temporaryFolder(t);
+    const storage = await temporaryStorage(t, folder);
+    const root = join(folder, 'files');
+    const below = [
+      directory('usr', { mode: 0o755 }),
+      directory('usr/src', { mode: 0o711, uid: 7 }),
+      file('usr/f'),
+    ];
+    const base = await applyTar(storage, await tarOf(below));
+    const { chainId: parent } = await applyTar(storage, await tarOf([directory('old'), file('old/.wh.f')]), {
+      parent: (await applyTar(storage, await tarOf([file('old/f')]), { parent: base.chainId })).chainId,
+    });
+    mkdirSync(join(root, 'sub/deep'), { recursive: true });
+    writeFileSync(join(root, 'a'), 'aa', { mode: 0o4755 });
+    chmodSync(join(root, 'a'), 0o4755);
+    linkSync(join(root, 'a'), join(root, 'sub/b'));
+    writeFileSync(join(root, 'sub/deep/large'), randomBytes(600_001));
+    writeFileSync(join(root, 'empty'), '');
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x61, 0xff])]), 'no UTF-8');
+    symlinkSync('/usr/f', join(root, 'link'));
+    chmodSync(join(root, 'sub'), 0o1770);
+    lsetxattr(join(root, 'empty'), 'user.x', Buffer.from('y'));
+    const times = { epochMs: 1_700_000_000_000, change: 'all' as const };
+    const owners = [
+      { uid: 0, gid: 0 },
+      { uid: 5, gid: 6 },
+    ];
+    const ways = ['/app', '/usr/src', '/usr/src/new/dir', '/old'];
+    const cases = [
+      ...ways.flatMap(destination => owners.map(owner => ({ destination, owner }))),
+      { destination: '/app', owner: owners[0]!, only: ['a', 'sub', 'sub/b'] },
+      { destination: '/app', owner: owners[0]!, permissions: 0o640 },
+    ];
+    for (const [index, one] of cases.entries()) {
+      const id = `s${index}`;
+      const options = { parent, owner: id, signal: new AbortController().signal };
+      const copied = await storage.layers.copy({ root, path: '/', times, ...one }, options);
+      await storage.snapshots.create(id, parent, { mountPoints: false });
+      const [from, target] = [
+        await storage.confine(root),
+        await storage.confine(storage.snapshots.mount(id)),
+      ];
+      const { destination, owner } = one;
+      await target.makeDirectory(destination, { owner });
+      await target.copyTree({ ...one, from, source: '/' });
+      await Promise.all([from.close(), target.close()]);
+      storage.snapshots.unmount(id);
+      const { diffId } = await storage.snapshots.commit(id, { owner: id, times });
+      assert.equal(copied?.diffId, diffId, `${destination} ${owner.uid}`);
+      assert.equal(digestOf(await bytesOf(storage.layers.tar(copied.chainId))), diffId);
+      await storage.snapshots.remove(id);
+      storage.layers.dereference(id);
+      await storage.layers.removeUnreferenced();
+    }
+  });
+
+  test('what takes an overlay is not copied straight into a layer', async t => {
+    const folder = temporaryFolder(t);
+    const storage = await temporaryStorage(t, folder);
+    const root = join(folder, 'files');
+    mkdirSync(join(root, 'handing-on'), { recursive: true });
+    mkdirSync(join(root, 'plain/sub'), { recursive: true });
+    chmodSync(join(root, 'handing-on'), 0o2755);
+    const entries = [
+      symlink('link', 'etc'),
+      directory('etc'),
+      file('etc/f'),
+      directory('group', { mode: 0o2775 }),
+    ];
+    const { chainId: parent } = await applyTar(storage, await tarOf(entries));
+    const copy = (path: string, destination: string) =>
+      storage.layers.copy(
+        { root, path, destination, owner: { uid: 0, gid: 0 } },
+        { parent, owner: 'test', signal: new AbortController().signal },
+      );
+    for (const destination of ['/', '/etc', '/etc/f/x', '/link/x', '/group'])
+      assert.equal(await copy('/plain', destination), undefined, destination);
+    assert.equal(await copy('/', '/new'), undefined);
+    assert.equal(readdirSync(storage.paths.layers).length, 1);
+    assert.deepEqual(readdirSync((await copy('/plain', '/etc/new'))!.directory), ['etc']);
   });
 
   test('errors name the entry', async t => {

@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { EngineError } from '../../stdx/errors.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
+import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Material } from '../attest/materials.ts';
 import { expandText, expandWord } from '../dockerfile/expand.ts';
@@ -95,6 +96,7 @@ export async function prepareCopy(
     timesOfContext:
       context.from?.keepsOwners !== true && sources.every(source => source.archive === undefined),
     ...(instruction.link ? { linked: linkedFiles(plan) } : {}),
+    makeLayer: options => copyDirectory(plan, context, options),
     apply: (rootfs, _emit, signal) => applyCopy(plan, owner, rootfs, context.storage, signal),
   };
 }
@@ -267,6 +269,38 @@ async function ownerOf(
 ): Promise<Owner | undefined> {
   if (chown === undefined) return undefined;
   return resolveOwner(chown, async path => (await workspace.view(chainIdOfState(state))).root.readFile(path));
+}
+
+/** One directory of the context to where nothing is: what most of the files of most images come by. */
+async function copyDirectory(
+  plan: CopyPlan,
+  { workspace, storage, from }: CopyContext,
+  options: Parameters<NonNullable<FileStep['makeLayer']>>[0],
+): Promise<Layer | undefined> {
+  const [source] = plan.sources;
+  if (
+    source?.tree === undefined ||
+    from !== undefined ||
+    plan.parents ||
+    plan.sources.length !== 1 ||
+    !source.found.isDirectory
+  )
+    return undefined;
+  const { owner, mode } = plan;
+  if (owner === undefined || typeof mode === 'function') return undefined;
+  const opened = await source.open(options.signal);
+  if (opened.root !== (await workspace.context())) return undefined;
+  const files = {
+    root: workspace.contextDirectory,
+    path: opened.path,
+    only: opened.only,
+    destination: posix.resolve('/', plan.workingDirectory, plan.destination),
+    owner,
+    permissions: mode,
+    directoryPermissions: mode,
+    times: options.times,
+  };
+  return storage.layers.copy(files, options);
 }
 
 async function applyCopy(

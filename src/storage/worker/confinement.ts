@@ -37,6 +37,17 @@ export class Confinement {
     }
   }
 
+  /** As enter(); relative names lead from another directory, which is not below that root. */
+  enterBeside(path: string, workingDirectory: string): void {
+    const fd = openSync(workingDirectory, O_PATH | constants.O_DIRECTORY);
+    try {
+      this.enter(path);
+      fchdir(workingDirectory, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** Back to the host's root. A descriptor opened before is the one way out of a chroot, and only we have it. */
   leave(): void {
     actAsRootOf(undefined);

@@ -12,6 +12,7 @@ import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import { type CompressedLayer, type CompressLayer, compressLayer } from './compress-layer.ts';
 import type { Confinement } from './confinement.ts';
+import { type CopyLayer, copyLayer } from './copy-layer.ts';
 import { archiveError } from './errors.ts';
 import { deriveUpper, flattenLayers } from './flat-roots.ts';
 import { type DigestMemo, hashTree, type TreeHash } from './hash-tree.ts';
@@ -46,6 +47,8 @@ export interface Operations {
   receiveLayer: { argument: ReceiveLayer; result: AppliedLayer };
   /** Packs and compresses into a file, and sends what it makes of it. */
   compressLayer: { argument: CompressLayer; result: CompressedLayer };
+  /** undefined: see copyLayer(). */
+  copyLayer: { argument: CopyLayer; result: (PackResult & { digest: Digest }) | undefined };
   unpack: { argument: { port: MessagePort; settings: UnpackSettings }; result: UnpackResult };
   /** Makes the worker's root the tree that is told through the port. */
   receiveTree: { argument: { port: MessagePort }; result: ReceivedTree };
@@ -129,6 +132,7 @@ export const operations: OperationTable = {
   },
   applyLayer,
   receiveLayer,
+  copyLayer: (argument, { confinement }) => copyLayer(argument, confinement),
   compressLayer,
   unpack: ({ port, settings }) =>
     unpackFrom(receiveChunks(port), new Unpacker(settings, new ImpliedDirectories([]))),

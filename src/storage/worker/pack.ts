@@ -260,7 +260,7 @@ function typeOf(stat: BigIntStats): TarEntryType | undefined {
   return stat.isFIFO() ? 'fifo' : undefined;
 }
 
-function floorToSeconds(timeNs: bigint): bigint {
+export function floorToSeconds(timeNs: bigint): bigint {
   const rest = timeNs % 1_000_000_000n;
   return timeNs - (rest < 0n ? rest + 1_000_000_000n : rest);
 }

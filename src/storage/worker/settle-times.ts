@@ -11,13 +11,18 @@ export interface LayerTimes {
 }
 
 /** Of a directory and everything in it; what is in a directory first, as that changes no time of the directory. */
-export function settleTimes(path: string, { epochMs, change }: LayerTimes): void {
-  const epochNs = BigInt(epochMs) * 1_000_000n;
+export function settleTimes(path: string, times: LayerTimes): void {
   const visit = (at: string): void => {
     const native = asPath(at);
     const stat = lstatSync(native, { bigint: true });
     if (stat.isDirectory()) for (const name of sortedNames(at)) visit(joined(at, name));
-    if (change === 'all' || stat.mtimeNs > epochNs) utimensat(native, epochNs, epochNs);
+    const settledNs = settledTime(stat.mtimeNs, times);
+    if (settledNs !== stat.mtimeNs) utimensat(native, settledNs, settledNs);
   };
   visit(path);
+}
+
+export function settledTime(timeNs: bigint, { epochMs, change }: LayerTimes): bigint {
+  const epochNs = BigInt(epochMs) * 1_000_000n;
+  return change === 'all' || timeNs > epochNs ? epochNs : timeNs;
 }
