@@ -64,7 +64,7 @@ async function runNamed(name: string, rest: string[], session: Session, help: bo
     throw misused(new UsageError(`unknown flag: ${subName}`), `gantry ${name}`, `gantry ${name} COMMAND`);
   const command = find(found.commands, subName);
   if (command === undefined) throw await unknownCommand(subName, Object.keys(found.commands), name);
-  return runCommand(`${name} ${subName}`, command, subRest, session, groupFlags);
+  return runCommand(`${name} ${subName}`, command, subRest, session, groupFlags, found.commandFlags);
 }
 
 /** Flags of the group come before the name of the command; groups without flags leave that to the command. */
@@ -84,13 +84,14 @@ async function runCommand(
   args: readonly string[],
   session: Session,
   groupFlags = new FlagValues([]),
+  moreFlags = '',
 ): Promise<number> {
   const { command } = await entry.load();
   const full = `gantry ${path}`;
   const usage = `${full} ${command.usage}`.trimEnd();
   let parsed: Parsed;
   try {
-    parsed = parseFlags(declareFlags(command.flags), args, command.interspersed ?? true);
+    parsed = parseFlags(declareFlags(`${command.flags}\n${moreFlags}`), args, command.interspersed ?? true);
   } catch (error) {
     throw misused(error, full, usage);
   }

@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { composeFlags } from './compose/flags.ts';
+import { composeCommandFlags, composeFlags } from './compose/flags.ts';
 
 export interface CommandEntry {
   short: string;
@@ -11,6 +11,8 @@ export interface CommandGroup {
   short: string;
   /** Flags between the group's name and the command's, for all of its commands. */
   flags?: string;
+  /** Flags of each of its commands. */
+  commandFlags?: string;
   commands: Record<string, CommandEntry>;
   hidden?: boolean;
 }
@@ -302,7 +304,8 @@ const composeConfig = entry(
 );
 const compose: CommandGroup = {
   short: 'Define and run multi-container applications',
-  flags: composeFlags,
+  flags: `${composeFlags}${composeCommandFlags}`,
+  commandFlags: composeCommandFlags,
   commands: {
     attach: entry(
       "Attach local standard input, output, and error streams to a service's running container",

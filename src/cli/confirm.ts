@@ -3,10 +3,14 @@ import type { Session } from './session.ts';
 
 /** Asks before something is lost. Anything but `y` is no. @throws ExitError when the answer is no */
 export async function confirm(session: Session, warning: string): Promise<void> {
-  session.out.write(`${warning} [y/N] `);
+  if (!(await agrees(session, warning))) throw new ExitError(0);
+}
+
+export async function agrees(session: Session, question: string): Promise<boolean> {
+  session.out.write(`${question} [y/N] `);
   const answer = await readLine(session);
   if (answer === undefined) session.out.write('\n');
-  if (answer?.trim().toLowerCase() !== 'y') throw new ExitError(0);
+  return answer?.trim().toLowerCase() === 'y';
 }
 
 /** @returns undefined at the end of the input */

@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { act, perform } from '../client/operation.ts';
 import { containerOperations, networkOperations, volumeOperations } from '../client/operations.ts';
 import { EngineError, kindOf, messageOf, within } from '../stdx/errors.ts';
+import { Semaphore } from '../stdx/limits.ts';
 import { isAtLeast } from './api-version.ts';
 import { fileArchives } from './files.ts';
 import { type HookedContainer, type HookOutput, runHooks, runHooksBeforeStop } from './hooks.ts';
@@ -32,6 +33,8 @@ export interface Execution {
   onStarted?(name: string): void;
   /** What takes the output of a container's `post_start` hooks; undefined: nobody looks. */
   hookOutput?: ((name: string) => HookOutput) | undefined;
+  /** How many steps are taken at once; undefined: all that can be. Waiting does not count. */
+  parallel?: number | undefined;
   /** Ends waiting. */
   signal?: AbortSignal;
 }
@@ -43,6 +46,7 @@ export interface Execution {
  */
 export async function executePlan(plan: Plan, execution: Execution): Promise<void> {
   const executor = new Executor(execution);
+  const turns = execution.parallel === undefined ? undefined : new Semaphore(execution.parallel);
   const done = new Map<number, Promise<boolean>>();
   let failure: unknown;
   for (const step of plan) {
@@ -54,7 +58,14 @@ export async function executePlan(plan: Plan, execution: Execution): Promise<voi
 
   async function run(step: Step, before: readonly Promise<boolean>[]): Promise<boolean> {
     const ready = await Promise.all(before);
-    if (failure !== undefined || execution.signal?.aborted || ready.includes(false)) return false;
+    if (ready.includes(false)) return false;
+    return turns === undefined || step.action.do === 'wait for service'
+      ? take(step)
+      : turns.run(() => take(step));
+  }
+
+  async function take(step: Step): Promise<boolean> {
+    if (failure !== undefined || execution.signal?.aborted) return false;
     execution.onStep(step, 'begun');
     try {
       await executor.carryOut(step.action);
@@ -153,11 +164,14 @@ class Executor {
     number,
     name,
     replaces,
+    renewsVolumes,
     oneOff,
   }: Action & { do: 'create container' }): Promise<void> {
     const project = this.#project;
     const inheritedVolumes =
-      replaces === undefined ? new Map<string, string>() : await this.#anonymousVolumes(replaces);
+      replaces === undefined || renewsVolumes
+        ? new Map<string, string>()
+        : await this.#anonymousVolumes(replaces);
     const request = containerRequest(project, service, {
       number,
       name,

@@ -2,8 +2,9 @@ import type { Loaded } from '../../compose/load/load.ts';
 import { observe } from '../../compose/observe.ts';
 import type { Observed } from '../../compose/observed.ts';
 import type { Plan } from '../../compose/plan/plan.ts';
-import { isOrphan, planUp, servicesInOrder, type UpOptions } from '../../compose/plan/up.ts';
+import { divergedVolumes, isOrphan, planUp, servicesInOrder, type UpOptions } from '../../compose/plan/up.ts';
 import type { Call } from '../command.ts';
+import { agrees } from '../confirm.ts';
 import type { Session } from '../session.ts';
 import { type CarryOutOptions, carryOut } from './carry-out.ts';
 import { prepareImages, type ServiceImage } from './images.ts';
@@ -19,6 +20,8 @@ export interface BroughtUp extends Loaded {
 export interface Following
   extends Pick<CarryOutOptions, 'onStarted' | 'hookOutput' | 'signal' | 'progress' | 'stopTimeout'> {
   onPlan?(up: BroughtUp): void;
+  /** Nobody is asked (`--yes`). */
+  assumesYes?: boolean;
 }
 
 /**
@@ -43,7 +46,11 @@ export async function bringUp(
     progress: following.progress,
   });
   const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
-  return reachState(session, loaded, options, images, { stopTimeout, ...following });
+  return reachState(session, loaded, options, images, {
+    stopTimeout,
+    assumesYes: flags.on('yes'),
+    ...following,
+  });
 }
 
 /** Plans what is missing and does it; the images of the services concerned are there. */
@@ -52,12 +59,13 @@ export async function reachState(
   loaded: Loaded,
   options: UpOptions,
   images: Record<string, ServiceImage>,
-  { onPlan, ...following }: Following,
+  { onPlan, assumesYes = false, ...following }: Following,
 ): Promise<BroughtUp> {
   const { project } = loaded;
   const observed = await observe(await session.client(), project.name, project);
   const imageDigests = Object.fromEntries(Object.entries(images).map(([name, { digest }]) => [name, digest]));
-  const plan = planUp(project, observed, { ...options, imageDigests });
+  const replacedVolumes = await volumesToReplace(session, divergedVolumes(project, observed), assumesYes);
+  const plan = planUp(project, observed, { ...options, imageDigests, replacedVolumes });
   const up = { ...loaded, observed, plan };
   if (!options.removeOrphans && following.progress.mode !== 'quiet') warnOfOrphans(session, up);
   const services = servicesInOrder(project, options.services, options.withDependencies);
@@ -65,6 +73,22 @@ export async function reachState(
   onPlan?.(up);
   await carryOut(session, loaded, plan, { observed, images, ...following });
   return up;
+}
+
+/** Their content is lost, so somebody has to say so: a person or `--yes`. */
+async function volumesToReplace(
+  session: Session,
+  diverged: readonly string[],
+  assumesYes: boolean,
+): Promise<Set<string>> {
+  if (diverged.length === 0) return new Set();
+  const names = diverged.map(name => JSON.stringify(name)).join(', ');
+  const warning = `Volume ${names} exists but doesn't match configuration in compose file`;
+  if (!assumesYes && !session.input.isTerminal) session.err.line(`WARNING: ${warning}; it stays as it is`);
+  const agreed =
+    assumesYes ||
+    (session.input.isTerminal && (await agrees(session, `${warning}. Recreate (data will be lost)?`)));
+  return new Set(agreed ? diverged : []);
 }
 
 function warnOfOrphans(session: Session, { project, observed, sources }: BroughtUp): void {

@@ -53,6 +53,7 @@ export async function carryOut(
       environmentFiles: sources.envFiles,
       workingDirectory: sources.directory,
       stopTimeout,
+      parallel: sources.parallel,
       signal: signal ?? interruption.signal,
       onStarted: name => onStarted?.(name),
       hookOutput,

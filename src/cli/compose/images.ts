@@ -78,7 +78,8 @@ async function prepareImage(
   return digest;
 }
 
-async function digestOf(session: Session, name: string): Promise<string | undefined> {
+/** @returns undefined when there is no such image */
+export async function digestOf(session: Session, name: string): Promise<string | undefined> {
   try {
     return (await perform(await session.client(), imageOperations.inspect, { path: { name } })).Id;
   } catch (error) {

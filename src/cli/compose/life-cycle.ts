@@ -13,6 +13,13 @@ import { projectContainers, type ServiceContainer } from './service-containers.t
 /** @param project undefined when it is known by its name alone */
 type Ask = (session: Session, container: ServiceContainer, project: Project | undefined) => Promise<unknown>;
 
+export interface EachOptions {
+  /** Containers whose service the project does not have, too. */
+  orphans?: boolean;
+  /** Services whose turn is together; those after them wait. One turn for all, and the named ones, without it. */
+  groups?(project: Project): string[][];
+}
+
 /**
  * Does the same to all containers of the named services at once, and says so.
  * @param words while it is done, and when it is done
@@ -23,29 +30,35 @@ export async function toEach(
   wanted: (container: ServiceContainer) => boolean,
   words: readonly [string, string],
   ask: Ask,
+  { orphans = false, groups }: EachOptions = {},
 ): Promise<ServiceContainer[]> {
   const { session, groupFlags, args } = call;
-  const { containers, project } = await projectContainers(session, groupFlags, args);
-  const concerned = containers.filter(wanted);
+  const { containers: named, all, project } = await projectContainers(session, groupFlags, args);
+  const isKnown = ({ service }: ServiceContainer) =>
+    orphans || project === undefined || project.services[service] !== undefined;
+  const turns =
+    groups === undefined || project === undefined
+      ? [named]
+      : groups(project).map(services => all.filter(({ service }) => services.includes(service)));
+  const concerned = turns.map(turn => turn.filter(container => isKnown(container) && wanted(container)));
   const failures: string[] = [];
   const progress = openProgress(call);
   const tell = (name: string, status: string, state: ProgressEvent['state']) =>
     progress.tell({ id: `Container ${name}`, status, state });
-  await Promise.all(
-    concerned.map(async container => {
-      tell(container.name, words[0], 'working');
-      try {
-        await ask(session, container, project);
-        tell(container.name, words[1], 'done');
-      } catch (error) {
-        failures.push(`${container.name}: ${messageOf(error)}`);
-        tell(container.name, 'Error', 'failed');
-      }
-    }),
-  );
+  const treat = async (container: ServiceContainer) => {
+    tell(container.name, words[0], 'working');
+    try {
+      await ask(session, container, project);
+      tell(container.name, words[1], 'done');
+    } catch (error) {
+      failures.push(`${container.name}: ${messageOf(error)}`);
+      tell(container.name, 'Error', 'failed');
+    }
+  };
+  for (const turn of concerned) if (failures.length === 0) await Promise.all(turn.map(treat));
   progress.end();
   if (failures.length > 0) throw new ExitError(1, failures.join('\n'));
-  return concerned;
+  return concerned.flat();
 }
 
 /** Asks one operation of the engine for each container, with the hooks that go with it. */

@@ -37,6 +37,7 @@ export function namedSources(session: Session, groupFlags: FlagValues): Sources 
     envFiles: groupFlags.list('env-file'),
     projectName: groupFlags.given('project-name'),
     profiles: groupFlags.list('profile'),
+    parallel: groupFlags.changed('parallel') ? groupFlags.integer('parallel') : undefined,
     workingDirectory: session.surroundings.workingDirectory,
     environment: session.env,
     warn: message => warn(session, message),

@@ -22,7 +22,9 @@ export interface ProjectContainers {
   name: string;
   /** Undefined when the project is known by its name alone. */
   project: Project | undefined;
+  /** Of the services asked for. */
   containers: ServiceContainer[];
+  all: ServiceContainer[];
 }
 
 /**
@@ -44,16 +46,17 @@ export async function projectContainers(
   const found = await perform(await session.client(), containerOperations.list, {
     query: { all: true, filters },
   });
-  const all = found.map(serviceContainer).filter(({ oneOff }) => oneOffs || !oneOff);
+  const all = found
+    .map(serviceContainer)
+    .filter(({ oneOff }) => oneOffs || !oneOff)
+    .sort((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : a.number - b.number));
   const unknown = services.find(
     service =>
       project?.services[service] === undefined && !all.some(container => container.service === service),
   );
   if (unknown !== undefined) throw new EngineError('notFound', `no such service: ${unknown}`);
-  const containers = all
-    .filter(({ service }) => services.length === 0 || services.includes(service))
-    .sort((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : a.number - b.number));
-  return { name, project, containers };
+  const containers = all.filter(({ service }) => services.length === 0 || services.includes(service));
+  return { name, project, containers, all };
 }
 
 function serviceContainer(summary: ContainerSummary): ServiceContainer {

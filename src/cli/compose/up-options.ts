@@ -10,7 +10,9 @@ export const upFlags = `      --always-recreate-deps  Recreate dependent contain
       --no-deps  Don't start linked services
       --no-recreate  If containers already exist, don't recreate them. Incompatible with --force-recreate.
       --remove-orphans  Remove containers for services not defined in the Compose file
-      --scale list  Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.`;
+  -V, --renew-anon-volumes  Recreate anonymous volumes instead of retrieving data from the previous containers
+      --scale list  Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.
+  -y, --yes  Assume "yes" as answer to all prompts and run non-interactively`;
 
 /** @throws UsageError, EngineError for flags that do not go together and for services that are not there */
 export function upOptions(flags: FlagValues, services: readonly string[], project: Project): UpOptions {
@@ -26,6 +28,7 @@ export function upOptions(flags: FlagValues, services: readonly string[], projec
     recreate: flags.on('force-recreate') ? 'always' : flags.on('no-recreate') ? 'never' : 'changed',
     recreateDependencies: flags.on('always-recreate-deps'),
     scale: scales(flags.list('scale'), project),
+    renewsVolumes: flags.on('renew-anon-volumes'),
     removeOrphans: flags.on('remove-orphans'),
     start: true,
     imageDigests: {},

@@ -19,6 +19,7 @@ export interface SourceOptions {
   envFiles: readonly string[];
   projectName?: string | undefined;
   profiles: readonly string[];
+  parallel?: number | undefined;
   workingDirectory: string;
   environment: Readonly<Record<string, string | undefined>>;
   warn(message: string): void;
@@ -35,6 +36,8 @@ export interface Sources {
   /** From flags or variables; otherwise the files or the directory say it. */
   name: string | undefined;
   profiles: string[];
+  /** How many things may be done at once; undefined: all that can be. */
+  parallel: number | undefined;
 }
 
 /**
@@ -73,7 +76,21 @@ export function findSources(options: SourceOptions): Sources {
     name: chosenName(options.projectName || environment.get('COMPOSE_PROJECT_NAME')),
     profiles:
       options.profiles.length > 0 ? [...options.profiles] : splitList(environment.get('COMPOSE_PROFILES')),
+    parallel: parallelism(options.parallel, environment.get('COMPOSE_PARALLEL_LIMIT')),
   };
+}
+
+function parallelism(asked: number | undefined, written: string | undefined): number | undefined {
+  if (asked === undefined && !written) return undefined;
+  const limit = asked ?? Number(written);
+  if (!Number.isInteger(limit))
+    throw new EngineError(
+      'invalid',
+      `COMPOSE_PARALLEL_LIMIT must be an integer (found: ${JSON.stringify(written)})`,
+    );
+  if (limit === 0 || limit < -1)
+    throw new EngineError('invalid', `--parallel must be -1 or at least 1 (found: ${limit})`);
+  return limit === -1 ? undefined : limit;
 }
 
 function envFilesOf(options: SourceOptions, surroundings: ReadonlyMap<string, string>): string[] {

@@ -4,9 +4,10 @@ import { composeLabels } from '../labels.ts';
 import type { Observed, ObservedContainer } from '../observed.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Project, Service } from '../project.ts';
+import { withSharedContainers } from '../shared-services.ts';
 import { type DownOptions, planDown } from './down.ts';
 import { showPlan } from './plan.ts';
-import { planUp, type UpOptions } from './up.ts';
+import { divergedVolumes, planUp, type UpOptions } from './up.ts';
 
 const shop = project({
   web: { image: 'web', depends_on: { api: needs('service_started') }, networks: { front: null } },
@@ -211,7 +212,44 @@ describe('up', () => {
       { a: { image: 'x', networks: { n: null }, volumes: [{ type: 'volume', source: 'v', target: '/v' }] } },
       { networks: { n: { name: 'n', external: true } }, volumes: { v: { name: 'v', external: true } } },
     );
-    equalPlan(up(outside, nothing(), { start: false }), '1 create container shop-a-1');
+    const there = {
+      ...nothing(),
+      networks: new Map([['n', { labels: {} }]]),
+      volumes: new Map([['v', { labels: {} }]]),
+    };
+    equalPlan(up(outside, there, { start: false }), '1 create container shop-a-1');
+    assert.throws(() => up(outside, { ...there, networks: new Map() }), /network n declared as external/);
+    assert.throws(() => up(outside, { ...there, volumes: new Map() }), /external volume "v" not found/);
+  });
+});
+
+describe('volumes that are not as the project says', () => {
+  function diverged(): Observed {
+    const observed = allOf(shop);
+    observed.volumes.set('shop_data', {
+      labels: { [composeLabels.project]: 'shop', [composeLabels.configHash]: 'other' },
+    });
+    return observed;
+  }
+
+  test('they are found by their hash', () => {
+    assert.deepEqual(divergedVolumes(shop, diverged()), ['shop_data']);
+    assert.deepEqual(divergedVolumes(shop, allOf(shop)), []);
+  });
+
+  test('they stay, unless somebody says that they may go', () => {
+    equalPlan(up(shop, diverged(), { services: ['db'] }), 'nothing to do');
+    equalPlan(
+      up(shop, diverged(), { services: ['db'], replacedVolumes: new Set(['shop_data']) }),
+      `
+1 stop container shop-db-1: volume shop_data is made anew
+2 remove container shop-db-1: volume shop_data is made anew (after 1)
+3 remove volume shop_data (after 2)
+4 create volume shop_data (after 3)
+5 create container shop-db-1 (after 4)
+6 start container shop-db-1 (after 5)
+`,
+    );
   });
 });
 
@@ -361,13 +399,16 @@ function container(
 function allOf(of: Project, scale: Record<string, number> = {}): Observed {
   nextId = 0;
   const order = Object.keys(of.services).sort((a, b) => rank(of, a) - rank(of, b));
+  const firstIds: Record<string, string> = {};
   const containers = order.flatMap(name => {
     const service = of.services[name]!;
     const networks = Object.keys(service.networks ?? {}).map(key => of.networks![key]!.name);
-    const configHash = serviceHash(service);
-    return Array.from({ length: scale[name] ?? 1 }, (_, at) =>
+    const configHash = serviceHash(withSharedContainers(service, firstIds));
+    const made = Array.from({ length: scale[name] ?? 1 }, (_, at) =>
       container(name, at + 1, { configHash, networks }),
     );
+    firstIds[name] = made[0]!.id;
+    return made;
   });
   const labels = { [composeLabels.project]: of.name };
   const resources = (all: Record<string, { name: string }> = {}) =>

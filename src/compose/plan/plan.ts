@@ -23,6 +23,8 @@ export type Action =
       number: number;
       name: string;
       replaces?: string;
+      /** Its anonymous volumes are new ones, not those of the one it replaces. */
+      renewsVolumes?: true;
       oneOff?: OneOff;
     }
   | { do: 'start container'; service: string; name: string }

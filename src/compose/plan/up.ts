@@ -1,7 +1,7 @@
 import { EngineError } from '../../stdx/errors.ts';
 import { composeLabels } from '../labels.ts';
 import type { Observed, ObservedContainer } from '../observed.ts';
-import { serviceHash } from '../print/hash.ts';
+import { serviceHash, volumeHash } from '../print/hash.ts';
 import type { Project, Service } from '../project.ts';
 import { sharedServices, withSharedContainers } from '../shared-services.ts';
 import { type OneOff, type Plan, PlanBuilder } from './plan.ts';
@@ -17,6 +17,10 @@ export interface UpOptions {
   recreateDependencies: boolean;
   /** `--scale`. */
   scale: Readonly<Record<string, number>>;
+  /** What is made anew gets anonymous volumes anew (`--renew-anon-volumes`). */
+  renewsVolumes?: boolean;
+  /** Volumes to be made anew with what uses them: names, of those that are not as the project says. */
+  replacedVolumes?: ReadonlySet<string>;
   /** Containers of services that the project no longer has. */
   removeOrphans: boolean;
   /** False: containers are made, not started (`create`, `up --no-start`). */
@@ -86,6 +90,8 @@ class UpPlanner {
   readonly #steps = new PlanBuilder();
   readonly #networks = new Map<string, number>();
   readonly #volumes = new Map<string, number>();
+  /** Containers that go before anything else, by name: the step that removes them. */
+  readonly #removed = new Map<string, number>();
   /** The steps after which a service's containers are there. */
   readonly #created = new Map<string, number[]>();
   /** The steps after which they run. */
@@ -124,16 +130,29 @@ class UpPlanner {
       this.#networks.set(key, this.#steps.add({ do: 'create network', key, name }, []));
     }
     for (const [key, { name, external }] of sortedEntries(this.#project.volumes)) {
-      if (this.#observed.volumes.has(name)) continue;
-      if (
-        !used.some(({ volumes = [] }) =>
-          volumes.some(({ type, source }) => type === 'volume' && source === key),
-        )
-      )
+      if (!used.some(service => usesVolume(service, key))) continue;
+      if (this.#observed.volumes.has(name)) {
+        if (this.#options.replacedVolumes?.has(name)) this.#planReplacedVolume(key, name);
         continue;
+      }
       if (external) throw new EngineError('notFound', `external volume ${JSON.stringify(name)} not found`);
       this.#volumes.set(key, this.#steps.add({ do: 'create volume', key, name }, []));
     }
+  }
+
+  /** Everything that has it goes, and is made anew where the project wants it. */
+  #planReplacedVolume(key: string, name: string): void {
+    const users = this.#observed.containers.filter(container => {
+      const service = this.#project.services[container.service];
+      return service !== undefined && usesVolume(service, key) && !this.#removed.has(container.name);
+    });
+    const because = `volume ${name} is made anew`;
+    for (const container of users) this.#removed.set(container.name, this.#planRemoval(container, because));
+    const removed = this.#steps.add(
+      { do: 'remove volume', name },
+      users.map(user => this.#removed.get(user.name)),
+    );
+    this.#volumes.set(key, this.#steps.add({ do: 'create volume', key, name }, [removed]));
   }
 
   #planOrphans(): void {
@@ -166,7 +185,9 @@ class UpPlanner {
     const wanted = scaleOf(name, service, this.#options.scale);
     const hash = serviceHash(withSharedContainers(service, this.#sharedContainers(service)));
     const existing = this.#observed.containers
-      .filter(container => container.service === name && !container.oneOff)
+      .filter(
+        container => container.service === name && !container.oneOff && !this.#removed.has(container.name),
+      )
       .sort((a, b) => a.number - b.number);
     // What goes first are containers that would have to be made anew anyway, then those with high numbers.
     const surplus = [...existing]
@@ -243,7 +264,14 @@ class UpPlanner {
     const name = containerName(this.#project, service, number);
     const aside = `${id.slice(0, 12)}_${name}`;
     const created = this.#steps.add(
-      { do: 'create container', service, number, name: aside, replaces: existing.name },
+      {
+        do: 'create container',
+        service,
+        number,
+        name: aside,
+        replaces: existing.name,
+        ...(this.#options.renewsVolumes ? { renewsVolumes: true } : {}),
+      },
       this.#needs(this.#project.services[service]!),
       reason,
     );
@@ -322,6 +350,21 @@ class UpPlanner {
         return [wait];
       });
   }
+}
+
+/** Volumes that are there, but not as the project says they should be. */
+export function divergedVolumes({ volumes = {} }: Project, observed: Observed): string[] {
+  return Object.values(volumes)
+    .filter(volume => {
+      const hash = observed.volumes.get(volume.name)?.labels[composeLabels.configHash];
+      return !volume.external && hash !== undefined && hash !== volumeHash(volume);
+    })
+    .map(({ name }) => name)
+    .sort();
+}
+
+function usesVolume({ volumes = [] }: Service, key: string): boolean {
+  return volumes.some(({ type, source }) => type === 'volume' && source === key);
 }
 
 function sortedEntries<Value>(of: Record<string, Value> | undefined): [string, Value][] {

@@ -9,11 +9,17 @@ export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
   short: 'Build or rebuild services',
   flags: `
+!     --builder string  there is one builder, the daemon's own
       --build-arg stringArray  Set build-time variables for services
+      --check  Check build configuration
+!     --memory bytes  BuildKit has no such limit
+!     --print  there is no bake file: images are built one by one
       --no-cache  Do not use cache when building the image
+      --provenance string  Add a provenance attestation
       --pull  Always attempt to pull a newer version of the image
       --push  Push service images
   -q, --quiet  Suppress the build output
+      --sbom string  Add a SBOM attestation
       --ssh string  Set SSH authentications used when building service images. (use 'default' for using your default SSH Agent)
       --with-dependencies  Also build dependencies (transitively)
 `,
@@ -24,7 +30,10 @@ export const command: Command = {
     if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
     const more = [
       ...flags.list('build-arg').flatMap(argument => ['--build-arg', argument]),
-      ...['no-cache', 'pull', 'push'].filter(name => flags.on(name)).map(name => `--${name}`),
+      ...['check', 'no-cache', 'pull', 'push'].filter(name => flags.on(name)).map(name => `--${name}`),
+      ...['provenance', 'sbom']
+        .filter(name => flags.changed(name))
+        .flatMap(name => [`--${name}`, flags.string(name)]),
       ...(flags.changed('ssh') ? ['--ssh', flags.string('ssh')] : []),
     ];
     const services =

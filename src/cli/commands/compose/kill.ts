@@ -5,15 +5,19 @@ export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
   short: 'Force stop service containers',
   flags: `
+      --remove-orphans  Kill containers of services that are not in the Compose file, too
   -s, --signal string  SIGNAL to send to the container (default "SIGKILL")
 `,
   takes: anyArguments,
   async run(call) {
-    await toEach(
+    const { session, flags } = call;
+    const killed = await toEach(
       call,
       isAlive,
       ['Killing', 'Killed'],
-      asking('kill', { signal: call.flags.string('signal') }),
+      asking('kill', { signal: flags.string('signal') }),
+      { orphans: flags.on('remove-orphans') },
     );
+    if (killed.length === 0) session.err.line('no container to kill');
   },
 };

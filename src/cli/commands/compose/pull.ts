@@ -1,6 +1,7 @@
 import { servicesInOrder } from '../../../compose/plan/up.ts';
 import { EngineError, messageOf } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
+import { digestOf } from '../../compose/images.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { openProgress } from '../../compose/progress/open-progress.ts';
 import { pullForService } from '../../compose/progress/pull-display.ts';
@@ -13,6 +14,7 @@ export const command: Command = {
       --ignore-buildable  Ignore images that can be built
       --ignore-pull-failures  Pull what it can and ignores images with pull failures
       --include-deps  Also pull services declared as dependencies
+      --policy string  Apply pull policy ("missing"|"always")
   -q, --quiet  Pull without printing progress information
 `,
   takes: anyArguments,
@@ -20,6 +22,9 @@ export const command: Command = {
     const { project } = loadNamedProject(session, groupFlags, { services: args });
     const missing = args.find(name => project.services[name] === undefined);
     if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
+    const policy = flags.given('policy');
+    if (policy !== undefined && policy !== 'missing' && policy !== 'always')
+      throw new EngineError('invalid', `invalid --policy option ${JSON.stringify(policy)}`);
     const names = servicesInOrder(project, args, args.length === 0 || flags.on('include-deps'));
     const failures: string[] = [];
     const progress = openProgress({ session, groupFlags }, 'Pulling');
@@ -27,6 +32,10 @@ export const command: Command = {
       const { image, build, platform = '' } = project.services[name]!;
       if (image === undefined || (build !== undefined && flags.on('ignore-buildable'))) {
         progress.tell({ id: name, status: 'Skipped - No image to be pulled', state: 'stands' });
+        continue;
+      }
+      if (policy === 'missing' && (await digestOf(session, image)) !== undefined) {
+        progress.tell({ id: name, status: 'Skipped - Image is already present locally', state: 'stands' });
         continue;
       }
       try {

@@ -17,8 +17,12 @@ export const command: Command = {
   async run(call) {
     const { session, flags, groupFlags, args } = call;
     const stops = flags.on('stop');
-    const { containers } = await projectContainers(session, groupFlags, args);
-    const going = containers.filter(container => stops || !isAlive(container));
+    const { containers, project } = await projectContainers(session, groupFlags, args);
+    const going = containers.filter(
+      container =>
+        (stops || !isAlive(container)) &&
+        (project === undefined || project.services[container.service] !== undefined),
+    );
     if (going.length === 0) {
       session.err.line('No stopped containers');
       return;
