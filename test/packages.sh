@@ -30,6 +30,12 @@ case " $* " in
     need modprobe kmod
     ;;
 esac
+case " $* " in
+  *' disks '*)
+    need mkfs.xfs xfsprogs
+    need rpc.nfsd nfs-kernel-server
+    ;;
+esac
 missing=$(printf '%s\n' $missing | sort -u)
 [ -n "$missing" ] || exit 0
 

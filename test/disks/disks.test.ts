@@ -7,8 +7,8 @@ import { runInVirtualMachine } from '../support/virtual-machine.ts';
 
 const timeoutMs = 30 * 60_000;
 
-/** The tests of `quotas.ts`, on a kernel that has project quotas. */
-describe('on a kernel with quotas', { timeout: timeoutMs }, () => {
+/** The tests of `quotas.ts` and `nfs.ts`, on a kernel that has project quotas and NFS. */
+describe('on a kernel with quotas and NFS', { timeout: timeoutMs }, () => {
   test('the virtual machine runs all of it', async context => {
     const verdicts: Verdict[] = [];
     await runInVirtualMachine({
@@ -16,6 +16,7 @@ describe('on a kernel with quotas', { timeout: timeoutMs }, () => {
         process.execPath,
         join(repository, 'test/support/guest.ts'),
         join(import.meta.dirname, 'quotas.ts'),
+        join(import.meta.dirname, 'nfs.ts'),
       ],
       env: { GANTRY_TEST_QUOTAS: 'needed' },
       onLine: line => {

@@ -17,6 +17,14 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { runOrThrow, runProgram } from '../support/run-program.ts';
 import { temporaryFolder, temporaryStorage } from './storage-fixture.ts';
 
+/** Whether the kernel must have quotas: test/disks runs this under one that has. */
+const isOnSuchKernel = process.env['GANTRY_TEST_QUOTAS'] !== undefined;
+
+const fileSystems = {
+  ext4: ['mkfs.ext4', '-q', '-O', 'quota,project', '-E', 'quotatype=prjquota'],
+  ...(isOnSuchKernel && { xfs: ['mkfs.xfs', '-q'] }),
+};
+
 suite('copies of volumes', () => {
   test('a snapshot is restored whole: content, owner, links, and nothing of what came after', async t => {
     const { volumes, paths } = await temporaryStorage(t);
@@ -146,34 +154,37 @@ suite('copies of volumes', () => {
     }
   });
 
-  test('a quota holds, also after a restore, and is given back; without quotas it is refused', async t => {
-    const folder = temporaryFolder(t);
-    const disk = join(folder, 'disk');
-    const place = join(folder, 'place');
-    mkdirSync(place);
-    await runOrThrow(['truncate', '-s', '64M', disk]);
-    await runOrThrow(['mkfs.ext4', '-q', '-O', 'quota,project', '-E', 'quotatype=prjquota', disk]);
-    const mounted = await runProgram(['mount', '-o', 'loop,prjquota', disk, place]);
-    // CONFIG_QFMT_V2: Debian's kernels have it (test/disks runs this under one), some small ones do not.
-    const hasQuotas = mounted.code === 0;
-    if (process.env['GANTRY_TEST_QUOTAS'] !== undefined) assert.ok(hasQuotas, mounted.stderr);
-    if (!hasQuotas) {
-      await runOrThrow(['mkfs.ext4', '-q', '-F', disk]);
-      await runOrThrow(['mount', '-o', 'loop', disk, place]);
-    }
-    const storage = await temporaryStorage(t, place);
-    try {
-      if (hasQuotas) await requireQuotas(storage);
-      else
-        await assert.rejects(
-          storage.volumes.create({ name: 'small', options: { size: '2m' } }),
-          /create small: quota size requested but no quota support/,
-        );
-    } finally {
-      await storage.close();
-      await runOrThrow(['umount', place]);
-    }
-  });
+  for (const [name, make] of Object.entries(fileSystems)) {
+    test(`a quota of ${name} holds, also after a restore, and is given back; without it is refused`, async t => {
+      const folder = temporaryFolder(t);
+      const disk = join(folder, 'disk');
+      const place = join(folder, 'place');
+      mkdirSync(place);
+      // Smaller than that mkfs.xfs makes none.
+      await runOrThrow(['truncate', '-s', '320M', disk]);
+      await runOrThrow([...make, disk]);
+      const mounted = await runProgram(['mount', '-o', 'loop,prjquota', disk, place]);
+      // CONFIG_QFMT_V2: Debian's kernels have it, some small ones do not.
+      const hasQuotas = mounted.code === 0;
+      if (isOnSuchKernel) assert.ok(hasQuotas, mounted.stderr);
+      if (!hasQuotas) {
+        await runOrThrow(['mkfs.ext4', '-q', '-F', disk]);
+        await runOrThrow(['mount', '-o', 'loop', disk, place]);
+      }
+      const storage = await temporaryStorage(t, place);
+      try {
+        if (hasQuotas) await requireQuotas(storage);
+        else
+          await assert.rejects(
+            storage.volumes.create({ name: 'small', options: { size: '2m' } }),
+            /create small: quota size requested but no quota support/,
+          );
+      } finally {
+        await storage.close();
+        await runOrThrow(['umount', place]);
+      }
+    });
+  }
 });
 
 async function requireQuotas(storage: Storage): Promise<void> {

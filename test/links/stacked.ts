@@ -16,8 +16,8 @@ import { enterPrivateHost, type Namespace, plugNeighbour } from '../support/netw
 import { type Party, partyOf, reachability, runContainerOn } from '../support/reachability.ts';
 
 /**
- * Run by `../support/guest.ts`. Four LANs with a neighbour each; on each of them a network of another kind, with two
- * containers. Rows ask, columns answer.
+ * Run by `../support/guest.ts`. Seven LANs with a neighbour each; on each of them a network of another kind, with two
+ * containers (one where only one can be). Rows ask, columns answer.
  */
 const directory = mkdtempSync(join(tmpdir(), 'gantry-links-'));
 let networks: NetworkController;
@@ -73,11 +73,14 @@ function plugVlan(neighbour: Namespace, parent: string): void {
 
 before(() => {
   enterPrivateHost();
-  const [flatLan, deepLan, aloneLan, tagLan] = [
+  const [flatLan, deepLan, aloneLan, tagLan, sharpLan, vepaLan, passLan] = [
     plugLan('flat', 2),
     plugLan('deep', 3),
     plugLan('alone', 4),
     plugLan('tag', 5),
+    plugLan('sharp', 6),
+    plugLan('vepa', 7),
+    plugLan('pass', 8),
   ];
   plugVlan(tagLan, 'tag1');
   networks = openNetworks();
@@ -85,6 +88,9 @@ before(() => {
   createOn('deep', 'ipvlan', { parent: 'deep0', ipvlan_mode: 'l3' }, 30);
   createOn('alone', 'ipvlan', { parent: 'alone0', ipvlan_flag: 'private' }, 4);
   createOn('tag', 'macvlan', { parent: 'tag0.10' }, 40);
+  createOn('sharp', 'ipvlan', { parent: 'sharp0', ipvlan_mode: 'l3s' }, 60);
+  createOn('vepa', 'macvlan', { parent: 'vepa0', macvlan_mode: 'vepa' }, 7);
+  createOn('pass', 'macvlan', { parent: 'pass0', macvlan_mode: 'passthru' }, 8);
   networks.create({ name: 'dead', driver: 'ipvlan', enableIPv6: true, internal: true });
   parties = [
     partyOf('host', undefined, { ipv4: '192.0.2.1', ipv6: '2001:db8:2::1' }),
@@ -92,9 +98,13 @@ before(() => {
     neighbourParty('deepLan', 3, deepLan),
     neighbourParty('aloneLan', 4, aloneLan),
     neighbourParty('tagLan', 40, tagLan),
-    ...['flat', 'deep', 'alone', 'tag', 'dead'].flatMap(network =>
+    neighbourParty('sharpLan', 6, sharpLan),
+    neighbourParty('vepaLan', 7, vepaLan),
+    neighbourParty('passLan', 8, passLan),
+    ...['flat', 'deep', 'alone', 'tag', 'dead', 'sharp', 'vepa'].flatMap(network =>
       [1, 2].map(number => runContainerOn(networks, network, number)),
     ),
+    runContainerOn(networks, 'pass', 1),
   ];
 });
 
@@ -105,21 +115,31 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** In mode l3 the host's routes decide, so that everybody who routes by the host is reached and reaches. */
+/**
+ * In modes l3 and l3s the host's routes decide, so that everybody who routes by the host is reached and reaches. What a
+ * vepa sends to its sibling is for the switch to send back, and a neighbour is no switch. With passthru the parent is the
+ * container's, and no longer the host's.
+ */
 const expected = `
-          host flatLan deepLan aloneLan tagLan flat1 flat2 deep1 deep2 alone1 alone2 tag1 tag2 dead1 dead2
-flatLan   x    x       .       .        .      x     x     .     .     .      .      .    .    .     .
-deepLan   x    .       x       .        .      .     .     x     x     .      .      .    .    .     .
-aloneLan  x    .       .       x        .      .     .     .     .     x      x      .    .    .     .
-tagLan    x    .       .       .        x      .     .     .     .     .      .      x    x    .     .
-flat1     .    x       .       .        .      x     x     .     .     .      .      .    .    .     .
-deep1     .    .       x       .        .      .     .     x     x     .      .      .    .    .     .
-alone1    .    .       .       x        .      .     .     .     .     x      .      .    .    .     .
-tag1      .    .       .       .        x      .     .     .     .     .      .      x    x    .     .
-dead1     .    .       .       .        .      .     .     .     .     .      .      .    .    x     x
+          host flatLan deepLan aloneLan tagLan sharpLan vepaLan passLan flat1 flat2 deep1 deep2 alone1 alone2 tag1 tag2 dead1 dead2 sharp1 sharp2 vepa1 vepa2 pass1
+flatLan   x    x       .       .        .      .        .       .       x     x     .     .     .      .      .    .    .     .     .      .      .     .     .
+deepLan   x    .       x       .        .      .        .       .       .     .     x     x     .      .      .    .    .     .     .      .      .     .     .
+aloneLan  x    .       .       x        .      .        .       .       .     .     .     .     x      x      .    .    .     .     .      .      .     .     .
+tagLan    x    .       .       .        x      .        .       .       .     .     .     .     .      .      x    x    .     .     .      .      .     .     .
+sharpLan  x    .       .       .        .      x        .       .       .     .     .     .     .      .      .    .    .     .     x      x      .     .     .
+vepaLan   x    .       .       .        .      .        x       .       .     .     .     .     .      .      .    .    .     .     .      .      x     x     .
+passLan   .    .       .       .        .      .        .       x       .     .     .     .     .      .      .    .    .     .     .      .      .     .     x
+flat1     .    x       .       .        .      .        .       .       x     x     .     .     .      .      .    .    .     .     .      .      .     .     .
+deep1     .    .       x       .        .      .        .       .       .     .     x     x     .      .      .    .    .     .     .      .      .     .     .
+alone1    .    .       .       x        .      .        .       .       .     .     .     .     x      .      .    .    .     .     .      .      .     .     .
+tag1      .    .       .       .        x      .        .       .       .     .     .     .     .      .      x    x    .     .     .      .      .     .     .
+dead1     .    .       .       .        .      .        .       .       .     .     .     .     .      .      .    .    x     x     .      .      .     .     .
+sharp1    .    .       .       .        .      x        .       .       .     .     .     .     .      .      .    .    .     .     x      x      .     .     .
+vepa1     .    .       .       .        .      .        x       .       .     .     .     .     .      .      .    .    .     .     .      .      x     .     .
+pass1     .    .       .       .        .      .        .       x       .     .     .     .     .      .      .    .    .     .     .      .      .     .     x
 `;
 
-describe('ipvlan in all modes, VLANs and dead ends', () => {
+describe('ipvlan and macvlan in all modes, VLANs and dead ends', () => {
   for (const family of ['ipv4', 'ipv6'] as const) {
     test(`by ${family}`, async () => {
       assert.equal(await reachability(parties, family, expected), expected);
