@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { MS_BIND, MS_REC, MS_REMOUNT } from '../linux/constants.ts';
 import { SystemError } from '../linux/libc.ts';
 import { isMountPoint, mount, unmount } from '../linux/mount.ts';
@@ -623,7 +623,7 @@ function remountBind(target: string, flags: number): void {
 }
 
 /** In Docker's words (moby/sys/mount), which name the device, the place, and what is not plain. */
-function whyNot({ source, flags, data }: LocalMount, target: string, error: unknown): string {
+function whyNot({ source, type, flags, data }: LocalMount, target: string, error: unknown): string {
   if (errnoOf(error) === 'ENOTFOUND' || errnoOf(error) === 'EAI_AGAIN')
     return `error resolving passed in network volume address: ${messageOf(error)}`;
   const what = [
@@ -631,7 +631,15 @@ function whyNot({ source, flags, data }: LocalMount, target: string, error: unkn
     ...(flags === 0 ? [] : [`flags: 0x${flags.toString(16)}`]),
     ...(data === '' ? [] : [`data: ${data}`]),
   ].join(', ');
-  return `failed to mount local volume: ${what}: ${error instanceof SystemError ? error.reason : messageOf(error)}`;
+  const reason = error instanceof SystemError ? error.reason : messageOf(error);
+  const missing = errnoOf(error) === 'ENODEV' && !knowsFileSystem(type);
+  const why = missing ? `${reason} (this kernel has no file system "${type}")` : reason;
+  return `failed to mount local volume: ${what}: ${why}`;
+}
+
+/** Lines of `nodev\tnfs`; what is a module is there once it has been asked for. */
+function knowsFileSystem(type: string): boolean {
+  return new RegExp(`\\t${RegExp.escape(type)}$`, 'm').test(readFileSync('/proc/filesystems', 'utf8'));
 }
 
 function unmountIfMounted(volume: Volume): void {

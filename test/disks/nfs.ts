@@ -17,39 +17,39 @@ import { temporaryFolder, temporaryStorage } from '../kernel/storage-fixture.ts'
 
 /**
  * Run by `../support/guest.ts`, on a kernel that has NFS. The machine is its own server: the kernel's, of NFS 4 and,
- * with rpcbind, of NFS 3. It exports a folder of /dev/vda, as overlays and tmpfs are not exported without more ado.
+ * with rpcbind, of NFS 3. It exports a folder of /dev/vda, as overlays are not exported; for NFS 4 it is the root.
  */
 const exported = mkdtempSync(join(tmpdir(), 'exported-'));
 const run = (program: string, ...args: string[]) => execFileSync(program, args, { stdio: 'pipe' });
 
-before(() => {
-  run('modprobe', '-a', 'nfsd', 'nfs', 'nfsv3', 'nfsv4');
-  mkdirSync(join(exported, 'deep'));
-  writeFileSync(join(exported, 'deep', 'hello'), 'from the server');
-  appendFileSync('/etc/exports', `${exported} *(rw,no_root_squash,no_subtree_check,insecure)\n`);
-  appendFileSync('/etc/hosts', '127.0.0.1 files.test\n');
-  mkdirSync('/run/sendsigs.omit.d', { recursive: true });
-  run('rpcbind', '-w');
-  run('mount', '-t', 'nfsd', 'nfsd', '/proc/fs/nfsd');
-  run('exportfs', '-r');
-  run('rpc.mountd');
-  run('rpc.nfsd', '--nfs-version', '3', '--nfs-version', '4', '2');
-});
-
-after(() => {
-  run('rpc.nfsd', '0');
-  rmSync(exported, { recursive: true });
-});
-
 suite('volumes of an NFS server', () => {
-  for (const [version, o] of Object.entries({
-    4: 'addr=127.0.0.1,rw,nfsvers=4.2',
-    3: 'addr=127.0.0.1,nolock,soft,vers=3,noatime',
-    'a server with a name': 'addr=files.test,nfsvers=4',
-  })) {
+  before(() => {
+    run('modprobe', '-a', 'nfsd', 'nfs', 'nfsv3', 'nfsv4');
+    mkdirSync(join(exported, 'deep'));
+    writeFileSync(join(exported, 'deep', 'hello'), 'from the server');
+    appendFileSync('/etc/exports', `${exported} *(rw,no_root_squash,no_subtree_check,insecure,fsid=0)\n`);
+    appendFileSync('/etc/hosts', '127.0.0.1 files.test\n');
+    mkdirSync('/run/sendsigs.omit.d', { recursive: true });
+    run('rpcbind', '-w');
+    run('mount', '-t', 'nfsd', 'nfsd', '/proc/fs/nfsd');
+    run('exportfs', '-r');
+    run('rpc.mountd');
+    run('rpc.nfsd', '--nfs-version', '3', '--nfs-version', '4', '2');
+  });
+
+  after(() => {
+    run('rpc.nfsd', '0');
+    rmSync(exported, { recursive: true });
+  });
+
+  for (const [version, path, o] of [
+    ['4.2', '/', 'addr=127.0.0.1,rw,nfsvers=4.2'],
+    ['3', exported, 'addr=127.0.0.1,nolock,soft,vers=3,noatime'],
+    ['4, by the name of the server', '/', 'addr=files.test,nfsvers=4'],
+  ] as const) {
     test(`version ${version}: read, written, unmounted`, async t => {
       const { volumes } = await temporaryStorage(t);
-      const options = { type: 'nfs', device: `:${exported}`, o };
+      const options = { type: 'nfs', device: `:${path}`, o };
       await volumes.create({ name: 'shared', options });
       const mountpoint = await volumes.mount('shared', 'c1');
       assert.equal(statfsType(mountpoint), 'nfs');
