@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { errnoOf } from '../stdx/errors.ts';
 import {
   FS_IOC_FSGETXATTR,
   FS_IOC_FSSETXATTR,
@@ -37,13 +38,16 @@ export function limitProject(directory: string, project: number, limitBytes: num
   }
 }
 
-/** Bytes that the files of a project take. @throws as limitProject */
+/** Bytes that the files of a project take; xfs forgets projects that have neither files nor limits. @throws as limitProject */
 export function projectUsage(directory: string, project: number): number {
   const fd = openSync(directory, 'r');
   try {
     const quota = Buffer.alloc(72);
     quotactl(`usage of ${directory}`, fd, command(Q_GETQUOTA), project, quota);
     return Number(quota.readBigUInt64LE(16));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw error;
   } finally {
     closeSync(fd);
   }

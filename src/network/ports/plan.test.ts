@@ -85,6 +85,19 @@ test('ports that move to a network of another gateway mode are published anew, t
   ];
   assert.deepEqual(planMove(held, [4], { ipv4: '10.1.0.2' }), {
     kept: [held[1]],
-    anew: [{ request: { ...http, hostIp: '0.0.0.0', hostPort: '8085' }, families: [4] }],
+    anew: [{ request: { ...http, hostIp: undefined, hostPort: '8085' }, families: [4] }],
+  });
+  const both = { request: { ...http, hostIp: undefined, hostPort: '8085' }, families: [4, 6] };
+  assert.deepEqual(planMove(held, [4, 6], { ipv4: '10.1.0.2' }), { kept: [], anew: [both] });
+  // Without IPv6 on the routed network nothing was open there.
+  const [four] = directPorts(planPort({ ...http, hostPort: '8085' }, everywhere), [4, 6], {
+    ipv4: '10.0.0.2',
+  });
+  assert.deepEqual(planMove([four!], [], { ipv4: '10.1.0.2' }), { kept: [], anew: [both] });
+  const local = { ...http, hostIp: '127.0.0.1', hostPort: 8085 };
+  assert.deepEqual(planMove([local], [4], { ipv4: '10.1.0.2' }).anew[0]!.request, {
+    ...http,
+    hostIp: '127.0.0.1',
+    hostPort: '8085',
   });
 });

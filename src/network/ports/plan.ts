@@ -64,23 +64,44 @@ export function planMove(
   target: PortTarget,
 ): PortMove {
   const kept: PublishedPort[] = [];
-  const anew = new Map<string, { request: PortRequest; families: (4 | 6)[] }>();
+  const anew = new Map<string, PortMove['anew'][number]>();
   for (const port of ports) {
     const { family } = hostSide(port);
-    const openAt = ownAddress(family, target);
-    if ((port.openAt === undefined) === !routed.includes(family)) {
+    if (hasPlace(port, routed)) {
+      const openAt = ownAddress(family, target);
       if (port.openAt === undefined) kept.push(port);
       else if (openAt !== undefined) kept.push({ ...port, openAt });
       continue;
     }
-    const { containerPort, protocol, hostIp, hostPort } = port;
-    const asked = port.asked ?? { hostIp, hostPort: String(hostPort) };
-    const request = { containerPort, protocol, ...asked };
+    const { containerPort, protocol } = port;
+    const request = { containerPort, protocol, ...(port.asked ?? askedFor(port, ports)) };
+    const others = ports.filter(other => isSame(other, port) && hasPlace(other, routed));
+    // The container may have had no address of the other family there.
+    const families = ([4, 6] as const).filter(one => others.every(other => hostSide(other).family !== one));
     // Both families of one request get the same port.
-    const key = JSON.stringify(request);
-    anew.set(key, { request, families: [...(anew.get(key)?.families ?? []), family] });
+    anew.set(JSON.stringify(request), { request, families });
   }
   return { kept, anew: [...anew.values()] };
+}
+
+/** What a port on the host was asked for as. */
+function askedFor(
+  { hostIp, hostPort, ...port }: PublishedPort,
+  all: readonly PublishedPort[],
+): PortPlan['asked'] {
+  const isEverywhere = ['0.0.0.0', '::'].every(address =>
+    all.some(other => isSame(other, port) && other.hostIp === address && other.hostPort === hostPort),
+  );
+  return { hostIp: isEverywhere ? undefined : hostIp, hostPort: String(hostPort) };
+}
+
+function isSame(one: Pick<PublishedPort, 'containerPort' | 'protocol'>, other: typeof one): boolean {
+  return one.containerPort === other.containerPort && one.protocol === other.protocol;
+}
+
+/** Whether a port is where ports of its family are with these modes. */
+function hasPlace(port: PublishedPort, routed: readonly (4 | 6)[]): boolean {
+  return (port.openAt !== undefined) === routed.includes(hostSide(port).family);
 }
 
 function ownAddress(family: 4 | 6, target: PortTarget): string | undefined {
