@@ -56,7 +56,8 @@ services:
 `,
     );
     const text = await inProject(
-      `${begin('up')}; ${said('begun$')}; kill -INT $pid; ${ended}; docker ps -aq; docker network ls -q -f name=p_`,
+      `${begin('up')}; ${said('begun$')}; kill -INT $pid; ${ended};
+       ${until('[ -z "$(docker ps -q)" ]')}; docker ps -aq -f name=p-slow; docker network ls -q -f name=p_`,
     );
     assert.equal(text, 'code 130');
   });
@@ -151,12 +152,15 @@ services:
     assert.equal(await machine.must(inContainer('cat package.json')), 'other');
     assert.notEqual(await machine.must('docker ps -q --no-trunc'), id);
     assert.equal(await machine.must('docker images -q -f dangling=true'), '');
-    // The line that said that it was watched is not said again: nothing was begun anew.
     await inProject(`kill -INT $(cat pid); ${until('! kill -0 $(cat pid) 2> /dev/null')}`);
-    assert.equal(
-      await inProject(`grep -c 'Watch enabled' said; ${compose} ps --services; ${compose} down`),
-      '1\nweb',
+    assert.equal(await inProject(`${compose} ps --services`), 'web');
+    // Beside the output of the services, which goes on after a restart.
+    const text = await inProject(
+      `${begin('up --watch')}; ${said('Watch enabled')}; echo third > web/conf; ${said('web-1  | third')};
+       ${said('restarted')}; kill -INT $pid; ${ended}; ${compose} down; cat said`,
     );
+    assert.match(text, /^code 130$/m);
+    assert.equal(text.split('web-1  | third').length, 2, text);
   });
 
   test('what does not go together is refused', async () => {

@@ -62,7 +62,7 @@ export async function printLog(
 }
 
 /** `2026-01-02T03:04:05.678901234Z` in seconds, with every digit: a line of the millisecond before is not shown again. */
-function unixTime(timestamp: string): string {
+export function unixTime(timestamp: string): string {
   const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '0';
   return `${Math.floor(Date.parse(timestamp) / 1000)}.${fraction.padEnd(9, '0')}`;
 }

@@ -9,7 +9,7 @@ import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { type BroughtUp, bringUp } from './bring-up.ts';
 import { carryOut, interruptedStatus } from './carry-out.ts';
-import { printLog } from './follow-logs.ts';
+import { printLog, unixTime } from './follow-logs.ts';
 import { KeyMenu } from './key-menu.ts';
 import { LineWriter, LogLines } from './log-lines.ts';
 import { LiveBlock } from './progress/live-block.ts';
@@ -31,8 +31,11 @@ class AttachedProject {
   readonly #call: Call;
   readonly #block: LiveBlock;
   readonly #starting = new AbortController();
-  /** Ids of the containers that are or were followed. */
+  /** Ids of the containers that are followed, and that were. */
   readonly #followed = new Set<string>();
+  readonly #wereFollowed = new Set<string>();
+  /** Services whose containers a watch ends and starts again. */
+  readonly #replacing = new Set<string>();
   /** Each follows one container until it has ended for good. */
   readonly #following: Promise<void>[] = [];
   /** Settles when nothing holds the client any more although containers run. */
@@ -145,11 +148,14 @@ class AttachedProject {
 
   async #followByName(name: string, sinceMs: number | undefined): Promise<void> {
     const client = await this.#call.session.client();
-    const { Id } = await perform(client, containerOperations.inspect, { path: { id: name } });
+    const { Id, State } = await perform(client, containerOperations.inspect, { path: { id: name } });
     // One that is restarted is still followed by who followed it before.
     if (this.#followed.has(Id)) return;
     this.#followed.add(Id);
-    await this.#followToTheEnd(Id, name, sinceMs);
+    const since = sinceMs === undefined ? undefined : String(sinceMs / 1000);
+    await this.#followToTheEnd(Id, name, this.#wereFollowed.has(Id) ? unixTime(State.StartedAt) : since);
+    this.#wereFollowed.add(Id);
+    this.#followed.delete(Id);
   }
 
   #sayAttaching(): void {
@@ -158,7 +164,7 @@ class AttachedProject {
     this.#lines!.say(`Attaching to ${[...this.#attached].map(name => this.#shown(name)).join(', ')}`);
   }
 
-  async #followToTheEnd(id: string, name: string, sinceMs: number | undefined): Promise<void> {
+  async #followToTheEnd(id: string, name: string, since: string | undefined): Promise<void> {
     const { session, flags } = this.#call;
     const shown = this.#shown(name);
     const isShown = this.#attached.has(name);
@@ -167,7 +173,7 @@ class AttachedProject {
       follow: true,
       tail: isShown ? 'all' : '0',
       timestamps: flags.on('timestamps'),
-      since: sinceMs === undefined ? undefined : String(sinceMs / 1000),
+      since,
     };
     const code = await printLog(session, { id, shown }, lines, query, exitCode => {
       if (isShown) this.#lines!.say(`${shown} exited with code ${exitCode} (restarting)`);
@@ -186,10 +192,13 @@ class AttachedProject {
   }
 
   #ended(name: string, code: number): void {
+    const service = Object.keys(this.#up!.project.services).find(one =>
+      containerNames(this.#up!.project, one, 1000).includes(name),
+    );
+    if (service !== undefined && this.#replacing.has(service)) return;
     const { flags } = this.#call;
     const from = flags.given('exit-code-from');
-    const isFrom = from !== undefined && containerNames(this.#up!.project, from, 1000).includes(name);
-    if (isFrom) this.#status = code;
+    if (from !== undefined && from === service) this.#status = code;
     const aborts =
       flags.on('abort-on-container-exit') ||
       from !== undefined ||
@@ -234,6 +243,10 @@ class AttachedProject {
         prune: true,
         say: line => out.line(`        ${mark} ${line}`),
         block: this.#block,
+        onReplacing: services => {
+          for (const service of services) this.#replacing.add(service);
+        },
+        onReplaced: () => this.#replacing.clear(),
         onStarted: name => this.#follow(name),
       });
       this.#watch.start();

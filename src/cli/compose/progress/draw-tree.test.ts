@@ -38,9 +38,9 @@ test('parts are shown while they are worked on, with a bar where it is known how
   ];
   assert.deepEqual(drawTree('Running', entries, size, 1000, false), [
     '[+] Running 1/2',
-    ' ⠋ web    Pulling                                      0.0s',
+    ' ⠋ web  Pulling                                        0.0s',
     ' ⠋   abc  Downloading [=====               ] 25%       0.0s',
-    ' ✔ db     Pulled                                       0.5s',
+    ' ✔ db   Pulled                                         0.5s',
   ]);
 });
 

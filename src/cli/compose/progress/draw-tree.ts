@@ -34,7 +34,8 @@ export function drawTree(
   const head = `[+] ${title} ${ended}/${tops.length}`;
   const room = Math.max(1, rows - 2);
   const shown = fitting(entries, tops, room);
-  const width = Math.max(0, ...shown.map(entry => nameOf(entry).length));
+  // Parts come and go: the columns stay where they are.
+  const width = Math.max(0, ...tops.map(entry => nameOf(entry).length));
   const left = tops.length - shown.filter(({ parent }) => parent === undefined).length;
   const lines = shown.map(entry => drawEntry(entry, width, columns, nowMs, colour));
   const more = left > 0 ? [cut(` ... ${left} more`, columns)] : [];

@@ -25,8 +25,9 @@ export interface ProjectWatchOptions {
   say(line: string): void;
   /** Where progress is drawn. */
   block?: LiveBlock;
-  /** Told before the containers of services are made anew, and when one of the new ones runs. */
+  /** Told before the containers of services are ended, when all is done, and when one runs again. */
   onReplacing?(services: readonly string[]): void;
+  onReplaced?(): void;
   onStarted?(name: string): void;
 }
 
@@ -122,10 +123,14 @@ export class ProjectWatch {
       const client = await this.#call.session.client();
       const containers = await this.#containers(service, () => true);
       this.#options.onReplacing?.([service]);
-      await Promise.all(
-        containers.map(({ id }) => act(client, containerOperations.restart, { path: { id } })),
-      );
-      for (const { name } of containers) this.#options.onStarted?.(name);
+      try {
+        await Promise.all(
+          containers.map(({ id }) => act(client, containerOperations.restart, { path: { id } })),
+        );
+        for (const { name } of containers) this.#options.onStarted?.(name);
+      } finally {
+        this.#options.onReplaced?.();
+      }
       this.#options.say(`service(s) [${JSON.stringify(service)}] restarted`);
     }
     for (const hook of execs)
@@ -158,7 +163,7 @@ export class ProjectWatch {
   }
 
   async #rebuild(services: readonly string[]): Promise<void> {
-    const { quiet, prune, say, block, onReplacing, onStarted } = this.#options;
+    const { quiet, prune, say, block, onReplacing, onReplaced, onStarted } = this.#options;
     const names = services.map(name => JSON.stringify(name)).join(' ');
     say(`Rebuilding service(s) [${names}] after changes were detected...`);
     const before = await this.#imageIds(services);
@@ -179,6 +184,7 @@ export class ProjectWatch {
       });
     } finally {
       progress.end();
+      onReplaced?.();
     }
     say(`service(s) [${names}] successfully built`);
     if (prune) await this.#removeUnnamed(before);
