@@ -55,8 +55,10 @@ function tryOut(driver: SnapshotDriver, directory: string): string | undefined {
   try {
     // What a killed daemon left of its own trial.
     if (existsSync(target)) while (isMountPoint(target)) unmount(target, { detach: true });
+    rmSync(place, { recursive: true, force: true });
     for (const path of [lower, upper, work, target]) mkdirSync(path, { recursive: true });
-    driver.mount({ lower: [lower], upper, work, target });
+    // Otherwise the end of the mount would wait for all that others have written to that disk: seconds on a busy one.
+    driver.mount({ lower: [lower], upper, work, target, volatile: true });
     try {
       // Some kernels mount what they cannot write to.
       writeFileSync(join(target, 'written'), '');

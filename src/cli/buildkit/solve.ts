@@ -101,16 +101,16 @@ async function inSession<T>(
   work: (control: GrpcConnection, ref: string, session: string) => Promise<T>,
 ): Promise<T> {
   const id = randomBytes(13).toString('hex');
-  const session = await openSession(client, { id, sharedKey, ...serveOffers(offers) });
+  const [session, control] = await Promise.allSettled([
+    openSession(client, { id, sharedKey, ...serveOffers(offers) }),
+    openControl(client),
+  ]);
   try {
-    const control = await openControl(client);
-    try {
-      return await work(control, randomBytes(13).toString('hex'), id);
-    } finally {
-      control.close();
-    }
+    if (session.status === 'rejected') throw session.reason;
+    if (control.status === 'rejected') throw control.reason;
+    return await work(control.value, randomBytes(13).toString('hex'), id);
   } finally {
-    session.close();
+    for (const one of [control, session]) if (one.status === 'fulfilled') one.value.close();
   }
 }
 
