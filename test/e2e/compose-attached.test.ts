@@ -192,6 +192,6 @@ services:
       assert.equal(code, 1, line);
       assert.match(stderr, words, line);
     }
-    assert.equal(await machine.must('docker ps -aq'), '');
+    assert.equal(await machine.must('docker ps -aq -f name=p-'), '');
   });
 });

@@ -37,10 +37,14 @@ export async function carryOut(
 ): Promise<void> {
   const words = new PlanWords(plan, observed);
   const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
+  const interrupt = () => {
+    // The second time nothing is waited for any more.
+    if (interruption.signal.aborted) process.exit(interruptedStatus);
+    interruption.abort();
+  };
   if (signal === undefined) {
-    process.once('SIGINT', interrupt);
-    process.once('SIGTERM', interrupt);
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
   }
   try {
     await executePlan(plan, {

@@ -1,7 +1,7 @@
-import { createReadStream, lstatSync, type Stats } from 'node:fs';
+import { createReadStream, lstatSync, readFileSync, type Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { encodeEnd, encodeHeader, encodePadding, type TarHeaderInit } from '../../archive/tar-writer.ts';
-import { EngineError } from '../../stdx/errors.ts';
+import { EngineError, errnoOf } from '../../stdx/errors.ts';
 
 export interface PackOptions {
   /** Name in the archive of what is at the root; '' for none. */
@@ -34,10 +34,29 @@ export async function* packFiles(
     if (stat === undefined) continue;
     const header = await headerOf(path, name, stat, { top: '', ...options }, linked);
     if (header === undefined) continue;
-    yield encodeHeader(header);
-    if (header.type === 'file') yield* content(path, stat.size, { top: '', ...options });
+    if (header.type !== 'file' || stat.size > wholeBytes) {
+      yield encodeHeader(header);
+      if (header.type === 'file') yield* content(path, stat.size, { top: '', ...options });
+      continue;
+    }
+    const whole = contentOf(path);
+    if (whole === undefined) continue;
+    const size = whole.length;
+    yield Buffer.concat([encodeHeader({ ...header, size }), whole, encodePadding(size)]);
   }
   yield encodeEnd();
+}
+
+/** Up to this size a file is read in one piece, as it is then. */
+const wholeBytes = 1 << 20;
+
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function* packEntry(

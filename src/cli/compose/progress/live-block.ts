@@ -8,6 +8,10 @@ export class LiveBlock {
   readonly #out: Output;
   /** Whatever ends the program, the cursor is seen again. */
   readonly #restore = () => this.#out.write(showCursor);
+  /** A signal that nobody else has taken would end it without a word. */
+  readonly #onSignal = (signal: NodeJS.Signals, number: number) => {
+    if (process.listenerCount(signal) === 1) process.exit(128 + number);
+  };
   #lines: readonly string[] = [];
   #drawnCount = 0;
   /** Whoever writes above left a line without its end: the block waits for it. */
@@ -25,6 +29,7 @@ export class LiveBlock {
   show(lines: readonly string[]): void {
     if (this.#lines.length === 0 && lines.length > 0) {
       process.once('exit', this.#restore);
+      process.on('SIGINT', this.#onSignal).on('SIGTERM', this.#onSignal);
       this.#out.write(hideCursor);
     }
     const wasShown = this.#lines.length > 0;
@@ -32,6 +37,7 @@ export class LiveBlock {
     if (!this.#openLine) this.#draw();
     if (wasShown && lines.length === 0) {
       process.off('exit', this.#restore);
+      process.off('SIGINT', this.#onSignal).off('SIGTERM', this.#onSignal);
       this.#out.write(showCursor);
     }
   }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { posix, resolve } from 'node:path';
-import { IgnoreRules, readPatterns } from '../../../build/patterns/ignore.ts';
-import type { Hook, Project, WatchRule } from '../../../compose/project.ts';
+import { IgnoreRules } from '../../../build/patterns/ignore.ts';
+import type { Build, Hook, Project, WatchRule } from '../../../compose/project.ts';
 import { EngineError } from '../../../stdx/errors.ts';
 
 /** One rule of one service, ready to judge paths. */
@@ -56,7 +56,7 @@ export function watchedRules(project: Project, services: readonly string[]): Wat
         'invalid',
         `can't watch service ${JSON.stringify(name)} with action rebuild without a build context`,
       );
-    return rules.map(rule => watchedRule(name, rule, build?.context));
+    return rules.map(rule => watchedRule(name, rule, build));
   });
   if (watched.length > 0) return watched;
   throw new EngineError(
@@ -65,10 +65,11 @@ export function watchedRules(project: Project, services: readonly string[]): Wat
   );
 }
 
-function watchedRule(service: string, rule: WatchRule, context: string | undefined): Watched {
+function watchedRule(service: string, rule: WatchRule, build: Build | undefined): Watched {
+  const context = build?.context;
   const path = resolve(rule.path);
   const ignored = new IgnoreRules([...passing, ...(rule.ignore ?? [])]);
-  const ofContext = contextRules(context);
+  const ofContext = contextRules(build);
   const included =
     rule.include === undefined || rule.include.length === 0 ? undefined : new IgnoreRules(rule.include);
   const inContext = (below: string) => {
@@ -96,10 +97,11 @@ function watchedRule(service: string, rule: WatchRule, context: string | undefin
 }
 
 /** What is not in the build's context is not in the container either. */
-function contextRules(context: string | undefined): IgnoreRules {
-  const file = context === undefined ? undefined : resolve(context, '.dockerignore');
-  if (file === undefined || !existsSync(file)) return new IgnoreRules([]);
-  return new IgnoreRules(readPatterns(readFileSync(file, 'utf8')));
+function contextRules({ context, dockerfile = 'Dockerfile' }: Build = {}): IgnoreRules {
+  if (context === undefined) return new IgnoreRules([]);
+  const files = [`${dockerfile}.dockerignore`, '.dockerignore'].map(name => resolve(context, name));
+  const file = files.find(existsSync);
+  return file === undefined ? new IgnoreRules([]) : IgnoreRules.parse(readFileSync(file, 'utf8'));
 }
 
 /** Where a path of this machine is in the container. */
