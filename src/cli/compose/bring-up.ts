@@ -44,6 +44,7 @@ export async function bringUp(
     quietPull: flags.on('quiet-pull'),
     quietBuild: flags.on('quiet-build'),
     progress: following.progress,
+    environment: loaded.sources.environment,
   });
   const stopTimeout = flags.changed('timeout') ? flags.integer('timeout') : undefined;
   return reachState(session, loaded, options, images, {

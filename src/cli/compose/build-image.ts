@@ -6,8 +6,10 @@ import { EngineError } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { command as buildCommand, build as runBuild } from '../commands/build.ts';
 import { declareFlags, FlagValues, parseFlags } from '../flags.ts';
+import type { Output } from '../output/output.ts';
 import type { Session } from '../session.ts';
 import { buildDisplay } from './progress/build-display.ts';
+import { NamedLines } from './progress/named-lines.ts';
 import type { Progress } from './progress/progress.ts';
 
 export interface BuildImageOptions {
@@ -15,7 +17,11 @@ export interface BuildImageOptions {
   /** Flags of `build`. */
   more?: readonly string[];
   progress: Progress;
+  /** The project's variables: secrets may come from them. */
+  environment: ReadonlyMap<string, string>;
   quiet?: boolean;
+  /** False: others are built meanwhile, so that lines need a name. */
+  isAlone?: boolean;
 }
 
 /**
@@ -26,9 +32,9 @@ export async function buildImage(
   session: Session,
   project: Project,
   serviceName: string,
-  { reference, more = [], progress, quiet = false }: BuildImageOptions,
+  { reference, more = [], progress, environment, quiet = false, isAlone = true }: BuildImageOptions,
 ): Promise<void> {
-  const build = project.services[serviceName]!.build!;
+  const { context = '.' } = project.services[serviceName]!.build!;
   const scratch = mkdtempSync(join(tmpdir(), 'gantry-compose-'));
   const remove = () => rmSync(scratch, { recursive: true, force: true });
   // Ctrl-C ends the program, and with it the build.
@@ -36,16 +42,16 @@ export async function buildImage(
   try {
     const shown = progress.mode === 'plain' && !quiet ? ['--progress', 'plain'] : [];
     const args = [
-      ...buildArguments(project, serviceName, build, scratch),
+      ...buildArguments(project, serviceName, environment, scratch),
       '-t',
       reference,
       ...shown,
       ...more,
     ];
-    const parsed = parseFlags(declareFlags(buildCommand.flags), [...args, build.context ?? '.'], true);
+    const parsed = parseFlags(declareFlags(buildCommand.flags), [...args, context], true);
     progress.tell({ id: serviceName, status: 'Building', state: 'working' });
     const call: Call = {
-      session: session.saying({ out: progress.beside(session.out), err: progress.beside(session.err) }),
+      session: session.saying({ out: outputFor(session.out), err: outputFor(session.err) }),
       flags: parsed.values,
       groupFlags: new FlagValues([]),
       args: parsed.rest,
@@ -61,15 +67,21 @@ export async function buildImage(
     process.off('exit', remove);
     remove();
   }
+
+  function outputFor(output: Output): Output {
+    const beside = progress.beside(output);
+    return isAlone || progress.mode !== 'plain' ? beside : new NamedLines(beside, serviceName);
+  }
 }
 
-/** @param scratch where an inline Dockerfile is written */
+/** @param scratch where an inline Dockerfile is written, and what a secret takes from a variable */
 export function buildArguments(
   project: Project,
   serviceName: string,
-  build: Build,
+  environment: ReadonlyMap<string, string>,
   scratch: string,
 ): string[] {
+  const build = project.services[serviceName]!.build!;
   const { platform } = project.services[serviceName]!;
   const platforms = build.platforms ?? (platform === undefined ? [] : [platform]);
   const each = (flag: string, values: readonly string[] = []) => values.flatMap(value => [flag, value]);
@@ -85,7 +97,7 @@ export function buildArguments(
     ...each('--allow', [...(build.entitlements ?? []), ...(build.privileged ? ['security.insecure'] : [])]),
     ...each('--build-context', pairs(contexts(project, build))),
     ...each('--add-host', hosts(build)),
-    ...each('--secret', secrets(project, build)),
+    ...each('--secret', secrets(project, build, environment, scratch)),
     ...each('--ssh', pairs(build.ssh)),
     ...each('--ulimit', ulimits(build)),
     ...(platforms.length === 0 ? [] : ['--platform', platforms.join(',')]),
@@ -135,16 +147,25 @@ function hosts({ extra_hosts = {} }: Build): string[] {
   );
 }
 
-function secrets(project: Project, build: Build): string[] {
-  return (build.secrets ?? []).map(({ source, target }) => {
+/** A variable of the project need not be one of this program: its value goes by a file. */
+function secrets(
+  project: Project,
+  build: Build,
+  environment: ReadonlyMap<string, string>,
+  scratch: string,
+): string[] {
+  return (build.secrets ?? []).map(({ source, target }, at) => {
     const object: FileObject | undefined = project.secrets?.[source];
     const id = target ?? source;
     if (object?.file !== undefined) return `id=${id},src=${object.file}`;
-    if (object?.environment !== undefined) return `id=${id},env=${object.environment}`;
-    throw new EngineError(
-      'notImplemented',
-      `build.secrets only supports environment or file-based secrets: ${source}`,
-    );
+    if (object?.environment === undefined)
+      throw new EngineError(
+        'notImplemented',
+        `build.secrets only supports environment or file-based secrets: ${source}`,
+      );
+    const file = join(scratch, `secret-${at}`);
+    writeFileSync(file, environment.get(object.environment) ?? '', { mode: 0o600 });
+    return `id=${id},src=${file}`;
   });
 }
 

@@ -4,6 +4,7 @@ import type { Project } from '../../compose/project.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Session } from '../session.ts';
 import { buildImage, imageReference } from './build-image.ts';
+import { builtFrom, inBuildOrder } from './build-order.ts';
 import type { Progress } from './progress/progress.ts';
 import { pullForService } from './progress/pull-display.ts';
 
@@ -17,6 +18,8 @@ export interface ImageOptions {
   quietPull: boolean;
   quietBuild: boolean;
   progress: Progress;
+  /** The project's variables: secrets of builds may come from them. */
+  environment: ReadonlyMap<string, string>;
 }
 
 export interface ServiceImage {
@@ -34,48 +37,76 @@ export async function prepareImages(
   services: readonly string[],
   options: ImageOptions,
 ): Promise<Record<string, ServiceImage>> {
-  const images: Record<string, ServiceImage> = {};
-  for (const name of services) {
+  const digests = await digestsOf(session, project, services);
+  const builds = services.filter(name =>
+    isBuilt(project, name, digests.get(imageReference(project, name)), options),
+  );
+  const pulls = new Map<string, Promise<void>>();
+  const prepared = await inBuildOrder(project, services, async name => {
     const reference = imageReference(project, name);
-    images[name] = { reference, digest: await prepareImage(session, project, name, reference, options) };
+    const there = digests.get(reference);
+    const isChanged = await prepareImage(name, reference, there);
+    const digest = isChanged ? await digestOf(session, reference) : there;
+    if (digest === undefined) throw new EngineError('notFound', `No such image: ${reference}`);
+    return { reference, digest };
+  });
+  return Object.fromEntries(services.map(name => [name, prepared[name]!]));
+
+  /** @returns whether it may be another one now */
+  async function prepareImage(name: string, reference: string, there: string | undefined): Promise<boolean> {
+    const { build, platform = '' } = project.services[name]!;
+    if (isBuilt(project, name, there, options)) {
+      if (!options.mayBuild) {
+        if (there !== undefined) return false;
+        throw new EngineError(
+          'notFound',
+          `image ${reference} of service ${name} is not there, and --no-build forbids to build it`,
+        );
+      }
+      await buildImage(session, project, name, {
+        reference,
+        progress: options.progress,
+        environment: options.environment,
+        quiet: options.quietBuild,
+        isAlone: builds.length < 2,
+      });
+      return true;
+    }
+    const policy = policyOf(project, name, options);
+    const isPulled = policy === 'always' || (there === undefined && policy !== 'never' && policy !== 'build');
+    if (build !== undefined || !isPulled) return false;
+    const key = `${reference} ${platform}`;
+    const { progress, quietPull: quiet } = options;
+    // Services with one image have it pulled once.
+    if (!pulls.has(key))
+      pulls.set(key, pullForService(session, name, reference, { platform, progress, quiet }));
+    await pulls.get(key);
+    return true;
   }
-  return images;
 }
 
-async function prepareImage(
+function isBuilt(project: Project, name: string, there: string | undefined, options: ImageOptions): boolean {
+  if (project.services[name]!.build === undefined) return false;
+  return options.build || there === undefined || policyOf(project, name, options) === 'build';
+}
+
+function policyOf(project: Project, name: string, { pull }: ImageOptions): string {
+  return pull ?? project.services[name]!.pull_policy ?? 'missing';
+}
+
+/** Of all images at once, by reference. */
+async function digestsOf(
   session: Session,
   project: Project,
-  name: string,
-  reference: string,
-  options: ImageOptions,
-): Promise<string> {
-  const { build, platform = '', pull_policy } = project.services[name]!;
-  const policy = options.pull ?? pull_policy ?? 'missing';
-  const there = await digestOf(session, reference);
-  const pulls = policy === 'always' || (there === undefined && policy !== 'never' && policy !== 'build');
-  if (build !== undefined && (options.build || policy === 'build' || there === undefined)) {
-    if (!options.mayBuild) {
-      if (there !== undefined) return there;
-      throw new EngineError(
-        'notFound',
-        `image ${reference} of service ${name} is not there, and --no-build forbids to build it`,
-      );
-    }
-    await buildImage(session, project, name, {
-      reference,
-      progress: options.progress,
-      quiet: options.quietBuild,
-    });
-  } else if (build === undefined && pulls) {
-    await pullForService(session, name, reference, {
-      platform,
-      progress: options.progress,
-      quiet: options.quietPull,
-    });
-  }
-  const digest = await digestOf(session, reference);
-  if (digest === undefined) throw new EngineError('notFound', `No such image: ${reference}`);
-  return digest;
+  services: readonly string[],
+): Promise<Map<string, string | undefined>> {
+  const all = services.flatMap(name => [name, ...builtFrom(project, name)]);
+  const references = [...new Set(all.map(name => imageReference(project, name)))];
+  return new Map(
+    await Promise.all(
+      references.map(async reference => [reference, await digestOf(session, reference)] as const),
+    ),
+  );
 }
 
 /** @returns undefined when there is no such image */

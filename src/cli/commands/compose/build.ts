@@ -2,6 +2,7 @@ import { servicesInOrder } from '../../../compose/plan/up.ts';
 import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { buildImage, imageReference } from '../../compose/build-image.ts';
+import { inBuildOrder } from '../../compose/build-order.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { openProgress } from '../../compose/progress/open-progress.ts';
 
@@ -25,7 +26,7 @@ export const command: Command = {
 `,
   takes: anyArguments,
   async run({ session, flags, groupFlags, args }) {
-    const { project } = loadNamedProject(session, groupFlags, { services: args });
+    const { project, sources } = loadNamedProject(session, groupFlags, { services: args });
     const missing = args.find(name => project.services[name] === undefined);
     if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
     const more = [
@@ -44,10 +45,16 @@ export const command: Command = {
     if (built.length === 0) session.err.line('No services to build');
     const progress = openProgress({ session, groupFlags }, 'Building');
     try {
-      for (const name of built) {
-        const reference = imageReference(project, name);
-        await buildImage(session, project, name, { reference, more, progress, quiet: flags.on('quiet') });
-      }
+      await inBuildOrder(project, built, name =>
+        buildImage(session, project, name, {
+          reference: imageReference(project, name),
+          more,
+          progress,
+          environment: sources.environment,
+          quiet: flags.on('quiet'),
+          isAlone: built.length < 2,
+        }),
+      );
     } finally {
       progress.end();
     }

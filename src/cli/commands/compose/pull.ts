@@ -28,6 +28,7 @@ export const command: Command = {
     const names = servicesInOrder(project, args, args.length === 0 || flags.on('include-deps'));
     const failures: string[] = [];
     const progress = openProgress({ session, groupFlags }, 'Pulling');
+    const pulls = new Map<string, Promise<void>>();
     for (const name of names) {
       const { image, build, platform = '' } = project.services[name]!;
       if (image === undefined || (build !== undefined && flags.on('ignore-buildable'))) {
@@ -38,12 +39,18 @@ export const command: Command = {
         progress.tell({ id: name, status: 'Skipped - Image is already present locally', state: 'stands' });
         continue;
       }
-      try {
-        await pullForService(session, name, image, { platform, quiet: flags.on('quiet'), progress });
-      } catch (error) {
-        failures.push(`${name}: ${messageOf(error)}`);
+      const key = `${image} ${platform}`;
+      if (pulls.has(key)) {
+        progress.tell({ id: name, status: 'Skipped - Image is already being pulled', state: 'stands' });
+        continue;
       }
+      const pull = pullForService(session, name, image, { platform, quiet: flags.on('quiet'), progress });
+      pulls.set(
+        key,
+        pull.catch(error => void failures.push(`${name}: ${messageOf(error)}`)),
+      );
     }
+    await Promise.all(pulls.values());
     progress.end();
     if (failures.length === 0) return;
     if (!flags.on('ignore-pull-failures')) throw new ExitError(1, failures.join('\n'));

@@ -68,7 +68,7 @@ export const command: Command = {
     const progress = flags.on('quiet') ? new NoProgress() : openProgress(call);
     const oneOff = planned(project, service, flags);
     try {
-      const images = await imagesOf(call, project, service, progress);
+      const images = await imagesOf(call, loaded, service, progress);
       await reachState(
         session,
         {
@@ -181,7 +181,7 @@ function variables(
 /** `--build` and `--pull` are for the service's own image. */
 async function imagesOf(
   { session, flags }: Call,
-  project: Project,
+  { project, sources }: Pick<Loaded, 'project' | 'sources'>,
   service: string,
   progress: Progress,
 ): Promise<Record<string, ServiceImage>> {
@@ -195,6 +195,7 @@ async function imagesOf(
     quietPull: flags.on('quiet') || flags.on('quiet-pull'),
     quietBuild: flags.on('quiet') || flags.on('quiet-build'),
     progress,
+    environment: sources.environment,
   };
   const others = servicesInOrder(project, [service], !flags.on('no-deps')).filter(name => name !== service);
   return {

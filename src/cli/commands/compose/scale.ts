@@ -31,6 +31,7 @@ export const command: Command = {
       quietPull: false,
       quietBuild: false,
       progress,
+      environment: loaded.sources.environment,
     });
     await reachState(
       session,
