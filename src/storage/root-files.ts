@@ -1,4 +1,4 @@
-import { closeSync, constants } from 'node:fs';
+import { closeSync, constants, fstatSync } from 'node:fs';
 import { O_PATH } from '../linux/constants.ts';
 import { openInRoot, readFileInRoot } from '../linux/files.ts';
 import { errnoOf } from '../stdx/errors.ts';
@@ -14,11 +14,20 @@ export function readRootFile(root: string, path: string, limitBytes = 1 << 20): 
 }
 
 export function rootDirectoryExists(root: string, path: string): boolean {
+  return rootDirectoryMode(root, path) !== undefined;
+}
+
+/** Permission bits of a directory; undefined when there is none. */
+export function rootDirectoryMode(root: string, path: string): number | undefined {
   try {
-    closeSync(openInRoot(root, path, O_PATH | constants.O_DIRECTORY));
-    return true;
+    const fd = openInRoot(root, path, O_PATH | constants.O_DIRECTORY);
+    try {
+      return fstatSync(fd).mode & 0o7777;
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return false;
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }

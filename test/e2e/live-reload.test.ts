@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildExample, placeExample } from '../projects/example-images.ts';
 import { repository } from '../support/daemon.ts';
 import { PackageMirror, packagesUrl } from '../support/package-mirror.ts';
+import { composeProgram } from '../support/sid-plugins.ts';
 import { Machine } from './machine.ts';
 
 /** How long a change may take to be seen on a slow machine. */
@@ -17,13 +18,11 @@ const patienceMs = 120_000;
 describe('live reload', { concurrency: false }, () => {
   let machine: Machine;
   let mirror: PackageMirror;
-  let project: string;
   before(async () => {
     machine = await Machine.start('reload');
     mirror = await PackageMirror.open();
     await mirror.serve(machine.world);
     await buildExample(machine, packagesUrl, 'live-reload');
-    project = placeExample(machine, 'live-reload');
   });
   after(async () => {
     await mirror?.close();
@@ -42,18 +41,26 @@ describe('live reload', { concurrency: false }, () => {
     }
   }
 
-  function change(name: string, from: string, to: string): void {
-    const path = join(project, name);
-    const text = readFileSync(path, 'utf8');
-    assert.ok(text.includes(from));
-    writeFileSync(path, text.replace(from, to));
+  for (const client of ['gantry compose', 'docker compose'] as const) {
+    test(`what is saved runs at once, by ${client} watch`, () => tryIt(client));
   }
 
-  test('what is saved runs at once', async () => {
-    await machine.must(`cd ${project} && ${repository}/gantry compose up -d --wait`);
+  async function tryIt(client: 'gantry compose' | 'docker compose'): Promise<void> {
+    const project = placeExample(machine, 'live-reload');
+    const words =
+      client === 'gantry compose' ? [`${repository}/gantry`, 'compose'] : [await composeProgram()];
+    const compose = words.join(' ');
+    const change = (name: string, from: string, to: string) => {
+      const path = join(project, name);
+      const text = readFileSync(path, 'utf8');
+      assert.ok(text.includes(from));
+      writeFileSync(path, text.replace(from, to));
+    };
+    await machine.must(`cd ${project} && ${compose} up -d --wait`);
     await seen(/^Hello, it is \d\d:\d\d\n$/);
     const started = await machine.must(`docker inspect -f '{{.State.StartedAt}}' live-reload-clock-1`);
-    const watch = spawn(`${repository}/gantry`, ['compose', 'watch', '--no-up'], {
+    const [program = '', ...group] = words;
+    const watch = spawn(program, [...group, 'watch', '--no-up'], {
       cwd: project,
       env: machine.docker.env,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,6 +93,6 @@ describe('live reload', { concurrency: false }, () => {
     );
     watch.kill('SIGINT');
     await once(watch, 'exit');
-    await machine.must(`cd ${project} && ${repository}/gantry compose down`);
-  });
+    await machine.must(`cd ${project} && ${compose} down`);
+  }
 });

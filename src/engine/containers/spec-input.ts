@@ -32,6 +32,8 @@ export interface StartFacts {
   volumeViews: ReadonlyMap<string, string>;
   /** Why the OCI runtime cannot make a mount read-only with all below it; undefined when it can. */
   recursiveReadOnlyObstacle?: string | undefined;
+  /** Permission bits of a directory of the root; undefined when there is none. */
+  directoryMode(path: string): number | undefined;
   /** Of a mount's source. */
   isDirectory(path: string): boolean;
   secretMounts: readonly RuntimeMount[];
@@ -215,7 +217,9 @@ function mountsOf(record: ContainerRecord, facts: StartFacts): RuntimeMount[] {
   }
   // A volume at /etc goes below the files in it.
   const mounts = record.mounts.map(mount =>
-    runtimeMount({ ...mount, source: facts.volumeViews.get(mount.target) ?? mount.source }, facts),
+    mount.type === 'tmpfs'
+      ? tmpfsMount(mount, record.mounts, facts)
+      : runtimeMount({ ...mount, source: facts.volumeViews.get(mount.target) ?? mount.source }, facts),
   );
   return [...own, ...mounts, ...facts.secretMounts].sort(
     (a, b) => depthOf(a.destination) - depthOf(b.destination),
@@ -226,10 +230,21 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
+/** As runc does, and crun does not: one over a directory of the image takes its mode. Its owner is root. */
+function tmpfsMount(
+  { target, tmpfsOptions = [] }: ResolvedMount,
+  mounts: readonly ResolvedMount[],
+  { directoryMode }: StartFacts,
+): RuntimeMount {
+  // What a volume has there is not looked at.
+  const isCovered = mounts.some(other => target.startsWith(`${other.target}/`));
+  const isAsked = tmpfsOptions.some(option => option.startsWith('mode='));
+  const mode = isCovered || isAsked ? undefined : directoryMode(target);
+  const options = mode === undefined ? tmpfsOptions : [...tmpfsOptions, `mode=${mode.toString(8)}`];
+  return { destination: target, source: 'tmpfs', type: 'tmpfs', options };
+}
+
 function runtimeMount(mount: ResolvedMount, facts: StartFacts): RuntimeMount {
-  if (mount.type === 'tmpfs') {
-    return { destination: mount.target, source: 'tmpfs', type: 'tmpfs', options: mount.tmpfsOptions ?? [] };
-  }
   const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate'];
   return {
     destination: mount.target,

@@ -6,6 +6,7 @@ import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
+import { rootDirectoryMode } from '../../storage/root-files.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../../storage/shared-memory.ts';
 import type { EngineContext } from '../context.ts';
 import { publishContainerEvent } from './attributes.ts';
@@ -115,6 +116,7 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     sharedFiles: sharedFilesOf(context, record),
     sharedMemory: sharedMemoryOf(context, record),
     userNamespace: userNamespaceOf(context, record, root.mappings),
+    directoryMode: path => rootDirectoryMode(root.rootfs, path),
     isDirectory: path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
     recursiveReadOnlyObstacle: recursiveReadOnlyObstacle(context.runtime.host, runtime),
   });

@@ -120,6 +120,15 @@ export const volumesScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'tmpfs: the mode is that of the directory below it',
+    steps: [
+      'for d in /home/app /root /tmp /new; do docker run --rm --tmpfs $d busybox stat -c "%n %a %u" $d; done',
+      'docker run --rm --mount type=tmpfs,dst=/root busybox stat -c %a /root',
+      'docker run --rm --user app --tmpfs /home/app busybox touch /home/app/file',
+      'docker run --rm -v $N:/home --tmpfs /home/new busybox stat -c %a /home/new',
+    ],
+  },
+  {
     name: 'volumes-from',
     steps: [
       {
