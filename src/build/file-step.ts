@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Layer } from '../storage/layers.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -86,6 +87,7 @@ export async function runFileStep(
   const parts = epochMs === undefined ? step.parts : { ...step.parts, epoch: String(epochMs) };
   const explained: Explained = {
     ...context,
+    explainsBeside: step.makeLayer !== undefined,
     explain: (inputs, hit, from) => context.explain({ ...inputs, files, argumentNames }, hit, from),
   };
   const { linked } = step;
@@ -95,8 +97,12 @@ export async function runFileStep(
   const { layer } = alone;
   const { destination, fileName = null } = linked;
   const link = { step: 'link', diffId: layer.diffId, destination, fileName };
-  const moved = await resultOf(link, parent, description, { ...context, explain: () => {} }, owner =>
-    linkLayer(layer, linked, { parent, owner }, context),
+  const moved = await resultOf(
+    link,
+    parent,
+    description,
+    { ...context, explainsBeside: false, explain: () => {} },
+    owner => linkLayer(layer, linked, { parent, owner }, context),
   );
   return { ...moved, hit: alone.hit };
 
@@ -125,6 +131,8 @@ export async function runFileStep(
 }
 
 type Explained = Omit<FileStepContext, 'explain'> & {
+  /** It has many files to write down, and a worker to be busy meanwhile. */
+  explainsBeside: boolean;
   explain(inputs: Pick<RecordedStep, 'key' | 'parent' | 'parts'>, hit: boolean, from?: string): void;
 };
 
@@ -146,12 +154,15 @@ async function resultOf(
   const key = keyOf({ ...parts, parent: parent ?? null });
   context.use(key);
   const found = context.noCache ? undefined : await findResult(key, parent, context);
-  context.explain({ key, parent: parent ?? null, parts }, found !== undefined, found?.from);
+  const explain = () =>
+    context.explain({ key, parent: parent ?? null, parts }, found !== undefined, found?.from);
   if (found !== undefined) {
+    explain();
     context.made({ ...found.cached, description });
     return { ...found.cached, hit: true };
   }
-  const made = await context.inFlight.run(key, context.emit, context.signal, async (emit, signal) => {
+  if (!context.explainsBeside) explain();
+  const making = context.inFlight.run(key, context.emit, context.signal, async (emit, signal) => {
     cache.begin(key, { parent, description });
     try {
       const layer = await make(cacheOwner(key), parent, emit, signal);
@@ -161,6 +172,12 @@ async function resultOf(
       throw error;
     }
   });
+  if (context.explainsBeside) {
+    making.catch(() => {});
+    await setImmediate();
+    explain();
+  }
+  const made = await making;
   context.made({ ...made, description });
   return { ...made, hit: false };
 }

@@ -89,10 +89,13 @@ export interface CopyOptions {
  */
 export class HashedTree {
   readonly digest: Digest;
+  /** Of its entries. */
+  readonly count: number;
   readonly #packed: Uint8Array;
 
-  constructor({ digest, packed }: TreeHash) {
+  constructor({ digest, packed, count }: TreeHash) {
     this.digest = digest;
+    this.count = count;
     this.#packed = packed;
   }
 

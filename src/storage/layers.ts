@@ -17,7 +17,7 @@ import { type LayerRow, LayerTable } from './layer-table.ts';
 import { tarOfLayer } from './layer-tar.ts';
 import type { StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
-import type { CopiedFiles } from './worker/copy-layer.ts';
+import { type CopiedFiles, CopyShares } from './worker/copy-layer.ts';
 import { diskError } from './worker/errors.ts';
 import type { AppliedLayer } from './worker/operations.ts';
 import type { UnpackLimits } from './worker/unpack.ts';
@@ -55,6 +55,14 @@ export interface ApplyOptions {
   /** Bytes of the blob unpacked so far. */
   onProgress?: (currentBytes: number, totalBytes: number) => void;
   signal?: AbortSignal;
+}
+
+export interface CopyOptions {
+  parent: Digest | undefined;
+  owner: string;
+  /** By two workers: worth it for some hundred files. */
+  shared?: boolean;
+  signal: AbortSignal;
 }
 
 /** A directory that is to become a layer. */
@@ -267,23 +275,45 @@ export class LayerStore {
 
   /**
    * Makes the content of a directory a layer, as copying it into the layers below would.
-   * @returns undefined when that takes an overlay (copy-layer.ts): nothing has been done then.
+   * @returns undefined when that takes an overlay (copy-layer.ts): nothing is left of it then.
    */
-  async copy(
+  async copy(files: CopiedFiles, options: CopyOptions): Promise<Layer | undefined> {
+    const { parent } = options;
+    const copy = (shared: boolean) =>
+      this.#intoNewDirectory(parent, target => this.#copyInto(target, files, { ...options, shared }));
+    let copied = await copy(options.shared === true);
+    if (copied === 'alone') copied = await copy(false);
+    return typeof copied === 'string' ? undefined : copied;
+  }
+
+  async #copyInto(
+    target: string,
     files: CopiedFiles,
-    options: { parent: Digest | undefined; owner: string; signal: AbortSignal },
-  ): Promise<Layer | undefined> {
-    const { parent, owner, signal } = options;
-    return this.#intoNewDirectory(parent, async target => {
-      const lower = this.lowerDirectories(parent);
-      const copied = await this.#workers.run('copyLayer', { ...files, target, lower }, { signal });
-      return copied && { parent, owner, diffId: copied.digest, sizeBytes: copied.size };
-    });
+    { parent, owner, signal, shared }: CopyOptions,
+  ): Promise<LayerCandidate | 'overlay' | 'alone'> {
+    const lower = this.lowerDirectories(parent);
+    const shares = shared === true ? CopyShares.allocate() : undefined;
+    const argument = { ...files, target, lower, shares };
+    let failure: { error: unknown } | undefined;
+    const help =
+      shares &&
+      this.#workers.run('helpCopyLayer', argument, { signal }).catch(error => {
+        failure = { error };
+        new CopyShares(shares).endHelp(false);
+      });
+    try {
+      const copied = await this.#workers.run('copyLayer', argument, { signal });
+      if (typeof copied === 'string') return copied;
+      return { parent, owner, diffId: copied.digest, sizeBytes: copied.size };
+    } catch (error) {
+      await help;
+      throw failure?.error ?? error;
+    }
   }
 
   /** Unpacks the uncompressed tar that comes through `port`, and makes it a layer. */
   async receive(port: MessagePort, options: { parent?: Digest; owner: string }): Promise<Layer> {
-    return this.#intoNewDirectory(options.parent, async target => {
+    return this.#intoNewDirectory<never>(options.parent, async target => {
       const lower = this.lowerDirectories(options.parent);
       const argument = { port, target, lower, limits: this.#limits };
       const applied = await this.#workers.run('receiveLayer', argument, { transfer: [port] });
@@ -331,7 +361,7 @@ export class LayerStore {
     const release = this.#blobs.hold(source.blob);
     try {
       return await this.#slots.run(() =>
-        this.#intoNewDirectory(parent, async target => {
+        this.#intoNewDirectory<never>(parent, async target => {
           const applied = await this.#unpack(file, size!, target, options);
           if (diffId !== undefined && applied.diffId !== diffId) {
             throw new EngineError(
@@ -361,19 +391,22 @@ export class LayerStore {
   }
 
   /** Fills a directory aside and makes it a layer; it is gone when that fails. */
-  async #intoNewDirectory<Candidate extends LayerCandidate | undefined>(
+  async #intoNewDirectory<Otherwise extends string = never>(
     parent: Digest | undefined,
-    fill: (target: string) => Promise<Candidate>,
-  ): Promise<Layer | (Candidate & undefined)> {
+    fill: (target: string) => Promise<LayerCandidate | Otherwise>,
+  ): Promise<Layer | Otherwise> {
     if (parent !== undefined) this.#need(parent);
     const release = parent === undefined ? () => {} : this.hold(parent);
     try {
       const { path } = this.newDirectory();
       try {
         const candidate = await fill(path);
-        const { layer, adopted } = candidate ? await this.adopt(path, candidate) : notFilled;
+        const { layer, adopted } =
+          typeof candidate === 'string'
+            ? { layer: candidate, adopted: false }
+            : await this.adopt(path, candidate);
         if (!adopted) await this.#discard(path);
-        return layer as Layer | (Candidate & undefined);
+        return layer;
       } catch (error) {
         await this.#discard(path);
         throw error;
@@ -435,8 +468,6 @@ export class LayerStore {
 }
 
 /** What nobody's image reaches: real ones have some hundred thousand files and some tens of gigabytes. */
-const notFilled = { layer: undefined, adopted: false };
-
 const defaultLimits: UnpackLimits = { entries: 5_000_000, bytes: 1024 ** 4 };
 
 function blobOwner(chainId: Digest): string {

@@ -398,9 +398,10 @@ suite('hostile archives', () => {
       { destination: '/app', owner: owners[0]!, only: ['a', 'sub', 'sub/b'] },
       { destination: '/app', owner: owners[0]!, permissions: 0o640 },
     ];
-    for (const [index, one] of cases.entries()) {
+    for (const [index, one] of [...cases, ...cases].entries()) {
       const id = `s${index}`;
-      const options = { parent, owner: id, signal: new AbortController().signal };
+      const shared = index >= cases.length;
+      const options = { parent, owner: id, shared, signal: new AbortController().signal };
       const copied = await storage.layers.copy({ root, path: '/', times, ...one }, options);
       await storage.snapshots.create(id, parent, { mountPoints: false });
       const [from, target] = [
@@ -419,6 +420,31 @@ suite('hostile archives', () => {
       storage.layers.dereference(id);
       await storage.layers.removeUnreferenced();
     }
+  });
+
+  test('two workers make the same layer as one', async t => {
+    const folder = temporaryFolder(t);
+    const storage = await temporaryStorage(t, folder);
+    const root = join(folder, 'many');
+    for (let number = 0; number < 60; number++) {
+      mkdirSync(join(root, `d${number}/e`), { recursive: true });
+      writeFileSync(join(root, `f${number}`), `${number}`);
+      for (let inner = 0; inner < 10; inner++)
+        writeFileSync(join(root, `d${number}/e/f${inner}`), `${inner}`);
+      symlinkSync('e/f1', join(root, `d${number}/link`));
+    }
+    const files = { root, path: '/', destination: '/app', owner: { uid: 1, gid: 0 } };
+    const times = { epochMs: 1_700_000_000_000, change: 'all' as const };
+    const made: (string | undefined)[] = [];
+    for (const shared of [true, false, true, true]) {
+      const options = { parent: undefined, owner: 'test', shared, signal: new AbortController().signal };
+      const layer = await storage.layers.copy({ ...files, times }, options);
+      made.push(layer?.diffId);
+      assert.equal(digestOf(await bytesOf(storage.layers.tar(layer!.chainId))), layer!.diffId);
+      storage.layers.dereference('test');
+      await storage.layers.removeUnreferenced();
+    }
+    assert.deepEqual(made, Array(4).fill(made[0]));
   });
 
   test('what takes an overlay is not copied straight into a layer', async t => {

@@ -271,6 +271,9 @@ async function ownerOf(
   return resolveOwner(chown, async path => (await workspace.view(chainIdOfState(state))).root.readFile(path));
 }
 
+/** From so many entries on a second worker is worth its start. */
+const sharedEntries = 500;
+
 /** One directory of the context to where nothing is: what most of the files of most images come by. */
 async function copyDirectory(
   plan: CopyPlan,
@@ -300,7 +303,7 @@ async function copyDirectory(
     directoryPermissions: mode,
     times: options.times,
   };
-  return storage.layers.copy(files, options);
+  return storage.layers.copy(files, { ...options, shared: source.tree.count >= sharedEntries });
 }
 
 async function applyCopy(

@@ -47,6 +47,8 @@ export interface CopiedFiles {
 }
 
 export interface CopyLayer extends CopiedFiles {
+  /** What two threads have in common that share the work: see CopyShares. */
+  shares?: SharedArrayBuffer;
   /** An empty directory. */
   target: string;
   /** The layers below, topmost first. */
@@ -60,25 +62,108 @@ export interface CopyLayer extends CopiedFiles {
  * The thread is confined to the source; what it makes it names from its working directory, the new layer, in which
  * every directory is its own making.
  *
- * @returns undefined when it takes an overlay after all: something is at the destination, or a link is on the way;
- *   devices, and directories that hand on their group or access list.
+ * @returns `overlay` when it takes one after all: something is at the destination, or a link is on the way; devices, and
+ *   directories that hand on their group or access list. `alone` when the work cannot be shared: files with several
+ *   names, which only one thread can tell apart.
  */
 export function copyLayer(
-  { target, lower, ...files }: CopyLayer,
+  { target, lower, shares, ...files }: CopyLayer,
   confinement: Confinement,
-): (PackResult & { digest: Digest }) | undefined {
-  const way = planWay(files.destination, lower);
-  if (way === undefined) return undefined;
-  confinement.enterBeside(files.root, target);
+): LayerCopied | 'overlay' | 'alone' {
+  const common = shares && new CopyShares(shares);
   try {
-    return new LayerCopy(files).run(way);
+    const way = planWay(files.destination, lower);
+    if (way === undefined) return 'overlay';
+    confinement.enterBeside(files.root, target);
+    return new LayerCopy(files, common).run(way);
   } catch (error) {
-    if (error instanceof NeedsOverlay) return undefined;
+    if (error instanceof CopiedOtherwise) return error.way;
     throw error;
   } finally {
     confinement.leave();
+    common?.settle();
   }
 }
+
+export type LayerCopied = PackResult & { digest: Digest };
+
+/** Makes files of a layer that another thread is about to finish; see CopyShares. */
+export function helpCopyLayer({ target, shares, ...files }: CopyLayer, confinement: Confinement): void {
+  const common = new CopyShares(shares!);
+  if (!common.beginHelp()) return;
+  let done = false;
+  try {
+    confinement.enterBeside(files.root, target);
+    new LayerCopy(files, common).help();
+    done = true;
+  } finally {
+    confinement.leave();
+    common.endHelp(done);
+  }
+}
+
+/**
+ * How two threads share the making of a layer. The first goes through the tree in order, as the digest wants it; the
+ * second takes what is in the top directory from its end. Who claims a share first makes its files; the first thread
+ * then only reads the others.
+ *
+ *     [0] 0 the top directory is not there yet, 1 it is, 2 nothing is left to do
+ *     [1] of the second thread: 0 not there, 1 at work, 2 done, 3 failed
+ *     [2...] shares: 0 free, 1 claimed
+ */
+export class CopyShares {
+  readonly #state: Int32Array;
+
+  /** As large as a layer needs. */
+  static allocate(): SharedArrayBuffer {
+    return new SharedArrayBuffer((2 + maxShares) * Int32Array.BYTES_PER_ELEMENT);
+  }
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#state = new Int32Array(buffer);
+  }
+
+  /** The share of one of `count` names in the top directory: neighbours may have one together. */
+  static of(index: number, count: number): number {
+    return count <= maxShares ? index : Math.floor((index * maxShares) / count);
+  }
+
+  claim(share: number): boolean {
+    return Atomics.compareExchange(this.#state, 2 + share, 0, 1) === 0;
+  }
+
+  /** The second thread may begin. */
+  open(): void {
+    this.#to(0, 1);
+  }
+
+  /** Nothing is left to claim. Waits for what the second thread has claimed. @returns whether that is all there */
+  settle(): boolean {
+    this.#to(0, 2);
+    Atomics.wait(this.#state, 1, 1);
+    return Atomics.load(this.#state, 1) !== 3;
+  }
+
+  /** @returns whether there is something to do */
+  beginHelp(): boolean {
+    Atomics.wait(this.#state, 0, 0);
+    Atomics.store(this.#state, 1, 1);
+    if (Atomics.load(this.#state, 0) === 1) return true;
+    this.endHelp(true);
+    return false;
+  }
+
+  endHelp(done: boolean): void {
+    this.#to(1, done ? 2 : 3);
+  }
+
+  #to(index: number, value: number): void {
+    Atomics.store(this.#state, index, value);
+    Atomics.notify(this.#state, index);
+  }
+}
+
+const maxShares = 4096;
 
 /** The directories that lead to the destination, itself the last; the top of the layer is not among them. */
 interface Way {
@@ -111,10 +196,21 @@ function handsOn({ mode }: BigIntStats): boolean {
   return (mode & 0o2000n) !== 0n;
 }
 
-class NeedsOverlay extends Error {}
+class CopiedOtherwise extends Error {
+  readonly way: 'overlay' | 'alone';
+
+  constructor(way: 'overlay' | 'alone') {
+    super(way);
+    this.way = way;
+  }
+}
 
 class LayerCopy {
-  readonly #files: Omit<CopyLayer, 'target' | 'lower'>;
+  readonly #files: CopiedFiles;
+  readonly #shares: CopyShares | undefined;
+  /** Of the two parts of the work, those that are this thread's: for the second, and for what that has claimed. */
+  #makes = true;
+  #hashes = true;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #hash = createHash('sha256');
   readonly #result: PackResult = { entries: 0, size: 0 };
@@ -125,13 +221,14 @@ class LayerCopy {
   readonly #gathered = Buffer.allocUnsafeSlow(gatheredSize);
   #used = 0;
 
-  constructor(files: Omit<CopyLayer, 'target' | 'lower'>) {
+  constructor(files: CopiedFiles, shares: CopyShares | undefined) {
     this.#files = files;
+    this.#shares = shares;
     this.#only = files.only && new Set(files.only);
     this.#nowNs = this.#settled(BigInt(Date.now()) * 1_000_000n);
   }
 
-  run({ names, present }: Way): PackResult & { digest: Digest } {
+  run({ names, present }: Way): LayerCopied {
     const { owner, directoryPermissions = 0o755 } = this.#files;
     const made = names.map((_, index) => names.slice(0, index + 1).join('/'));
     for (const [index, name] of made.entries()) {
@@ -142,7 +239,10 @@ class LayerCopy {
     const top = made.at(-1) ?? '';
     // A tree of many files is too much for one block group in which others have just been deleted.
     const spread = spreadSubdirectories(asPath(top === '' ? '.' : top));
-    this.#directory(this.#files.path, top, '');
+    this.#shares?.open();
+    this.#top(top);
+    if (this.#shares?.settle() === false)
+      throw new EngineError('internal', 'the other thread that copies has failed');
     if (spread) gatherSubdirectories(asPath(top === '' ? '.' : top));
     for (const name of made.reverse()) applyTimes(asPath(name), this.#nowNs);
     this.#take(encodeEnd());
@@ -150,12 +250,40 @@ class LayerCopy {
     return { ...this.#result, digest: `sha256:${this.#hash.digest('hex')}` };
   }
 
-  #directory(path: string, target: string, relative: string): void {
-    for (const child of sortedNames(path)) {
-      const own = joined(relative, child);
-      if (this.#only?.has(own) === false) continue;
-      this.#entry(joined(path, child), joined(target, child), own);
+  /** As the second of two threads: from the end, until it meets the first. */
+  help(): void {
+    const { path, destination } = this.#files;
+    const top = destination.split('/').filter(Boolean).join('/');
+    this.#hashes = false;
+    const names = sortedNames(path);
+    let claimed: number | undefined;
+    for (let index = names.length - 1; index >= 0; index--) {
+      const share = CopyShares.of(index, names.length);
+      if (share !== claimed && !this.#shares!.claim(share)) return;
+      claimed = share;
+      this.#child(path, top, '', names[index]!);
     }
+  }
+
+  #top(target: string): void {
+    const { path } = this.#files;
+    const names = sortedNames(path);
+    let last: number | undefined;
+    for (const [index, child] of names.entries()) {
+      const share = CopyShares.of(index, names.length);
+      if (this.#shares !== undefined && share !== last) this.#makes = this.#shares.claim(share);
+      last = share;
+      this.#child(path, target, '', child);
+    }
+  }
+
+  #directory(path: string, target: string, relative: string): void {
+    for (const child of sortedNames(path)) this.#child(path, target, relative, child);
+  }
+
+  #child(path: string, target: string, relative: string, name: string): void {
+    const own = joined(relative, name);
+    if (this.#only?.has(own) !== false) this.#entry(joined(path, name), joined(target, name), own);
   }
 
   #entry(path: string, target: string, relative: string): void {
@@ -166,24 +294,25 @@ class LayerCopy {
       this.#header({ ...this.#attributesOf(stat, 'hardlink', target), linkName: first });
     } else if (stat.isFile()) this.#file(path, target, stat);
     else if (stat.isDirectory()) {
-      if (handsOn(stat)) throw new NeedsOverlay();
+      if (handsOn(stat)) throw new CopiedOtherwise('overlay');
       const attributes = {
         ...this.#attributesOf(stat, 'directory', target),
         xattrs: readXattrs(asPath(path)),
       };
-      if (attributes.xattrs.has('system.posix_acl_default')) throw new NeedsOverlay();
-      this.#makeDirectory(target, attributes);
-      writeXattrs(asPath(target), attributes.xattrs);
+      if (attributes.xattrs.has('system.posix_acl_default')) throw new CopiedOtherwise('overlay');
+      if (this.#makes) this.#makeDirectory(target, attributes);
+      if (this.#makes) writeXattrs(asPath(target), attributes.xattrs);
       this.#header(attributes);
       this.#directory(path, target, relative);
-      applyTimes(asPath(target), this.#settled(stat.mtimeNs));
+      if (this.#makes) applyTimes(asPath(target), this.#settled(stat.mtimeNs));
     } else if (stat.isSymbolicLink()) this.#symlink(path, target, stat);
     // Nobody can make a socket from an archive, where these go through otherwise.
-    else if (!stat.isSocket()) throw new NeedsOverlay();
+    else if (!stat.isSocket()) throw new CopiedOtherwise('overlay');
   }
 
   #firstName(name: string, stat: BigIntStats): string | undefined {
     if (stat.nlink < 2n || stat.isDirectory() || stat.isSocket()) return undefined;
+    if (this.#shares !== undefined) throw new CopiedOtherwise('alone');
     const first = this.#links.get(stat.ino);
     if (first === undefined) this.#links.set(stat.ino, name);
     return first;
@@ -194,7 +323,7 @@ class LayerCopy {
     const source = openSync(asPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       const attributes = { ...this.#attributesOf(stat, 'file', target), xattrs: readXattrs(asPath(path)) };
-      const fd = openSync(native, making, attributes.mode);
+      const fd = this.#makes ? openSync(native, making, attributes.mode) : -1;
       try {
         const read = readSync(source, this.#content, 0, contentSize, null);
         // Less than was asked for is all of a regular file.
@@ -204,7 +333,7 @@ class LayerCopy {
         for (let length = read; length > 0 && written < size; ) {
           const content = this.#content.subarray(0, length);
           this.#take(content);
-          writeWhole(fd, content);
+          if (fd !== -1) writeWhole(fd, content);
           written += length;
           length = written < size ? readSync(source, this.#content, 0, contentSize, null) : 0;
         }
@@ -212,8 +341,9 @@ class LayerCopy {
         this.#take(zeros.subarray(0, paddingOf(size)));
         this.#result.size += size;
       } finally {
-        closeSync(fd);
+        if (fd !== -1) closeSync(fd);
       }
+      if (fd === -1) return;
       this.#applyAttributes(native, attributes);
       writeXattrs(native, attributes.xattrs);
       applyTimes(native, this.#settled(stat.mtimeNs));
@@ -226,12 +356,13 @@ class LayerCopy {
     const native = asPath(target);
     const link = readlinkSync(asPath(path), { encoding: 'buffer' });
     const attributes = { ...this.#attributesOf(stat, 'symlink', target), xattrs: readXattrs(asPath(path)) };
+    this.#header({ ...attributes, linkName: decodeName(link) });
+    this.#result.size += link.length;
+    if (!this.#makes) return;
     symlinkSync(link, native);
     applyOwner(native, this.#files.owner);
     writeXattrs(native, attributes.xattrs);
     applyTimes(native, this.#settled(stat.mtimeNs));
-    this.#header({ ...attributes, linkName: decodeName(link) });
-    this.#result.size += link.length;
   }
 
   #makeDirectory(name: string, { mode, uid, gid }: { mode: number } & Owner): void {
@@ -259,6 +390,7 @@ class LayerCopy {
   }
 
   #header(header: TarHeaderInit): void {
+    if (!this.#hashes) return;
     this.#result.entries++;
     const { mtimeNs } = header;
     this.#take(
@@ -267,6 +399,7 @@ class LayerCopy {
   }
 
   #take(bytes: Buffer): void {
+    if (!this.#hashes) return;
     if (this.#used + bytes.length > gatheredSize) this.#flush();
     if (bytes.length > gatheredSize) this.#hash.update(bytes);
     else this.#used += bytes.copy(this.#gathered, this.#used);

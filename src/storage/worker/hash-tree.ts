@@ -15,6 +15,8 @@ export interface TreeHash {
   digest: Digest;
   /** HashedColumns as JSON, compressed: fifty thousand rows would cost more to send than to hash. */
   packed: Uint8Array<ArrayBuffer>;
+  /** Of its rows. */
+  count: number;
 }
 
 export interface HashedColumns {
@@ -43,7 +45,7 @@ export function hashTree(path: string, only: readonly string[] | undefined, memo
     tree.contents.push(content);
     tree.attributes.push(describeAttributes(file));
   }
-  return { digest: digestOf(JSON.stringify(digests)), packed: pack(tree) };
+  return { digest: digestOf(JSON.stringify(digests)), packed: pack(tree), count: files.length };
 }
 
 function pack(tree: HashedColumns): Uint8Array<ArrayBuffer> {

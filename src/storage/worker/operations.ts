@@ -12,7 +12,7 @@ import { removeRecursively } from '../../stdx/remove-recursively.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import { type CompressedLayer, type CompressLayer, compressLayer } from './compress-layer.ts';
 import type { Confinement } from './confinement.ts';
-import { type CopyLayer, copyLayer } from './copy-layer.ts';
+import { type CopyLayer, copyLayer, helpCopyLayer, type LayerCopied } from './copy-layer.ts';
 import { archiveError } from './errors.ts';
 import { deriveUpper, flattenLayers } from './flat-roots.ts';
 import { type DigestMemo, hashTree, type TreeHash } from './hash-tree.ts';
@@ -47,8 +47,8 @@ export interface Operations {
   receiveLayer: { argument: ReceiveLayer; result: AppliedLayer };
   /** Packs and compresses into a file, and sends what it makes of it. */
   compressLayer: { argument: CompressLayer; result: CompressedLayer };
-  /** undefined: see copyLayer(). */
-  copyLayer: { argument: CopyLayer; result: (PackResult & { digest: Digest }) | undefined };
+  copyLayer: { argument: CopyLayer; result: LayerCopied | 'overlay' | 'alone' };
+  helpCopyLayer: { argument: CopyLayer; result: void };
   unpack: { argument: { port: MessagePort; settings: UnpackSettings }; result: UnpackResult };
   /** Makes the worker's root the tree that is told through the port. */
   receiveTree: { argument: { port: MessagePort }; result: ReceivedTree };
@@ -133,6 +133,7 @@ export const operations: OperationTable = {
   applyLayer,
   receiveLayer,
   copyLayer: (argument, { confinement }) => copyLayer(argument, confinement),
+  helpCopyLayer: (argument, { confinement }) => helpCopyLayer(argument, confinement),
   compressLayer,
   unpack: ({ port, settings }) =>
     unpackFrom(receiveChunks(port), new Unpacker(settings, new ImpliedDirectories([]))),
