@@ -61,10 +61,15 @@ async function runNamed(name: string, rest: string[], session: Session, help: bo
     return 0;
   }
   if (subName.startsWith('-'))
-    throw misused(new UsageError(`unknown flag: ${subName}`), `gantry ${name}`, `gantry ${name} COMMAND`);
+    throw misused(
+      new UsageError(`unknown flag: ${subName}`),
+      `gantry ${name}`,
+      `gantry ${name} COMMAND`,
+      found.misuseStatus,
+    );
   const command = find(found.commands, subName);
   if (command === undefined) throw await unknownCommand(subName, Object.keys(found.commands), name);
-  return runCommand(`${name} ${subName}`, command, subRest, session, groupFlags, found.commandFlags);
+  return runCommand(`${name} ${subName}`, command, subRest, session, { ...found, values: groupFlags });
 }
 
 /** Flags of the group come before the name of the command; groups without flags leave that to the command. */
@@ -74,7 +79,7 @@ function groupArguments(name: string, group: CommandGroup, args: string[]): Pars
   try {
     return parseFlags(flags, args, false);
   } catch (error) {
-    throw misused(error, `gantry ${name}`, `gantry ${name} [OPTIONS] COMMAND`);
+    throw misused(error, `gantry ${name}`, `gantry ${name} [OPTIONS] COMMAND`, group.misuseStatus);
   }
 }
 
@@ -83,17 +88,21 @@ async function runCommand(
   entry: CommandEntry,
   args: readonly string[],
   session: Session,
-  groupFlags = new FlagValues([]),
-  moreFlags = '',
+  group: Pick<CommandGroup, 'commandFlags' | 'misuseStatus'> & { values: FlagValues } = noGroup,
 ): Promise<number> {
+  const { values: groupFlags, commandFlags = '', misuseStatus } = group;
   const { command } = await entry.load();
   const full = `gantry ${path}`;
   const usage = `${full} ${command.usage}`.trimEnd();
   let parsed: Parsed;
   try {
-    parsed = parseFlags(declareFlags(`${command.flags}\n${moreFlags}`), args, command.interspersed ?? true);
+    parsed = parseFlags(
+      declareFlags(`${command.flags}\n${commandFlags}`),
+      args,
+      command.interspersed ?? true,
+    );
   } catch (error) {
-    throw misused(error, full, usage);
+    throw misused(error, full, usage, misuseStatus);
   }
   if (parsed.help) {
     const { commandHelp } = await import('./help.ts');
@@ -113,7 +122,7 @@ async function runCommand(
     const { values: flags, rest, dashAt } = parsed;
     return (await command.run({ session, flags, groupFlags, args: rest, dashAt, path })) ?? 0;
   } catch (error) {
-    if (error instanceof UsageError) throw misused(error, full, usage);
+    if (error instanceof UsageError) throw misused(error, full, usage, misuseStatus);
     throw command.runsContainers ? failedRun(error, full) : error;
   }
 }
@@ -144,11 +153,13 @@ async function unknownCommand(typed: string, names: readonly string[], group: st
   );
 }
 
-/** Wrong flags end with 125, as docker has it for all commands. */
-function misused(error: unknown, path: string, usage: string): unknown {
+const noGroup = { values: new FlagValues([]) };
+
+/** Wrong flags end with 125, as docker has it for all commands but those of compose. */
+function misused(error: unknown, path: string, usage: string, status = 125): unknown {
   if (!(error instanceof UsageError)) return error;
   return new ExitError(
-    125,
+    status,
     `${error.message}\n\nUsage:  ${usage}\n\nRun '${path} --help' for more information`,
   );
 }

@@ -13,6 +13,8 @@ export interface CommandGroup {
   flags?: string;
   /** Flags of each of its commands. */
   commandFlags?: string;
+  /** The status of a wrong line; 125, as docker has it, without it. */
+  misuseStatus?: number;
   commands: Record<string, CommandEntry>;
   hidden?: boolean;
 }
@@ -306,6 +308,7 @@ const compose: CommandGroup = {
   short: 'Define and run multi-container applications',
   flags: `${composeFlags}${composeCommandFlags}`,
   commandFlags: composeCommandFlags,
+  misuseStatus: 1,
   commands: {
     attach: entry(
       "Attach local standard input, output, and error streams to a service's running container",

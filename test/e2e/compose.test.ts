@@ -270,6 +270,31 @@ services:
     }
   }
 
+  test('what is said of what cannot be done is what docker compose says', async () => {
+    write(
+      'compose.yaml',
+      'services: {a: {image: busybox, command: sleep 1000, ports: ["127.0.0.1::80"], stop_grace_period: 0s}}\n',
+    );
+    await compose('up -d');
+    const lines = [
+      ...['ps --filter x=y', 'ls --filter x=y', 'images -q', 'volumes nope', 'port a x', 'port a 81'],
+      ...['logs --index 2 a', 'wait nope', '-p none start', 'scale a=x', 'up --scale a', 'create --pull x'],
+      ...['up --nope', 'cp x y', 'cp nope:/x .', 'exec --index 7 a true', 'attach nope', 'run nope'],
+      ...['run -p 1:1 -P a', 'down nope', 'down -t x', '--parallel x ps', '-f nope.yaml ps', 'down --rmi x'],
+    ];
+    const told = (program: string, errors: string) => {
+      const each = `echo "$ $line"; ${program} $line 2>${errors} </dev/null; echo "status $?"; head -1 ${errors}`;
+      const all = `while read -r line; do ${each}; done <<'END'\n${lines.join('\n')}\nEND`;
+      return machine.must(`cd shop && ${all}`);
+    };
+    const [ours, others] = await Promise.all([
+      told(`${repository}/gantry compose`, 'our-errors'),
+      told(dockerCompose, 'their-errors'),
+    ]);
+    assert.equal(ours, others);
+    await compose('down');
+  });
+
   test('what cannot be is refused before anything is done', async () => {
     write('compose.yaml', 'services:\n  a:\n    image: busybox\n    imagee: b\n');
     const fault = /compose\.yaml:4:5: services\.a additional properties 'imagee' not allowed/;

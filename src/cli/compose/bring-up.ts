@@ -10,7 +10,7 @@ import { type CarryOutOptions, carryOut } from './carry-out.ts';
 import { prepareImages, type ServiceImage } from './images.ts';
 import { loadNamedProject } from './load-project.ts';
 import { standing } from './plan-words.ts';
-import { upOptions } from './up-options.ts';
+import { pullPolicy, upOptions } from './up-options.ts';
 
 export interface BroughtUp extends Loaded {
   observed: Observed;
@@ -40,7 +40,7 @@ export async function bringUp(
   const images = await prepareImages(session, project, services, {
     build: flags.on('build'),
     mayBuild: !flags.on('no-build'),
-    pull: flags.given('pull'),
+    pull: pullPolicy(flags),
     quietPull: flags.on('quiet-pull'),
     quietBuild: flags.on('quiet-build'),
     progress: following.progress,

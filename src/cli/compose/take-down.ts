@@ -4,7 +4,7 @@ import type { Loaded } from '../../compose/load/load.ts';
 import { observe } from '../../compose/observe.ts';
 import type { ObservedContainer } from '../../compose/observed.ts';
 import { type DownOptions, planDown } from '../../compose/plan/down.ts';
-import { kindOf } from '../../stdx/errors.ts';
+import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { splitReference } from '../references.ts';
 import { imageReference } from './build-image.ts';
@@ -27,6 +27,10 @@ export async function takeDown(
 ): Promise<void> {
   const { session } = call;
   const { name, project, loaded } = projectOrName(call);
+  const missing = options.services.find(
+    service => project !== undefined && project.services[service] === undefined,
+  );
+  if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
   const client = await session.client();
   const observed = await observe(client, name, project);
   const plan = planDown(name, project, observed, { ...options, remove: true });

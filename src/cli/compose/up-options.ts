@@ -47,3 +47,11 @@ export function scales(written: readonly string[], project: Project): Record<str
     }),
   );
 }
+
+/** `--pull`; undefined: as each service says. @throws EngineError invalid */
+export function pullPolicy(flags: FlagValues): string | undefined {
+  const pull = flags.given('pull');
+  if (pull === undefined || pull === 'policy') return undefined;
+  if (['always', 'missing', 'never', 'build'].includes(pull)) return pull;
+  throw new EngineError('invalid', `invalid --pull option ${JSON.stringify(pull)}`);
+}

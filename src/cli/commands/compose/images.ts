@@ -1,5 +1,6 @@
 import { perform } from '../../../client/operation.ts';
 import { imageOperations } from '../../../client/operations.ts';
+import { humanDuration } from '../../../stdx/human-duration.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
 import { UsageError } from '../../errors.ts';
@@ -32,7 +33,7 @@ export const command: Command = {
           ID: image.Id,
           Platform: [image.Os, image.Architecture].join('/'),
           Size: image.Size,
-          Created: image.Created,
+          LastTagTime: image.Metadata.LastTagTime ?? image.Created ?? '',
         };
       }),
     );
@@ -46,10 +47,14 @@ export const command: Command = {
         row.Tag,
         row.Platform,
         row.ID.replace('sha256:', '').slice(0, 12),
-        humanSize(row.Size),
+        humanSize(row.Size, 3),
+        `${humanDuration(Date.now() - Date.parse(row.LastTagTime))} ago`,
       ]);
       session.out.write(
-        alignColumns([['CONTAINER', 'REPOSITORY', 'TAG', 'PLATFORM', 'IMAGE ID', 'SIZE'], ...cells]),
+        alignColumns(
+          [['CONTAINER', 'REPOSITORY', 'TAG', 'PLATFORM', 'IMAGE ID', 'SIZE', 'CREATED'], ...cells],
+          { minWidth: 20 },
+        ),
       );
     }
   },

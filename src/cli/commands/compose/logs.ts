@@ -1,3 +1,4 @@
+import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { printLog } from '../../compose/follow-logs.ts';
 import { LogLines } from '../../compose/log-lines.ts';
@@ -24,6 +25,11 @@ export const command: Command = {
     const { name, containers } = await projectContainers(session, groupFlags, args);
     const index = flags.integer('index');
     const wanted = index === 0 ? containers : containers.filter(({ number }) => number === index);
+    if (index !== 0 && wanted.length === 0)
+      throw new EngineError(
+        'notFound',
+        `service ${JSON.stringify(args[0] ?? '')} is not running container #${index}`,
+      );
     const lines = new LogLines(
       session.out,
       wanted.map(container => shownName(name, container)),

@@ -1,6 +1,7 @@
 import { encodeFilters, perform } from '../../../client/operation.ts';
 import { containerOperations } from '../../../client/operations.ts';
 import { composeLabels } from '../../../compose/labels.ts';
+import { EngineError } from '../../../stdx/errors.ts';
 import { type Command, noArguments } from '../../command.ts';
 import { UsageError } from '../../errors.ts';
 import { parseFilters } from '../../filters.ts';
@@ -20,7 +21,9 @@ export const command: Command = {
     const format = flags.string('format');
     if (format !== 'table' && format !== 'json')
       throw new UsageError(`format value ${JSON.stringify(format)} could not be parsed`);
-    const names = parseFilters(flags.list('filter')).get('name') ?? [];
+    const { name: names = [], ...others } = Object.fromEntries(parseFilters(flags.list('filter')));
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) throw new EngineError('invalid', `invalid filter '${unknown}'`);
     const containers = await perform(await session.client(), containerOperations.list, {
       query: { all: flags.on('all'), filters: encodeFilters(new Map([['label', [composeLabels.project]]])) },
     });
@@ -39,10 +42,13 @@ export const command: Command = {
     else if (format === 'json') session.out.line(JSON.stringify(rows));
     else
       session.out.write(
-        alignColumns([
-          ['NAME', 'STATUS', 'CONFIG FILES'],
-          ...rows.map(({ Name, Status, ConfigFiles }) => [Name, Status, ConfigFiles]),
-        ]),
+        alignColumns(
+          [
+            ['NAME', 'STATUS', 'CONFIG FILES'],
+            ...rows.map(({ Name, Status, ConfigFiles }) => [Name, Status, ConfigFiles]),
+          ],
+          { minWidth: 20 },
+        ),
       );
   },
 };

@@ -1,6 +1,6 @@
 import { observe } from '../../../compose/observe.ts';
 import { showPlan } from '../../../compose/plan/plan.ts';
-import { planUp } from '../../../compose/plan/up.ts';
+import { divergedVolumes, planUp } from '../../../compose/plan/up.ts';
 import { toJson } from '../../../stdx/template/json.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
@@ -23,7 +23,10 @@ ${upFlags}
       );
     const { project } = loadNamedProject(session, groupFlags, { services: args });
     const observed = await observe(await session.client(), project.name, project);
-    const plan = planUp(project, observed, upOptions(flags, args, project));
+    const plan = planUp(project, observed, {
+      ...upOptions(flags, args, project),
+      replacedVolumes: new Set(flags.on('yes') ? divergedVolumes(project, observed) : []),
+    });
     session.out.write(format === 'json' ? `${toJson(plan)}\n` : showPlan(plan));
   },
 };

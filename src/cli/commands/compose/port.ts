@@ -1,3 +1,4 @@
+import type { ContainerSummary } from '../../../api/containers.ts';
 import { EngineError } from '../../../stdx/errors.ts';
 import { between, type Command } from '../../command.ts';
 import { containerOf } from '../../compose/service-containers.ts';
@@ -13,13 +14,24 @@ export const command: Command = {
   async run({ session, flags, groupFlags, args: [service = '', port = ''] }) {
     const { summary, name } = await containerOf(session, groupFlags, service, flags.integer('index'));
     const protocol = flags.string('protocol').toLowerCase();
+    if (!/^\d{1,5}$/.test(port))
+      throw new EngineError('invalid', `strconv.ParseUint: parsing ${JSON.stringify(port)}: invalid syntax`);
     const found = summary.Ports.find(
       ({ PrivatePort, PublicPort, Type }) =>
         PublicPort !== undefined && PrivatePort === Number(port) && Type === protocol,
     );
     if (found === undefined)
-      throw new EngineError('notFound', `no port ${port}/${protocol} for container ${name}`);
+      throw new EngineError(
+        'notFound',
+        `no port ${port}/${protocol} for container ${name}: ${published(summary)}`,
+      );
     const address = found.IP?.includes(':') ? `[${found.IP}]` : found.IP;
     session.out.line(`${address}:${found.PublicPort}`);
   },
 };
+
+/** `8080/tcp, 5353/udp`: those of the host. */
+function published({ Ports }: ContainerSummary): string {
+  const ports = Ports.filter(({ PublicPort }) => PublicPort !== undefined);
+  return [...new Set(ports.map(({ PublicPort, Type }) => `${PublicPort}/${Type}`))].join(', ');
+}

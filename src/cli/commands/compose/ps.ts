@@ -1,4 +1,5 @@
 import { composeLabels } from '../../../compose/labels.ts';
+import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { isAlive } from '../../compose/life-cycle.ts';
 import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
@@ -11,7 +12,7 @@ export const command: Command = {
   short: 'List containers',
   flags: `
   -a, --all  Show all stopped containers (including those created by the run command)
-      --filter filter  Filter services by a property (supported filters: status)
+      --filter string  Filter services by a property (supported filters: status)
 ${listFormatFlag}
       --no-trunc  Don't truncate output
       --orphans  Include orphaned services (not declared by project) (default true)
@@ -23,7 +24,7 @@ ${listFormatFlag}
   async run({ session, flags, groupFlags, args }) {
     const all = flags.on('all');
     const found = await projectContainers(session, groupFlags, args, { oneOffs: all });
-    const statuses = [...flags.list('status'), ...(parseFilters(flags.list('filter')).get('status') ?? [])];
+    const statuses = [...flags.list('status'), ...statusesOf(flags.list('filter'))];
     const containers = found.containers.filter(container => {
       const { service, summary } = container;
       if (
@@ -50,6 +51,15 @@ ${listFormatFlag}
     });
   },
 };
+
+function statusesOf(filters: readonly string[]): string[] {
+  const malformed = filters.some(filter => !filter.includes('='));
+  if (malformed) throw new EngineError('invalid', 'arguments to --filter should be in form KEY=VAL');
+  const { status = [], ...others } = Object.fromEntries(parseFilters(filters));
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new EngineError('invalid', `unknown filter ${unknown}`);
+  return status;
+}
 
 /** Compose's columns; everything else of a container is there for templates as well. */
 function layout(truncate: boolean): ListLayout<ServiceContainer> {

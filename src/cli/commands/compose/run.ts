@@ -16,6 +16,7 @@ import { loadNamedProject } from '../../compose/load-project.ts';
 import { NoProgress } from '../../compose/progress/line-progress.ts';
 import { openProgress } from '../../compose/progress/open-progress.ts';
 import type { Progress } from '../../compose/progress/progress.ts';
+import { pullPolicy } from '../../compose/up-options.ts';
 import type { FlagValues } from '../../flags.ts';
 import { keyValues } from '../../key-values.ts';
 import { runAttached } from '../../run-attached.ts';
@@ -185,9 +186,6 @@ async function imagesOf(
   service: string,
   progress: Progress,
 ): Promise<Record<string, ServiceImage>> {
-  const pull = flags.given('pull');
-  if (pull !== undefined && !['always', 'missing', 'never', 'policy'].includes(pull))
-    throw new EngineError('invalid', `invalid --pull option ${JSON.stringify(pull)}`);
   const usual = {
     build: false,
     mayBuild: true,
@@ -203,7 +201,7 @@ async function imagesOf(
     ...(await prepareImages(session, project, [service], {
       ...usual,
       build: flags.on('build'),
-      pull: pull === 'policy' ? undefined : pull,
+      pull: pullPolicy(flags),
     })),
   };
 }

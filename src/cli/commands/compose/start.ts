@@ -1,6 +1,7 @@
 import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { asking, isRunning, toEach } from '../../compose/life-cycle.ts';
+import { nameOfProject } from '../../compose/load-project.ts';
 
 export const command: Command = {
   usage: '[SERVICE...]',
@@ -18,7 +19,8 @@ export const command: Command = {
       ['Starting', 'Started'],
       asking('start'),
     );
-    if (!any)
-      throw new EngineError('notFound', 'there is no container to start: gantry compose up makes them');
+    if (any) return;
+    const name = nameOfProject(call.session, call.groupFlags);
+    throw new EngineError('notFound', `no container found for project ${JSON.stringify(name)}: not found`);
   },
 };

@@ -1,5 +1,5 @@
 import { anyArguments, type Command } from '../../command.ts';
-import { asking, toEach } from '../../compose/life-cycle.ts';
+import { asking, isAlive, toEach } from '../../compose/life-cycle.ts';
 
 export const command: Command = {
   usage: '[SERVICE...]',
@@ -7,11 +7,6 @@ export const command: Command = {
   flags: '',
   takes: anyArguments,
   async run(call) {
-    await toEach(
-      call,
-      ({ summary }) => summary.State === 'paused',
-      ['Unpausing', 'Unpaused'],
-      asking('unpause'),
-    );
+    await toEach(call, isAlive, ['Unpausing', 'Unpaused'], asking('unpause'));
   },
 };

@@ -25,8 +25,8 @@ export const command: Command = {
 
 /** @returns the exit code of the container that ended last, or first */
 async function untilEnded({ session, groupFlags, args }: Call, onlyFirst: boolean): Promise<number> {
-  const { name, containers } = await projectContainers(session, groupFlags, args);
-  const awaited = containers.filter(isAlive);
+  const { name, all } = await projectContainers(session, groupFlags, []);
+  const awaited = all.filter(container => args.includes(container.service) && isAlive(container));
   if (awaited.length === 0)
     throw new EngineError('notFound', `no containers for project ${JSON.stringify(name)}`);
   const client = await session.client();
