@@ -1,11 +1,14 @@
 import { styleText } from 'node:util';
-import { act, perform } from '../../client/operation.ts';
-import { containerOperations } from '../../client/operations.ts';
+import type { ContainerInspect } from '../../api/containers.ts';
+import type { Client } from '../../client/client.ts';
+import { act, encodeFilters, follow, perform } from '../../client/operation.ts';
+import { containerOperations, systemOperations } from '../../client/operations.ts';
+import { composeLabels } from '../../compose/labels.ts';
 import { observe } from '../../compose/observe.ts';
 import { planDown } from '../../compose/plan/down.ts';
 import { containerName, scaleOf, servicesInOrder } from '../../compose/plan/up.ts';
 import type { Project } from '../../compose/project.ts';
-import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { EngineError, kindOf, messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { type BroughtUp, bringUp } from './bring-up.ts';
 import { carryOut, interruptedStatus } from './carry-out.ts';
@@ -31,9 +34,10 @@ class AttachedProject {
   readonly #call: Call;
   readonly #block: LiveBlock;
   readonly #starting = new AbortController();
-  /** Ids of the containers that are followed, and that were. */
+  /** Ids of the containers that are followed. */
   readonly #followed = new Set<string>();
-  readonly #wereFollowed = new Set<string>();
+  /** When those that were followed to an end had been started; '' when they run again. By id. */
+  readonly #seen = new Map<string, string>();
   /** Services whose containers a watch ends and starts again. */
   readonly #replacing = new Set<string>();
   /** Each follows one container until it has ended for good. */
@@ -43,7 +47,9 @@ class AttachedProject {
   #bringing: Promise<unknown> = Promise.resolve();
   #up: BroughtUp | undefined;
   #lines: LogLines | undefined;
+  /** Names of containers whose output is shown. */
   #attached = new Set<string>();
+  #attachedServices = new Set<string>();
   #watch: ProjectWatch | undefined;
   #watchEnded = Promise.withResolvers<void>();
   #menu: KeyMenu | undefined;
@@ -94,6 +100,7 @@ class AttachedProject {
       progress.end();
     }
     this.#followRunning();
+    void this.#followStarts();
     if (this.#stopping === undefined) {
       if (this.#call.flags.on('watch')) this.#startWatch();
       this.#openMenu();
@@ -120,6 +127,7 @@ class AttachedProject {
       name => !without.includes(name) && (only.includes(name) || project.services[name]?.attach !== false),
     );
     const counts = scales(flags.list('scale'), project);
+    this.#attachedServices = new Set(attached);
     this.#attached = new Set(
       attached.flatMap(name => containerNames(project, name, scaleOf(name, project.services[name]!, counts))),
     );
@@ -141,21 +149,52 @@ class AttachedProject {
       if (running && this.#attached.has(name) && !this.#followed.has(id)) this.#follow(name, Date.now());
   }
 
+  /** Containers that somebody else starts again, or adds to a service. */
+  async #followStarts(): Promise<void> {
+    const { project } = this.#up!;
+    const filters = encodeFilters(
+      new Map([
+        ['type', ['container']],
+        ['event', ['start']],
+        ['label', [`${composeLabels.project}=${project.name}`, `${composeLabels.oneOff}=False`]],
+      ]),
+    );
+    const client = await this.#call.session.client();
+    try {
+      await follow(client, systemOperations.events, { query: { filters } }, ({ Actor: { Attributes } }) => {
+        const { name = '', [composeLabels.service]: service = '' } = Attributes;
+        if (!this.#attachedServices.has(service) || this.#stopping !== undefined) return;
+        this.#attached.add(name);
+        this.#follow(name);
+      });
+    } catch {
+      // The daemon went; whoever follows a container says so.
+    }
+  }
+
   #follow(name: string, sinceMs?: number): void {
     this.#sayAttaching();
-    this.#following.push(this.#followByName(name, sinceMs));
+    const following = this.#followByName(name, sinceMs);
+    // It is looked at once all have been started.
+    following.catch(() => {});
+    this.#following.push(following);
   }
 
   async #followByName(name: string, sinceMs: number | undefined): Promise<void> {
     const client = await this.#call.session.client();
-    const { Id, State } = await perform(client, containerOperations.inspect, { path: { id: name } });
-    // One that is restarted is still followed by who followed it before.
-    if (this.#followed.has(Id)) return;
+    const found = await lookAt(client, name);
+    if (found === undefined) return;
+    const { Id, State } = found;
+    // Who follows it goes on with it when it is started again.
+    if (this.#followed.has(Id) || this.#seen.get(Id) === State.StartedAt) return;
     this.#followed.add(Id);
     const since = sinceMs === undefined ? undefined : String(sinceMs / 1000);
-    await this.#followToTheEnd(Id, name, this.#wereFollowed.has(Id) ? unixTime(State.StartedAt) : since);
-    this.#wereFollowed.add(Id);
+    await this.#followToTheEnd(Id, name, this.#seen.has(Id) ? unixTime(State.StartedAt) : since);
+    const ended = await lookAt(client, Id);
+    this.#seen.set(Id, ended === undefined || ended.State.Running ? '' : ended.State.StartedAt);
     this.#followed.delete(Id);
+    // Whoever came to follow it between its end and this moment has gone again.
+    if ((await lookAt(client, Id))?.State.Running && this.#stopping === undefined) this.#follow(name);
   }
 
   #sayAttaching(): void {
@@ -334,4 +373,14 @@ class AttachedProject {
 
 function containerNames(project: Project, service: string, count: number): string[] {
   return Array.from({ length: count }, (_, at) => containerName(project, service, at + 1));
+}
+
+/** @returns undefined when it is gone */
+async function lookAt(client: Client, id: string): Promise<ContainerInspect | undefined> {
+  try {
+    return await perform(client, containerOperations.inspect, { path: { id } });
+  } catch (error) {
+    if (kindOf(error) === 'notFound') return undefined;
+    throw error;
+  }
 }
