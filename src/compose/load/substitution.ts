@@ -64,7 +64,7 @@ function expand(body: string, lookup: Lookup, missing: (name: string) => void): 
 }
 
 /** Of a text that starts with `{`: where the brace that closes it is. */
-function closingBrace(text: string): number | undefined {
+export function closingBrace(text: string): number | undefined {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     if (text[at] === '{' && (at === 0 || text[at - 1] === '$')) depth++;

@@ -88,14 +88,14 @@ describe('up', () => {
       up(changed, allOf(restarting)),
       `
 1 create container 000000000003_shop-api-1 in place of shop-api-1: its configuration changed
-2 stop container shop-api-1 (after 1)
-3 remove container shop-api-1 (after 2)
-4 rename container 000000000003_shop-api-1 to shop-api-1 (after 3)
-5 wait until db is healthy
-6 wait until setup has ended well
-7 start container shop-api-1 (after 4, 5, 6)
-8 stop container shop-web-1: a service it depends on is made anew
-9 start container shop-web-1 (after 7, 8)
+2 stop container shop-web-1: it depends on api, which is made anew (after 1)
+3 stop container shop-api-1 (after 1, 2)
+4 remove container shop-api-1 (after 3)
+5 rename container 000000000003_shop-api-1 to shop-api-1 (after 4)
+6 wait until db is healthy
+7 wait until setup has ended well
+8 start container shop-api-1 (after 5, 6, 7)
+9 start container shop-web-1 (after 2, 8)
 `,
     );
   });

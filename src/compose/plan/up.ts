@@ -98,6 +98,10 @@ class UpPlanner {
   readonly #started = new Map<string, number[]>();
   /** Services that got a container anew. */
   readonly #recreated = new Set<string>();
+  /** Steps that stop a container, by its name. */
+  readonly #stops = new Map<string, number>();
+  /** Services that this plan is about. */
+  #names: readonly string[] = [];
   /** Steps that wait for a service, by service and condition. */
   readonly #waits = new Map<string, number>();
 
@@ -109,6 +113,7 @@ class UpPlanner {
 
   plan(): Plan {
     const names = servicesInOrder(this.#project, this.#options.services, this.#options.withDependencies);
+    this.#names = names;
     this.#planResources(names);
     this.#planOrphans();
     const { start, oneOff } = this.#options;
@@ -174,10 +179,37 @@ class UpPlanner {
     ]);
   }
 
-  #planRemoval({ name, service, running, paused }: ObservedContainer, because: string): number {
-    const stopped =
-      running || paused ? this.#steps.add({ do: 'stop container', service, name }, [], because) : undefined;
+  #planRemoval(container: ObservedContainer, because: string): number {
+    const { name, service } = container;
+    const stopped = this.#planStop(container, [], because);
     return this.#steps.add({ do: 'remove container', service, name }, [stopped], because);
+  }
+
+  /** @returns the step after which it does not run; undefined when it does not run now */
+  #planStop(
+    { name, service, running, paused }: ObservedContainer,
+    after: readonly number[],
+    because?: string,
+  ): number | undefined {
+    if (!running && !paused) return undefined;
+    const stop =
+      this.#stops.get(name) ?? this.#steps.add({ do: 'stop container', service, name }, after, because);
+    this.#stops.set(name, stop);
+    return stop;
+  }
+
+  /** What wants to be restarted with a service ends before the service's container goes. */
+  #planStopOfDependents(service: string, created: number): number[] {
+    if (!this.#options.start) return [];
+    const dependents = this.#names.filter(
+      name => this.#project.services[name]!.depends_on?.[service]?.restart === true,
+    );
+    return this.#observed.containers
+      .filter(container => dependents.includes(container.service) && !container.oneOff)
+      .flatMap(
+        container =>
+          this.#planStop(container, [created], `it depends on ${service}, which is made anew`) ?? [],
+      );
   }
 
   #planContainers(name: string): Planned[] {
@@ -275,11 +307,14 @@ class UpPlanner {
       this.#needs(this.#project.services[service]!),
       reason,
     );
-    const stopped =
-      existing.running || existing.paused
-        ? this.#steps.add({ do: 'stop container', service, name: existing.name }, [created])
-        : created;
-    const removed = this.#steps.add({ do: 'remove container', service, name: existing.name }, [stopped]);
+    const before = [created, ...this.#planStopOfDependents(service, created)];
+    // It may have to end for another one already.
+    const earlier = this.#stops.get(existing.name);
+    const stopped = earlier ?? this.#planStop(existing, before);
+    const removed = this.#steps.add(
+      { do: 'remove container', service, name: existing.name },
+      stopped === undefined || stopped === earlier ? [...before, stopped] : [stopped],
+    );
     const renamed = this.#steps.add({ do: 'rename container', service, name: aside, to: name }, [removed]);
     return { name, created: renamed };
   }
@@ -310,11 +345,7 @@ class UpPlanner {
         ]),
       ),
       ...restarted.map(container => {
-        const stopped = this.#steps.add(
-          { do: 'stop container', service: name, name: container.name },
-          [],
-          'a service it depends on is made anew',
-        );
+        const stopped = this.#planStop(container.existing!, []);
         return this.#steps.add({ do: 'start container', service: name, name: container.name }, [
           ...ready,
           stopped,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Loaded, LoadOptions } from '../../../compose/load/load.ts';
+import { type Variable, variablesIn } from '../../../compose/load/variables.ts';
 import { serviceHash } from '../../../compose/print/hash.ts';
 import { toGoJson } from '../../../compose/print/json.ts';
 import { printedProject } from '../../../compose/print/ordered.ts';
@@ -34,7 +35,7 @@ export const command: Command = {
   -q, --quiet  Only validate the configuration, don't print anything
 !     --resolve-image-digests  digests are not looked up yet
       --services  Print the service names, one per line.
-!     --variables  variables of the model are not listed yet
+      --variables  Print model variables and default values.
       --volumes  Print the volume names, one per line.
 `,
   takes: anyArguments,
@@ -52,6 +53,15 @@ export const command: Command = {
 };
 
 function loadOptions(flags: FlagValues, services: readonly string[]): Partial<LoadOptions> {
+  if (flags.on('variables'))
+    return {
+      interpolates: false,
+      normalises: false,
+      checksConsistency: false,
+      readsEnvFiles: false,
+      readsLabelFiles: false,
+      services,
+    };
   return {
     interpolates: !flags.on('no-interpolate'),
     resolvesPaths: !flags.on('no-path-resolution'),
@@ -86,6 +96,7 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
   if (flags.on('quiet')) return '';
   if (flags.on('environment'))
     return lines([...sources.environment].map(([name, value]) => `${name}=${value}`).sort());
+  if (flags.on('variables')) return variables(variablesIn(project), flags.string('format'));
   if (flags.on('services')) return lines(Object.keys(project.services).sort());
   if (flags.on('volumes')) return lines(Object.keys(project.volumes ?? {}).sort());
   if (flags.on('networks')) return lines(Object.keys(project.networks ?? {}).sort());
@@ -105,6 +116,25 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
     : toYaml(printedProject(project, 'yaml'));
   // Read again, a dollar sign must not start a variable.
   return flags.on('no-interpolate') ? text : text.replaceAll('$', '$$$$');
+}
+
+function variables(of: readonly Variable[], format: string): string {
+  if (format === 'json') {
+    const entries = of.map(({ name, required, defaultValue, alternateValue }) => [
+      name,
+      { Name: name, DefaultValue: defaultValue, PresenceValue: alternateValue, Required: required },
+    ]);
+    return `${toGoJson(Object.fromEntries(entries), 4)}\n`;
+  }
+  const rows = of.map(({ name, required, defaultValue, alternateValue }) => [
+    name,
+    String(required),
+    defaultValue,
+    alternateValue,
+  ]);
+  const all = [['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'], ...rows];
+  const widths = [0, 1, 2].map(at => Math.max(20, ...all.map(row => row[at]!.length + 3)));
+  return lines(all.map(row => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('')));
 }
 
 function hashes(project: Project, wanted: string): string {
