@@ -216,6 +216,7 @@ export class Http2Connection {
   // Receiving
 
   #take(chunk: Buffer): void {
+    if (this.#socket.destroyed) return;
     try {
       this.#parse(this.#kept === undefined ? chunk : Buffer.concat([this.#kept, chunk]));
     } catch (error) {
@@ -341,7 +342,7 @@ export class Http2Connection {
     if (!this.#isSettled && type !== frameType.settings)
       throw new Http2Fault(http2Error.protocol, 'the settings have to come first');
     const isContinued = type === frameType.continuation && this.#block?.stream === streamId;
-    if (isContinued !== (this.#block !== undefined))
+    if (!isContinued && (this.#block !== undefined || type === frameType.continuation))
       throw new Http2Fault(http2Error.protocol, 'headers were broken off');
     const ofConnection = type === frameType.settings || type === frameType.ping || type === frameType.goAway;
     if (ofConnection ? streamId !== 0 : streamId === 0 && type <= frameType.push)

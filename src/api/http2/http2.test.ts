@@ -8,7 +8,9 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
 import { Http2Connection } from './connection.ts';
 import { frame, frameFlag, frameType, preface, settingsPayload } from './frames.ts';
 import { encodeHeaders, type Header, HeaderDecoder } from './hpack.ts';
@@ -261,6 +263,46 @@ describe('with other clients', () => {
   function continuations(count: number): Buffer[] {
     return Array.from({ length: count }, () => frame(frameType.continuation, 0, 1, Buffer.alloc(0)));
   }
+
+  test('whatever frames come, in whatever order, nothing else ends', async () => {
+    const frames = fc.array(
+      fc.record({
+        type: fc.nat(10),
+        flags: fc.constantFrom(0, 1, 4, 5, 8, 9, 12, 13, 0x20, 0x24, 0x2d, 0xff),
+        stream: fc.nat(7),
+        payload: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constant(new Uint8Array(head))),
+      }),
+      { maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(frames, fc.boolean(), async (list, isServer) => {
+        const streams: Http2Stream[] = [];
+        const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+        const answer = (stream: Http2Stream) => {
+          streams.push(stream);
+          stream.respond([[':status', '200']]);
+          stream.write(Buffer.alloc(100)).catch(() => {});
+          stream.end([['grpc-status', '0']]);
+        };
+        const connection = new Http2Connection(socket, isServer ? answer : undefined);
+        if (!isServer) {
+          for (const path of ['/a', '/b']) {
+            const stream = connection.request([[':path', path]]);
+            streams.push(stream);
+            bytesOf(stream).catch(() => {});
+            stream.write(Buffer.alloc(100)).catch(() => {});
+          }
+        }
+        const bytes = list.map(({ type, flags, stream, payload }) => frame(type, flags, stream, payload));
+        socket.push(Buffer.concat([...(isServer ? [preface] : []), settings, ...bytes]));
+        socket.push(null);
+        if (!connection.closed.aborted) await once(connection.closed, 'abort');
+        // Nobody waits for what cannot come any more.
+        await Promise.all(streams.map(stream => stream.closed));
+      }),
+      { numRuns: 300 },
+    );
+  });
 
   test('padding, priorities, frames cut anywhere, and a connection that goes', async () => {
     const socket: Socket = connect(portOf(server), '127.0.0.1');
