@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { repository } from '../support/daemon.ts';
 import { daemonKind, Machine } from './machine.ts';
@@ -43,6 +43,16 @@ describe('mounts and volumes', {
       machine.gantry('create --mount type=image,src=nosuch,dst=/i busybox'),
       /No such image/,
     );
+  });
+
+  test('a volume whose data is gone is told, and can be removed', async () => {
+    await machine.must('docker volume create lost');
+    rmSync(await machine.must("docker volume inspect -f '{{.Mountpoint}}' lost"), { recursive: true });
+    await assert.rejects(
+      machine.must('docker run --rm -v lost:/data busybox true'),
+      /error evaluating symlinks from mount source ".*lost\/_data": lstat .*: no such file or directory/,
+    );
+    await machine.must('docker volume rm lost');
   });
 
   test('what is mounted below a read-only directory is read-only, unless that is asked for', async () => {

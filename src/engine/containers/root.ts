@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError, errnoOf, kindOf, systemMessageOf, within } from '../../stdx/errors.ts';
@@ -115,6 +115,7 @@ async function prepareMount(
   const { volumes } = context.storage;
   undo.push(`volume ${mount.name}`, () => volumes.unmount(mount.name, record.id));
   mount.source = await volumes.mount(mount.name, record.id);
+  requireSource(mount.source);
   context.events.publish('volume', 'mount', mount.name, {
     container: record.id,
     destination: mount.target,
@@ -125,6 +126,18 @@ async function prepareMount(
   if (mount.copyUp && readdirSync(mount.source).length === 0) await copyUp(context, seen, mount);
   // Once, as in Docker: a volume that is empty at a later start has the owner and mode it was given meanwhile.
   mount.copyUp = false;
+}
+
+/** A volume's data may have been removed behind the daemon's back. @throws EngineError `internal`, in Docker's words */
+function requireSource(source: string): void {
+  try {
+    lstatSync(source);
+  } catch (error) {
+    throw new EngineError(
+      'internal',
+      `error evaluating symlinks from mount source ${JSON.stringify(source)}: ${systemMessageOf(error)}`,
+    );
+  }
 }
 
 /** A new volume begins with what the image has at its place, owner and mode of the directory included. */
