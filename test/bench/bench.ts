@@ -49,7 +49,9 @@ if (json) {
 /** A section that fails is said and passed over: the others are still worth having. */
 async function measure(name: string): Promise<Row[]> {
   try {
-    return await sections[name]!(sides, rounds);
+    const measured = await sections[name]!(sides, rounds);
+    process.stderr.write(`${table(measured)}\n`);
+    return measured;
   } catch (error) {
     process.exitCode = 1;
     console.error(`bench: ${name}: ${error instanceof Error ? error.message : error}`);

@@ -15,7 +15,23 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-export function withRatio(row: Row): Row {
+/** Of what was measured on each side. */
+export function row(
+  section: string,
+  what: string,
+  values: ReadonlyMap<string, number>,
+  unit: Row['unit'] = 'ms',
+): Row {
+  return withRatio({
+    section,
+    what,
+    unit,
+    dockerd: values.get('dockerd') ?? values.get('buildkit'),
+    gantry: values.get('gantryd'),
+  });
+}
+
+function withRatio(row: Row): Row {
   const { dockerd, gantry } = row;
   if (dockerd === undefined || gantry === undefined || gantry === 0 || dockerd === 0) return row;
   return { ...row, ratio: row.unit === 'MB/s' ? gantry / dockerd : dockerd / gantry };

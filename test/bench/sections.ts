@@ -1,4 +1,5 @@
-import { median, type Row, table, withRatio } from './measure.ts';
+import { median, type Row, row, table } from './measure.ts';
+import { networkCalls, portCosts, throughput } from './network-sections.ts';
 import type { Side } from './side.ts';
 
 /** A section measures both sides, turn about, so that a busy moment of the machine hits both. */
@@ -28,6 +29,12 @@ const bigImage =
   'test -f bigroot.tar || { mkdir bigroot; for i in $(seq 40); do mkdir bigroot/$i; ' +
   '{ head -c 2500000 /dev/urandom; head -c 2500000 /dev/zero; } | (cd bigroot/$i && split -b 50000 - f); done; tar -cf bigroot.tar -C bigroot .; rm -r bigroot; }; ' +
   'docker inspect $REG/bench:1 >/dev/null 2>&1 || docker import bigroot.tar $REG/bench:1';
+
+/** The image bench-files with 10,000 files of a few bytes in /data; the same files are in many/files. */
+const manyFiles =
+  'test -d many || { mkdir many; for d in $(seq 100); do mkdir -p many/files/d$d; (cd many/files/d$d; for f in $(seq 100); do echo $d $f > f$f; done); done; ' +
+  'printf "FROM busybox\\nCOPY files /data\\n" > many/Dockerfile; }; ' +
+  'docker inspect bench-files >/dev/null 2>&1 || docker build -q -t bench-files many';
 
 /** $REG/large:1, one file of 1 GB, half of which is random. */
 const largeImage =
@@ -371,6 +378,35 @@ export const sections: Record<string, Section> = {
     },
   ]),
 
+  'network-calls': networkCalls,
+  ports: portCosts,
+  iperf: throughput,
+
+  volumes: compareAll([
+    {
+      section: 'volumes',
+      what: 'a volume that is there, run --rm',
+      before: `${manyFiles}; docker run --rm -v bench-volume:/data bench-files true`,
+      line: 'docker run --rm -v bench-volume:/data bench-files true',
+      rounds: 5,
+    },
+    {
+      section: 'volumes',
+      what: 'first copy-up of 10,000 files, run --rm',
+      before: `${manyFiles}; docker volume rm -f bench-volume`,
+      line: 'docker run --rm -v bench-volume:/data bench-files true',
+      rounds: 5,
+    },
+    {
+      section: 'volumes',
+      what: 'cp -a of the same files',
+      before: 'rm -rf copied',
+      line: 'cp -a many/files copied',
+      after: 'rm -rf copied',
+      rounds: 5,
+    },
+  ]),
+
   ps: compareAll([
     {
       section: 'ps',
@@ -473,19 +509,4 @@ async function compare(one: Comparison, sides: readonly Side[], rounds: number):
     }
   }
   return row(one.section, one.what, new Map([...taken].map(([kind, values]) => [kind, median(values)])));
-}
-
-function row(
-  section: string,
-  what: string,
-  values: ReadonlyMap<string, number>,
-  unit: Row['unit'] = 'ms',
-): Row {
-  return withRatio({
-    section,
-    what,
-    unit,
-    dockerd: values.get('dockerd') ?? values.get('buildkit'),
-    gantry: values.get('gantryd'),
-  });
 }

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Reference } from '../dockerfiles/reference.ts';
 import { busyboxArchive } from '../support/base-images.ts';
 import { processesSeenIn } from '../support/cgroups.ts';
@@ -19,6 +22,8 @@ export class Side {
   readonly world: World;
   readonly startMs: number;
   readonly #env: Record<string, string>;
+  readonly #socketPath: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
   static async start(kind: Contender): Promise<Side> {
     const world = await World.start(`bench-${kind}`);
@@ -30,7 +35,7 @@ export class Side {
       await startRegistry(world);
       const own = clientEnvironment({ world, socket });
       await buildxConfig(own['DOCKER_CONFIG']!);
-      const side = new Side(kind, world, startMs, {
+      const side = new Side(kind, world, startMs, socket, {
         ...own,
         REG: registryAddress,
         GANTRY: join(repository, 'gantry'),
@@ -48,11 +53,36 @@ export class Side {
     }
   }
 
-  private constructor(kind: Contender, world: World, startMs: number, env: Record<string, string>) {
+  private constructor(
+    kind: Contender,
+    world: World,
+    startMs: number,
+    socketPath: string,
+    env: Record<string, string>,
+  ) {
     this.kind = kind;
     this.world = world;
     this.startMs = startMs;
+    this.#socketPath = socketPath;
     this.#env = env;
+  }
+
+  /** One call of the Engine API, in the same connection as the one before: no client has to start. */
+  async ask(method: string, path: string, body?: object): Promise<void> {
+    const content = body === undefined ? '' : JSON.stringify(body);
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) };
+    const asked = request({ socketPath: this.#socketPath, agent: this.#agent, method, path, headers });
+    asked.end(content);
+    const [answer] = await once(asked, 'response');
+    const said = await text(answer);
+    if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${said}`);
+  }
+
+  /** How long such a call takes. */
+  async timeCall(method: string, path: string, body?: object): Promise<number> {
+    const started = performance.now();
+    await this.ask(method, path, body);
+    return performance.now() - started;
   }
 
   /** Runs a shell line that must succeed and returns how long it took. */
@@ -87,6 +117,7 @@ export class Side {
   }
 
   stop(): Promise<void> {
+    this.#agent.destroy();
     return this.world.stop();
   }
 }
