@@ -95,6 +95,8 @@ export class Solve {
   readonly #context: SolveContext;
   readonly #steps: PlannedSteps;
   readonly #stages = new Map<number, Promise<BuildState>>();
+  /** Views of stages, before anybody has asked for them. */
+  readonly #opening: Promise<void>[] = [];
   /** Which stages need which, by index; triggers of base images add to it. */
   readonly #needs: Map<number, Set<number>>;
   /** Where it began that a layer was made anew, by the layer. */
@@ -123,6 +125,7 @@ export class Solve {
     await Promise.allSettled([target]);
     // Whatever the target did not wait for has been told to stop: see that it did.
     await Promise.allSettled(this.#stages.values());
+    await Promise.all(this.#opening);
     if (this.#failure !== undefined) throw this.#failure;
     return target;
   }
@@ -143,6 +146,7 @@ export class Solve {
   async #buildStage(planned: PlannedStage): Promise<BuildState> {
     // Under way at once; the step that needs one waits for it.
     for (const need of planned.needs) void this.#stage(need);
+    for (const index of copiedStages(planned, this.#context.graph)) this.#opening.push(this.#openView(index));
     const steps = this.#steps.ofStage.get(planned.stage.index)!;
     let state = await this.#from(planned, steps[0]!);
     for (const [index, instruction] of planned.stage.instructions.entries()) {
@@ -151,6 +155,15 @@ export class Solve {
       if (!step.trigger) this.#context.output.event({ type: 'stepEnded', step });
     }
     return state;
+  }
+
+  /** As soon as the stage is built, so that those who copy from it do not wait for one view after the other. */
+  async #openView(index: number): Promise<void> {
+    try {
+      await this.#context.workspace.view(chainIdOfState(await this.#stage(index)));
+    } catch {
+      // Whoever needs it is told the same.
+    }
   }
 
   /**
@@ -534,6 +547,16 @@ export class Solve {
   #idOf(state: BuildState): Digest {
     return stateIdOf(state, this.#context.epochMs);
   }
+}
+
+/** Those that COPY takes from, of the ones that are planned. */
+function copiedStages({ stage, needs }: PlannedStage, graph: BuildGraph): Set<number> {
+  const copied = stage.instructions.flatMap(instruction => {
+    if (instruction.kind !== 'COPY' || instruction.from === undefined) return [];
+    const target = resolveFrom(graph, instruction.from);
+    return target.type === 'stage' && needs.includes(target.index) ? target.index : [];
+  });
+  return new Set(copied);
 }
 
 /** Steps that were not planned, under the number of the one that led to them. */
