@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Layer } from '../storage/layers.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -58,6 +58,8 @@ export interface FileStepContext {
   emit(event: StepEvent): void;
   /** Results that others have made. */
   imported?: ImportedSteps;
+  /** Told what goes on by itself, and ends before the build does. */
+  settlesBefore(work: Promise<void>): void;
   /** Told every step relied upon. */
   made(step: Omit<MadeStep, 'stage'>): void;
   /** Told every key relied upon, as soon as it is known. */
@@ -71,6 +73,8 @@ export type ExplainedInputs = Omit<RecordedStep, 'place'>;
 export interface FileStepResult extends CachedStep {
   hit: boolean;
 }
+
+const removalDelayMs = 5;
 
 /** Two blocks of zeros: the tar of a layer in which nothing changed. */
 const emptyDiffId = digestOf(Buffer.alloc(1024));
@@ -123,9 +127,13 @@ export async function runFileStep(
       await step.apply(snapshots.mount(id, { unsynced: true }), emit, signal);
       signal.throwIfAborted();
       snapshots.unmount(id);
-      return await snapshots.commit(id, { owner, times });
-    } finally {
+      const layer = await snapshots.commit(id, { owner, times });
+      // While the next step's process is started.
+      context.settlesBefore(sleep(removalDelayMs).then(() => snapshots.remove(id)));
+      return layer;
+    } catch (error) {
       await snapshots.remove(id);
+      throw error;
     }
   }
 }

@@ -451,6 +451,7 @@ export class Solve {
       epochMs: context.epochMs,
       signal: this.#signal,
       imported: context.imported,
+      settlesBefore: work => context.workspace.settlesBefore(work),
       made: made => context.made({ ...made, stage: planned.stage.index }),
       use: key => context.useKey(key),
     };

@@ -126,6 +126,7 @@ export class Workspace {
 
   /** What goes on by itself, and must have come to its end when the build has. */
   settlesBefore(work: Promise<void>): void {
+    work.catch(() => {});
     this.#closers.push(() => work);
   }
 
