@@ -10,7 +10,9 @@ export class LiveBlock {
   readonly #restore = () => this.#out.write(showCursor);
   /** A signal that nobody else has taken would end it without a word. */
   readonly #onSignal = (signal: NodeJS.Signals, number: number) => {
-    if (process.listenerCount(signal) === 1) process.exit(128 + number);
+    // Who has taken it may have ended the block meanwhile: this is not among the listeners then.
+    const listeners: readonly unknown[] = process.listeners(signal);
+    if (listeners.every(listener => listener === this.#onSignal)) process.exit(128 + number);
   };
   #lines: readonly string[] = [];
   #drawnCount = 0;
