@@ -140,8 +140,8 @@ describe('files of a context', () => {
     const all: FileRequest = { include: [], exclude: [], follow: [] };
     const directory = mkdtempSync(join(tmpdir(), 'gantry-digest-'));
     after(() => rmSync(directory, { recursive: true }));
-    const now = () => {
-      const digest = new WalkDigest();
+    const now = (walkedMs = Date.now() + 60_000) => {
+      const digest = new WalkDigest(walkedMs);
       const paths = [...walk(directory, new FileSelection(directory, all), digest)].map(({ path }) => path);
       return { paths, digest: digest.digest().toString('hex') };
     };
@@ -156,6 +156,8 @@ describe('files of a context', () => {
     writeFileSync(join(directory, 'a'), '2');
     utimesSync(join(directory, 'a'), atime, mtime);
     assert.notEqual(now().digest, dated.digest);
+    const fresh = now(Date.now());
+    assert.notEqual(now(Date.now()).digest, fresh.digest, 'what is this new may change unseen');
   });
 
   test('links are followed, also by pattern, and never out of the directory', () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type BigIntStats, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { FileSelection } from './file-selection.ts';
 
@@ -56,15 +56,26 @@ export function* walk(root: string, selection: FileSelection, digest?: WalkDiges
 
 const statOptions = { bigint: true, throwIfNoEntry: false } as const;
 
+/** File systems count time by steps, the coarsest of them by two seconds. */
+const coarsestNs = 2_000_000_000n;
+
 /**
  * Says whether a tree is as it was, without its contents: nothing in a file can change without its time of change, which
- * nobody can set. Means something on one machine only.
+ * nobody can set. Means something on one machine only. What has changed a moment ago can change again within the same
+ * step of the file system's clock, unseen: such a tree is never the same.
  */
 export class WalkDigest {
+  readonly #settledNs: bigint;
+  #isSettled = true;
   /** Of each file: mode, size, time of modification, time of change, inode, device, device number. */
   #numbers = new BigInt64Array(7 * 1024);
   #used = 0;
   readonly #names: string[] = [];
+
+  /** @param nowMs when the walk begins */
+  constructor(nowMs = Date.now()) {
+    this.#settledNs = BigInt(nowMs) * 1_000_000n - coarsestNs;
+  }
 
   add({ path, link }: WalkedFile, stat: BigIntStats): void {
     if (this.#used + 7 > this.#numbers.length) {
@@ -82,6 +93,7 @@ export class WalkDigest {
     numbers[at++] = stat.dev;
     numbers[at++] = stat.rdev;
     this.#used = at;
+    if (stat.ctimeNs > this.#settledNs) this.#isSettled = false;
     this.#names.push(path, link);
   }
 
@@ -91,6 +103,7 @@ export class WalkDigest {
       .update(this.#names.join('\0'))
       .update('\0\0')
       .update(this.#numbers.subarray(0, this.#used))
+      .update(this.#isSettled ? '' : randomBytes(16))
       .digest();
   }
 }
