@@ -306,6 +306,8 @@ export class LayerStore {
       if (typeof copied === 'string') return copied;
       return { parent, owner, diffId: copied.digest, sizeBytes: copied.size };
     } catch (error) {
+      // A thread that died at once has told the other nothing.
+      if (shares !== undefined) new CopyShares(shares).abandon();
       await help;
       throw failure?.error ?? error;
     }

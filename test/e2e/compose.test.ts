@@ -165,10 +165,9 @@ volumes: {told: }
     await compose('down -v');
   });
 
-  test('docker-compose 1.29 finds what we made, and we what it made', async t => {
+  // Of Debian 12 it is 1.29, later ones are of the second kind.
+  test('docker-compose of the distribution finds what we made, and we what it made', async () => {
     const old = (words: string) => machine.shell(`cd shop && docker-compose ${words}`);
-    const { stdout } = await old('version --short');
-    if (!stdout.startsWith('1.')) return t.skip('the docker-compose of this machine is a newer one');
     write(
       'compose.yaml',
       `
@@ -193,7 +192,7 @@ volumes: {data: }
     );
     write('page/index.html', 'a page\n');
     await compose('up -d');
-    assert.match((await old('ps')).stdout, /^shop-db-1 .* Up \(healthy\)/m);
+    assert.match((await old('ps')).stdout, /^shop-db-1 .* Up .*\(healthy\)/m);
     assert.equal((await old('down -v -t 1')).code, 0);
     const up = await old('up -d --scale web=2');
     assert.equal(up.code, 0, up.stderr);

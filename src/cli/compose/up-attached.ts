@@ -184,12 +184,15 @@ class AttachedProject {
     const client = await this.#call.session.client();
     const found = await lookAt(client, name);
     if (found === undefined) return;
-    const { Id, State } = found;
+    const { Id, State, Config } = found;
+    const service = Config.Labels?.[composeLabels.service];
     // Who follows it goes on with it when it is started again.
     if (this.#followed.has(Id) || this.#seen.get(Id) === State.StartedAt) return;
     this.#followed.add(Id);
     const since = sinceMs === undefined ? undefined : String(sinceMs / 1000);
-    await this.#followToTheEnd(Id, name, this.#seen.has(Id) ? unixTime(State.StartedAt) : since);
+    const code = await this.#followToTheEnd(Id, name, this.#seen.has(Id) ? unixTime(State.StartedAt) : since);
+    // Otherwise it was removed, or another took its place.
+    if (code !== undefined) this.#ended(service, code);
     const ended = await lookAt(client, Id);
     this.#seen.set(Id, ended === undefined || ended.State.Running ? '' : ended.State.StartedAt);
     this.#followed.delete(Id);
@@ -203,7 +206,7 @@ class AttachedProject {
     this.#lines!.say(`Attaching to ${[...this.#attached].map(name => this.#shown(name)).join(', ')}`);
   }
 
-  async #followToTheEnd(id: string, name: string, since: string | undefined): Promise<void> {
+  async #followToTheEnd(id: string, name: string, since: string | undefined): Promise<number | undefined> {
     const { session, flags } = this.#call;
     const shown = this.#shown(name);
     const isShown = this.#attached.has(name);
@@ -217,10 +220,8 @@ class AttachedProject {
     const code = await printLog(session, { id, shown }, lines, query, exitCode => {
       if (isShown) this.#lines!.say(`${shown} exited with code ${exitCode} (restarting)`);
     });
-    // It was removed, or another took its place.
-    if (code === undefined) return;
-    if (isShown) this.#lines!.say(`${shown} exited with code ${code}`);
-    this.#ended(name, code);
+    if (isShown && code !== undefined) this.#lines!.say(`${shown} exited with code ${code}`);
+    return code;
   }
 
   /** Lines of a hook have an arrow behind the container's name. */
@@ -230,10 +231,7 @@ class AttachedProject {
       : new LineWriter(() => {});
   }
 
-  #ended(name: string, code: number): void {
-    const service = Object.keys(this.#up!.project.services).find(one =>
-      containerNames(this.#up!.project, one, 1000).includes(name),
-    );
+  #ended(service: string | undefined, code: number): void {
     if (service !== undefined && this.#replacing.has(service)) return;
     const { flags } = this.#call;
     const from = flags.given('exit-code-from');

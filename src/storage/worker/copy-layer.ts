@@ -137,9 +137,14 @@ export class CopyShares {
     this.#to(0, 1);
   }
 
+  /** Nothing is left to do, of whatever was claimed by nobody. */
+  abandon(): void {
+    this.#to(0, 2);
+  }
+
   /** Nothing is left to claim. Waits for what the second thread has claimed. @returns whether that is all there */
   settle(): boolean {
-    this.#to(0, 2);
+    this.abandon();
     Atomics.wait(this.#state, 1, 1);
     return Atomics.load(this.#state, 1) !== 3;
   }

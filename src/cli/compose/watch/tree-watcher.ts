@@ -109,7 +109,8 @@ export class TreeWatcher {
     this.#eventCount = 0;
     const changed = new Set<string>();
     if (lost) this.#lookEverywhere(changed);
-    else for (const below of suspects) this.#look(below, changed);
+    // Directories before what is in them: what has gone with one is forgotten in one go.
+    else for (const below of [...suspects].sort()) this.#look(below, changed);
     if (changed.size > 0) this.#options.onChanges([...changed].sort());
   }
 
