@@ -59,7 +59,10 @@ export function loadProject(sources: Sources, options: LoadOptions): Loaded {
   const root = loadLayers(sources.files, loading, []);
   const merged = toPlain(withName(root, name)) as unknown as Project;
   merged.services ??= {};
-  const complete = (options.normalises ?? true) ? normalise(merged, loading.environment) : merged;
+  const complete =
+    (options.normalises ?? true)
+      ? normalise(merged, loading.environment, loading.resolvesPaths ? loading.directory : '.')
+      : merged;
   const selection = selectProfiles(complete, sources.profiles, options.services);
   const locate: Locate = (...path) => placeAt(root, path);
   if (options.checksConsistency ?? true) checkConsistency(selection, locate);

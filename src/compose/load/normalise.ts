@@ -4,9 +4,14 @@ import type { Build, Project, Service } from '../project.ts';
  * Fills in what a project leaves unsaid: the default network, names of resources, dependencies that follow from links,
  * shared namespaces and mounts, variables without a value.
  * @param project as merged; it is not changed
+ * @param directory the context of builds that name none
  */
-export function normalise(project: Project, environment: ReadonlyMap<string, string>): Project {
-  const services = mapValues(project.services, service => normaliseService(service, environment));
+export function normalise(
+  project: Project,
+  environment: ReadonlyMap<string, string>,
+  directory: string,
+): Project {
+  const services = mapValues(project.services, service => normaliseService(service, environment, directory));
   const usesDefault = Object.values(services).some(service => 'default' in (service.networks ?? {}));
   const networks = usesDefault ? { default: null, ...project.networks } : project.networks;
   return {
@@ -31,10 +36,14 @@ export function normalise(project: Project, environment: ReadonlyMap<string, str
   }
 }
 
-function normaliseService(service: Service, environment: ReadonlyMap<string, string>): Service {
+function normaliseService(
+  service: Service,
+  environment: ReadonlyMap<string, string>,
+  directory: string,
+): Service {
   const normal: Service = { ...service };
   if (normal.pull_policy === 'if_not_present') normal.pull_policy = 'missing';
-  if (normal.build !== undefined) normal.build = normaliseBuild(normal.build, environment);
+  if (normal.build !== undefined) normal.build = normaliseBuild(normal.build, environment, directory);
   if (normal.environment !== undefined)
     normal.environment = mapValues(
       normal.environment,
@@ -47,8 +56,8 @@ function normaliseService(service: Service, environment: ReadonlyMap<string, str
   return normal;
 }
 
-function normaliseBuild(build: Build, environment: ReadonlyMap<string, string>): Build {
-  const normal: Build = { ...build, context: build.context ?? '.' };
+function normaliseBuild(build: Build, environment: ReadonlyMap<string, string>, directory: string): Build {
+  const normal: Build = { ...build, context: build.context ?? directory };
   if (build.dockerfile === undefined && build.dockerfile_inline === undefined)
     normal.dockerfile = 'Dockerfile';
   if (build.args !== undefined) {

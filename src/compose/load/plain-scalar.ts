@@ -28,7 +28,10 @@ function numberOf(text: string): number | undefined {
     if (!Number.isSafeInteger(value)) return undefined;
     return sign === '-' ? -value : value;
   }
-  if (/^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(digits)) return Number(digits);
+  if (/^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(digits)) {
+    const value = Number(digits);
+    return Number.isFinite(value) ? value : undefined;
+  }
   if (/^[-+]?\.(inf|Inf|INF)$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   return /^\.(nan|NaN|NAN)$/.test(text) ? Number.NaN : undefined;
 }

@@ -15,11 +15,13 @@ export function selectProfiles(
   enabled: readonly string[],
   named: readonly string[] = [],
 ): Selection {
+  // Nothing enabled is the profile without a name.
+  const active = enabled.length === 0 ? [''] : enabled;
   const wanted = ([name, { profiles = [] }]: [string, Service]) =>
     profiles.length === 0 ||
     named.includes(name) ||
-    enabled.includes('*') ||
-    profiles.some(profile => enabled.includes(profile));
+    active.includes('*') ||
+    profiles.some(profile => active.includes(profile));
   const all = Object.entries(project.services);
   return {
     project: { ...project, services: Object.fromEntries(all.filter(wanted)) },

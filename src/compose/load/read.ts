@@ -24,6 +24,7 @@ const mostExpandedNodes = 500_000;
  * @throws ComposeFileError for bad YAML, keys written twice, keys that are no text, anchors that contain themselves
  */
 export function readNodes(text: string, file: string): Node[] {
+  refuseUnreadable(text, file);
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
@@ -46,6 +47,19 @@ export function readNodes(text: string, file: string): Node[] {
     nodes.push(new Conversion(document, placeOf).convert(document.contents as YamlNode));
   }
   return nodes;
+}
+
+/** What Go's parser refuses before it looks at anything else. */
+const unreadable = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
+
+function refuseUnreadable(text: string, file: string): void {
+  const at = text.replace(/^\uFEFF/, ' ').search(unreadable);
+  if (at === -1) return;
+  const before = text.slice(0, at).split('\n');
+  throw new ComposeFileError(
+    { file, line: before.length, column: before.at(-1)!.length + 1 },
+    'yaml: control characters are not allowed',
+  );
 }
 
 class Conversion {

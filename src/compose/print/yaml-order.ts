@@ -13,17 +13,23 @@ export function yamlOrder(a: string, b: string): number {
     const behindDigit = at > 0 && isDigit(left[at - 1]!);
     return isLetter === behindDigit ? -1 : 1;
   }
-  const byValue = isLetter ? 0 : numberAt(left, at) - numberAt(right, at);
-  return byValue || (one < other ? -1 : 1);
+  if (isLetter) return before(one, other);
+  const [number, otherNumber] = [numberAt(left, at), numberAt(right, at)];
+  if (number.value !== otherNumber.value) return number.value < otherNumber.value ? -1 : 1;
+  return number.digits - otherNumber.digits || before(one, other);
+
+  /** The number that goes on here: zeros count behind other digits only. */
+  function numberAt(text: readonly string[], at: number): { value: bigint; digits: number } {
+    let before = at - 1;
+    while (isDigit(text[before] ?? '') && text[before] === '0') before--;
+    const goesOn = (one === '0' || other === '0') && isDigit(text[before] ?? '');
+    const digits = /^\d*/.exec(text.slice(at).join(''))![0];
+    return { value: BigInt.asIntN(64, BigInt(`${goesOn ? 1 : ''}${digits}` || 0)), digits: digits.length };
+  }
 }
 
-/** The number that goes on here; a zero counts as a digit only behind others. */
-function numberAt(text: readonly string[], at: number): number {
-  let end = at;
-  while (end < text.length && isDigit(text[end]!)) end++;
-  let start = at;
-  while (start > 0 && isDigit(text[start - 1]!)) start--;
-  return Number(text.slice(start, end).join('') || -1);
+function before(one: string, other: string): number {
+  return one.codePointAt(0)! - other.codePointAt(0)!;
 }
 
 function isDigit(character: string): boolean {

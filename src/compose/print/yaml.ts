@@ -1,4 +1,4 @@
-import { plainScalar } from '../load/plain-scalar.ts';
+import { isComplexKey, yamlText } from './yaml-text.ts';
 
 /** A value as YAML, in the style of Go's encoder: two blanks, text in quotes only where it would be something else. */
 export function toYaml(value: unknown): string {
@@ -22,7 +22,8 @@ function block(value: Collection, indent: string): string {
     return items.join('');
   }
   const entries = Object.entries(value).map(([key, item]) => {
-    const start = `${indent}${text(key)}:`;
+    if (isComplexKey(key)) return complexEntry(key, item, indent);
+    const start = `${indent}${yamlText(key, '')}:`;
     if (isBlock(item)) return `${start}\n${block(item, `${indent}  `)}`;
     return `${start} ${flow(item, `${indent}  `)}\n`;
   });
@@ -31,32 +32,25 @@ function block(value: Collection, indent: string): string {
 
 function flow(value: unknown, indent = ''): string {
   if (value === null || value === undefined) return 'null';
-  if (typeof value === 'string') return value.includes('\n') ? literal(value, indent) : text(value);
+  if (typeof value === 'string') return yamlText(value, indent);
+  if (typeof value === 'number') return number(value);
   if (typeof value === 'object') return Array.isArray(value) ? '[]' : '{}';
   return String(value);
 }
 
-/** `|` and lines; what trails is said by `-` (nothing), nothing (one line end) or `+` (more). */
-function literal(value: string, indent: string): string {
-  if (/^[ \n]|[^\S\n]\n|[^\P{C}\n\t]/u.test(value) || value.trim() === '') return JSON.stringify(value);
-  const trailing = /\n*$/.exec(value)![0].length;
-  const chomping = trailing === 0 ? '-' : trailing === 1 ? '' : '+';
-  const body = value.replace(/\n$/, '').split('\n');
-  return `|${chomping}\n${body.map(line => (line === '' ? '' : indent + line)).join('\n')}`;
+/** Keys of several lines, and very long ones. */
+function complexEntry(key: string, value: unknown, indent: string): string {
+  const inner = `${indent}  `;
+  const item = isBlock(value) ? block(value, inner).slice(inner.length) : `${flow(value, inner)}\n`;
+  return `${indent}? ${yamlText(key, inner)}\n${indent}: ${item}`;
 }
 
-const oldBooleans = /^(y|n|yes|no|on|off)$/i;
-
-function text(value: string): string {
-  if (/[^\P{C}]/u.test(value)) return JSON.stringify(value);
-  if (plainScalar(value) !== value || oldBooleans.test(value) || looksOld(value))
-    return JSON.stringify(value);
-  const special = /^[-?:,[\]{}#&*!|>'"%@`\s]|: |:$| #|\s$/;
-  if (!special.test(value) || (/^[-?:][^\s,[\]{}]/.test(value) && !/: |:$| #|\s$/.test(value))) return value;
-  return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
-}
-
-/** Numbers in base 60, dates and `<<`, which YAML 1.1 reads as something else. */
-function looksOld(value: string): boolean {
-  return /^[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?$|^\d{4}-\d{2}-\d{2}([Tt ].*)?$|^<<$/.test(value);
+/** As Go writes floating point numbers, where they are no whole ones. */
+function number(value: number): string {
+  if (Number.isNaN(value)) return '.nan';
+  if (!Number.isFinite(value)) return value < 0 ? '-.inf' : '.inf';
+  if (Number.isSafeInteger(value)) return String(value);
+  const size = Math.abs(value);
+  const text = size >= 1e6 || size < 1e-4 ? value.toExponential() : String(value);
+  return text.replace(/e([-+])(\d)$/, 'e$10$2');
 }

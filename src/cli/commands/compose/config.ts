@@ -112,7 +112,7 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
   if (flags.changed('hash')) return hashes(project, flags.string('hash'));
   const isJson = flags.string('format') === 'json';
   const text = isJson
-    ? `${toGoJson(printedProject(project, 'json'), 2)}\n`
+    ? toGoJson(printedProject(project, 'json'), 2)
     : toYaml(printedProject(project, 'yaml'));
   // Read again, a dollar sign must not start a variable.
   return flags.on('no-interpolate') ? text : text.replaceAll('$', '$$$$');

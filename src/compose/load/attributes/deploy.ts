@@ -28,8 +28,8 @@ export const deploy = object(
     mode: text,
     replicas: wholeOrUnset({ min: 0 }),
     labels,
-    update_config: updateConfig,
-    rollback_config: updateConfig,
+    update_config: { ...updateConfig, keepsEmpty: true },
+    rollback_config: { ...updateConfig, keepsEmpty: true },
     resources: object(
       {
         limits: object({ cpus: decimal, memory: byteSize, pids: whole() }),
@@ -42,12 +42,15 @@ export const deploy = object(
       },
       { inJsonWhenEmpty: true },
     ),
-    restart_policy: object({
-      condition: text,
-      delay: durationOrUnset,
-      max_attempts: wholeOrUnset({ min: 0 }),
-      window: durationOrUnset,
-    }),
+    restart_policy: object(
+      {
+        condition: text,
+        delay: durationOrUnset,
+        max_attempts: wholeOrUnset({ min: 0 }),
+        window: durationOrUnset,
+      },
+      { keepsEmpty: true },
+    ),
     placement: object(
       {
         constraints: texts,

@@ -99,11 +99,11 @@ export const project = object({
   version: text,
   name: text,
   include: listOf(include),
-  services: mapOf(service, { names: resourceName }),
-  networks: mapOf(network, { names: resourceName, mayBeNull: true }),
-  volumes: mapOf(volume, { names: resourceName, mayBeNull: true }),
-  secrets: mapOf(secret, { names: resourceName, mayBeNull: true }),
-  configs: mapOf(config, { names: resourceName, mayBeNull: true }),
+  services: { ...mapOf(service, { names: resourceName }), keepsEmpty: true },
+  networks: mapOf(network, { names: resourceName }),
+  volumes: mapOf(volume, { names: resourceName }),
+  secrets: mapOf(secret, { names: resourceName }),
+  configs: mapOf(config, { names: resourceName }),
   models: mapOf(model, { names: resourceName }),
 });
 

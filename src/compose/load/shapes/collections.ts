@@ -186,6 +186,7 @@ function pairs(withoutValue: null | '', faultOf?: (name: string) => string | und
       return mapping(
         Array.from(node.entries, ([key, value]) => {
           if (value.tag === 'reset') return [key, value] as const;
+          if (!/./.test(key)) throw faultOfKey(value, `${path}: a name cannot be empty`);
           if (value.kind !== 'scalar')
             throw fault(value, `${below(path, key)} must be a boolean, null, number or string`);
           return [key, scalar(value.value === null ? withoutValue : goText(value.value), value)] as const;

@@ -1,6 +1,6 @@
 import { entryOf, mapping, type Node, scalar, sequence, textOf } from '../node.ts';
 import { labels, listOf, mapOf, object, texts } from './collections.ts';
-import { deviceCount, text, whole } from './scalars.ts';
+import { deviceCount, resolvePath, text, whole } from './scalars.ts';
 import { fault, replace, type Shape } from './shape.ts';
 
 const softAndHard = object({ soft: whole(), hard: whole() }, { required: ['soft', 'hard'] });
@@ -46,8 +46,9 @@ export const gpus: Shape = {
 
 /** Keys of an ssh agent: `default`, `ID=PATH` or a mapping. */
 export const sshKeys: Shape = {
-  canonical(node, path) {
+  canonical(node, path, reading) {
     const entries: [string, Node][] = [];
+    const resolved = (written: string) => resolvePath(written, reading);
     if (node.kind === 'sequence') {
       for (const item of node.items) {
         const written = textOf(item);
@@ -60,13 +61,13 @@ export const sshKeys: Shape = {
         entries.push(
           equals === -1
             ? [written, scalar(null, item)]
-            : [written.slice(0, equals), scalar(written.slice(equals + 1), item)],
+            : [written.slice(0, equals), scalar(resolved(written.slice(equals + 1)), item)],
         );
       }
     } else if (node.kind === 'mapping') {
       for (const [id, value] of node.entries) {
         if (value.kind !== 'scalar') throw fault(value, `${path}.${id} must be a string`);
-        entries.push([id, value]);
+        entries.push([id, typeof value.value === 'string' ? scalar(resolved(value.value), value) : value]);
       }
     } else throw fault(node, `${path} must be a mapping or array`);
     return mapping(entries, node);

@@ -81,6 +81,7 @@ export function whole(limits: { min?: number; max?: number } = {}): Shape {
     const number = numberOf(value);
     if (number === undefined || !Number.isInteger(number))
       return new Fault('must be an integer or string with one');
+    if (!Number.isSafeInteger(number)) return new Fault('is too large a number');
     if (number < (limits.min ?? -Infinity))
       return new Fault(`must be greater than or equal to ${limits.min}`);
     if (number > (limits.max ?? Infinity)) return new Fault(`must be less than or equal to ${limits.max}`);
@@ -103,13 +104,18 @@ export const deviceCount: Shape = scalarShape(value =>
 );
 
 /** `512m`, `1.5GiB`, 1024: bytes, as text (Docker's JSON has them so). -1 says no limit. */
-export const byteSize: Shape = scalarShape(value => {
-  if (typeof value === 'number' && Number.isInteger(value)) return String(value);
-  if (typeof value !== 'string') return new Fault('must be a number or string');
-  if (value === '-1') return value;
-  const bytes = byteSizeOf(value);
-  return bytes === undefined ? new Fault(`is no size: '${value}'`) : String(bytes);
-});
+export const byteSize: Shape = {
+  ...scalarShape(value => {
+    if (typeof value === 'number' && Number.isInteger(value)) return String(value);
+    if (typeof value !== 'string') return new Fault('must be a number or string');
+    if (value === '-1') return value;
+    // Longer than a number here can be: what cgroups call no limit.
+    if (/^\d{16,19}$/.test(value)) return String(BigInt(value));
+    const bytes = byteSizeOf(value);
+    return bytes === undefined ? new Fault(`is no size: '${value}'`) : String(bytes);
+  }),
+  printed: bytes => (bytes === '0' ? undefined : bytes),
+};
 
 /** `1m30s`, `1.5h`, `2d`: as Go writes it. */
 export const duration: Shape = scalarShape(value => {
@@ -177,7 +183,10 @@ export function resolvePath(value: string, { directory, resolvesPaths, homeDirec
 /** How Go prints the value of a mapping of texts. */
 export function goText(value: string | number | boolean): string {
   if (typeof value !== 'number') return String(value);
-  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+  if (!Number.isFinite(value))
+    return String(value).replace(/^(-?)Infinity$/, (_, sign) => `${sign || '+'}Inf`);
+  const text = Math.abs(value) < 1e-4 && value !== 0 ? value.toExponential() : String(value);
+  return text.replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
 function numberOf(value: ScalarValue): number | undefined {
