@@ -48,13 +48,14 @@ export function networkUseCases(context: EngineContext): NetworkUseCases {
 
   return {
     async create(request) {
+      await context.network.settled();
       const network = context.network.create(request);
       publish(network, 'create');
       return { network, warning: '' };
     },
     async remove(ref) {
       const network = context.network.get(ref);
-      context.network.remove(ref);
+      await context.network.remove(ref);
       publish(network, 'destroy');
     },
     async connect(ref, containerRef, endpoint) {
@@ -85,7 +86,8 @@ export function networkUseCases(context: EngineContext): NetworkUseCases {
       return egress(ref);
     },
     async prune(matches) {
-      const removed = context.network.prune(network => matches(network) && !isWanted(context, network));
+      const unwanted = (network: Network) => matches(network) && !isWanted(context, network);
+      const removed = await context.network.prune(unwanted);
       for (const network of removed) publish(network, 'destroy');
       context.events.publish('network', 'prune', '', { reclaimed: '0' });
       return { deleted: removed.map(network => network.name) };

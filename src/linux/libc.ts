@@ -26,6 +26,21 @@ export function libcRaw<Args extends unknown[]>(prototype: string): (...args: Ar
 }
 
 /**
+ * As `libcRaw`, in a thread of libuv's, for calls that take long. errno stays in that thread. What it is given must not be
+ * changed before it has returned.
+ */
+export function libcAside<Args extends unknown[]>(prototype: string): (...args: Args) => Promise<number> {
+  let resolved: ReturnType<ReturnType<typeof loadLibc>['func']> | undefined;
+  return (...args) => {
+    resolved ??= loadLibc().func(prototype);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    // koffi calls back outside of Node's callback scope, where promises wait for whatever happens next: see poll.ts.
+    resolved.async(...args, (_error: unknown, result: number) => setImmediate(resolve, result));
+    return promise;
+  };
+}
+
+/**
  * A system call by number, for what libc has no wrapper for. Numbers from 424 on are the same on every
  * architecture, and only such ones are used here.
  * @param args C types of its arguments.

@@ -1,5 +1,5 @@
 import { addAddress, deleteAddress, listAddresses } from '../linux/netlink/addresses.ts';
-import { addBridge, deleteLink, findLink, listLinks, setLink } from '../linux/netlink/links.ts';
+import { addBridge, findLink, type Link, listLinks, setLink } from '../linux/netlink/links.ts';
 import { listRoutes } from '../linux/netlink/routes.ts';
 import type { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { EngineError } from '../stdx/errors.ts';
@@ -44,10 +44,10 @@ export function markOf(id: string): string {
 
 const markPrefix = 'gantry ';
 
-/** A bridge that was there before the network (`com.docker.network.bridge.name`) stays. */
-export function removeBridge(socket: NetlinkSocket, linkName: string, mark: string): void {
+/** The bridge of a network, if we made it: one that was there before (`com.docker.network.bridge.name`) stays. */
+export function madeBridge(socket: NetlinkSocket, linkName: string, mark: string): Link | undefined {
   const link = findLink(socket, linkName);
-  if (link?.kind === 'bridge' && link.alias === mark) deleteLink(socket, linkName);
+  return link?.kind === 'bridge' && link.alias === mark ? link : undefined;
 }
 
 /** Bridges a daemon with this mark made for networks it no longer has. */

@@ -172,13 +172,18 @@ export class NetworkController {
   }
 
   /** Errors: notFound, forbidden (predefined, or with active endpoints: both are so in Docker). */
-  remove(nameOrId: string): void {
-    this.#networks.remove(nameOrId);
+  async remove(nameOrId: string): Promise<void> {
+    await this.#networks.remove(nameOrId);
   }
 
   /** Removes every network of the caller's choice that is not predefined and has no endpoint. */
-  prune(matches: (network: Network) => boolean = () => true): Network[] {
-    return this.#networks.prune(matches);
+  async prune(matches: (network: Network) => boolean = () => true): Promise<Network[]> {
+    return await this.#networks.prune(matches);
+  }
+
+  /** When no network is being removed. */
+  async settled(): Promise<void> {
+    await this.#networks.settled();
   }
 
   endpointsOf(network: { id: string }): Endpoint[] {
@@ -209,7 +214,7 @@ export class NetworkController {
 
   /** Reserves an address; nothing in the kernel changes. Errors: notFound, invalid, forbidden (in use), exhausted. */
   allocate(options: EndpointOptions): Endpoint {
-    return this.#endpoints.allocate(this.#networks.get(options.network), options);
+    return this.#endpoints.allocate(this.#networks.getStaying(options.network), options);
   }
 
   /** Whether `allocate` would succeed now. @throws as it does */

@@ -1,8 +1,10 @@
+import { deleteLink, type Link } from '../linux/netlink/links.ts';
+import { removeLink } from '../linux/netlink/remove-link.ts';
 import type { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import { parseIp, parseSubnet, type Subnet, subnetOf } from '../stdx/ip.ts';
 import type { Log } from '../stdx/log.ts';
-import { ensureBridge, hostSubnets, orphanedBridges, removeBridge } from './bridges.ts';
+import { ensureBridge, hostSubnets, madeBridge, orphanedBridges } from './bridges.ts';
 import { defaultBridgeName, type NetworkConfig } from './config.ts';
 import { configNetwork, withConfiguration } from './config-networks.ts';
 import { missingBridge, newNetworkId, plainNetwork, planDefaultBridge } from './default-networks.ts';
@@ -15,7 +17,7 @@ import type { BridgeSettings, Network, NetworkRequest } from './network.ts';
 import { readResolvConf } from './network-files.ts';
 import { bridgeSettings, checkRequest } from './options.ts';
 import { parentSettings, refuseTakenParent } from './parent-options.ts';
-import { ensureParent, orphanedParents, removeParent } from './parents.ts';
+import { ensureParent, madeParent, orphanedParents } from './parents.ts';
 import type { NetworkRecords } from './records.ts';
 
 /** Networks as such: their rows, subnets, bridges and parents, from creation to removal. */
@@ -29,6 +31,8 @@ export class Networks {
   readonly #forwarding: Forwarding;
   /** Written on our bridges: whose they are, when two daemons share a host. */
   readonly #mark: string;
+  /** Networks whose link the kernel is taking away. */
+  readonly #going = new Map<string, Promise<void>>();
 
   constructor(parts: {
     config: NetworkConfig;
@@ -72,7 +76,10 @@ export class Networks {
       this.#firewall.addBridge(firewallBridge(network)!);
       return network;
     } catch (error) {
-      this.#forget(network);
+      if (network.bridge !== undefined) this.#firewall.removeBridge(network.bridge.linkName);
+      const link = this.#madeLink(network);
+      if (link !== undefined) deleteLink(this.#socket, link.name);
+      this.#deleteRows(network);
       throw network.bridge === undefined ? error : within(`creating network "${network.name}"`, error);
     }
   }
@@ -115,8 +122,17 @@ export class Networks {
     return this.#records.networks();
   }
 
+  /** As `get`, for who wants an endpoint there: one that is being removed is not there any more. */
+  getStaying(nameOrId: string): Network {
+    const network = this.get(nameOrId);
+    if (this.#going.has(network.id)) throw new EngineError('notFound', `network ${nameOrId} not found`);
+    return network;
+  }
+
   /** Errors: notFound, forbidden (predefined, or with active endpoints: both are so in Docker). */
-  remove(nameOrId: string): void {
+  async remove(nameOrId: string): Promise<void> {
+    const going = this.#going.get(this.get(nameOrId).id);
+    if (going !== undefined) await going;
     const network = this.get(nameOrId);
     if (network.predefined) {
       throw new EngineError('forbidden', `${network.name} is a pre-defined network and cannot be removed`);
@@ -133,20 +149,26 @@ export class Networks {
         `error while removing network: configuration network ${JSON.stringify(network.name)} is in use`,
       );
     }
-    this.#forget(network);
+    await this.#forget(network);
   }
 
   /** Removes every network of the caller's choice that is not predefined and has no endpoint. */
-  prune(matches: (network: Network) => boolean = () => true): Network[] {
+  async prune(matches: (network: Network) => boolean = () => true): Promise<Network[]> {
     const unused = this.list().filter(
       network =>
         !network.predefined &&
         network.configuration === undefined &&
+        !this.#going.has(network.id) &&
         this.#records.endpointsOfNetwork(network.id).length === 0 &&
         matches(network),
     );
-    for (const network of unused) this.#forget(network);
+    await Promise.all(unused.map(network => this.#forget(network)));
     return unused;
+  }
+
+  /** When nothing is being removed: neither a link nor its name and addresses are half gone. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#going.values());
   }
 
   /** Default networks, bridges and subnets as the database says; the firewall comes after. */
@@ -163,19 +185,19 @@ export class Networks {
   removeOrphanedLinks(log: Log): void {
     for (const linkName of orphanedBridges(this.#socket, this.#mark, this.#linkNames())) {
       log.info({ linkName }, 'removing a bridge without a network');
-      removeBridge(this.#socket, linkName, this.#mark);
+      deleteLink(this.#socket, linkName);
     }
     for (const linkName of orphanedParents(this.#socket, this.#mark, this.#parentNames())) {
       log.info({ linkName }, 'removing the parent link of no network');
-      removeParent(this.#socket, linkName, this.#mark);
+      deleteLink(this.#socket, linkName);
     }
   }
 
   /** Takes all bridges and parents away that were made, while their networks stay in the database. */
   removeLinks(): void {
-    for (const { bridge, parent } of this.list()) {
-      if (bridge !== undefined) removeBridge(this.#socket, bridge.linkName, this.#mark);
-      if (parent !== undefined) removeParent(this.#socket, parent.linkName, this.#mark);
+    for (const network of this.list()) {
+      const link = this.#madeLink(network);
+      if (link !== undefined) deleteLink(this.#socket, link.name);
     }
   }
 
@@ -302,21 +324,34 @@ export class Networks {
     );
   }
 
+  #forget(network: Network): Promise<void> {
+    const going = this.#takeAway(network).finally(() => this.#going.delete(network.id));
+    this.#going.set(network.id, going);
+    return going;
+  }
+
   /** Rules first: a bridge without rules would be open for a moment. */
-  #forget(network: Network): void {
-    if (network.bridge !== undefined) {
-      this.#firewall.removeBridge(network.bridge.linkName);
-      removeBridge(this.#socket, network.bridge.linkName, this.#mark);
-    }
-    if (network.parent !== undefined && !this.#isShared(network)) {
-      removeParent(this.#socket, network.parent.linkName, this.#mark);
-    }
-    this.#ipam.removeNetwork(network.id);
-    this.#records.deleteNetwork(network.id);
+  async #takeAway(network: Network): Promise<void> {
+    if (network.bridge !== undefined) this.#firewall.removeBridge(network.bridge.linkName);
+    const link = this.#isShared(network) ? undefined : this.#madeLink(network);
+    if (link !== undefined) await removeLink(link);
+    this.#deleteRows(network);
+  }
+
+  /** What was made for the network: its bridge or parent, unless it was there before. */
+  #madeLink({ bridge, parent }: Network): Link | undefined {
+    if (bridge !== undefined) return madeBridge(this.#socket, bridge.linkName, this.#mark);
+    return parent && madeParent(this.#socket, parent.linkName, this.#mark);
+  }
+
+  #deleteRows({ id }: Network): void {
+    this.#ipam.removeNetwork(id);
+    this.#records.deleteNetwork(id);
   }
 
   #isShared({ id, parent }: Network): boolean {
-    return this.list().some(other => other.id !== id && other.parent?.linkName === parent?.linkName);
+    if (parent === undefined) return false;
+    return this.list().some(other => other.id !== id && other.parent?.linkName === parent.linkName);
   }
 
   #hostSubnets(linkName = ''): Subnet[] {

@@ -1,4 +1,4 @@
-import { deleteLink, findLink, type Link, listLinks, setLink } from '../linux/netlink/links.ts';
+import { findLink, type Link, listLinks, setLink } from '../linux/netlink/links.ts';
 import type { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { addDeadEnd, addVlan, knowsLinkKind } from '../linux/netlink/stacked-links.ts';
 import { EngineError, within } from '../stdx/errors.ts';
@@ -20,10 +20,10 @@ export function ensureParent(socket: NetlinkSocket, network: Network, mark: stri
   setLink(socket, findLink(socket, linkName)!.index, { alias: mark });
 }
 
-/** A parent that was there before the network stays. */
-export function removeParent(socket: NetlinkSocket, linkName: string, mark: string): void {
+/** The parent of a network, if we made it: one that was there before stays. */
+export function madeParent(socket: NetlinkSocket, linkName: string, mark: string): Link | undefined {
   const link = findLink(socket, linkName);
-  if (link !== undefined && isMadeParent(link, mark)) deleteLink(socket, linkName);
+  return link !== undefined && isMadeParent(link, mark) ? link : undefined;
 }
 
 /** Parents a daemon with this mark made for networks it no longer has. */

@@ -121,7 +121,7 @@ describe('published ports', () => {
     assert.equal(await askTcp(undefined, '127.0.0.1', 8080), 'ECONNREFUSED');
     assert.equal(await askTcp(neighbour, hostAddress, 8080), 'ECONNREFUSED');
     networks.release(stranger.id);
-    networks.remove('elsewhere');
+    await networks.remove('elsewhere');
   });
 
   test('on 127.0.0.1 are for this host alone', async () => {

@@ -104,7 +104,7 @@ test('nothing is left when it is taken down', () => {
   assert.deepEqual(world(), empty);
 });
 
-test('a new network leaves nothing when it is removed, and neither does a failed one', () => {
+test('a new network leaves nothing when it is removed, and neither does a failed one', async () => {
   reopen();
   const one = world();
   networks.create({ name: 'app', ipam: { pools: [{ subnet: '10.9.0.0/16' }] } });
@@ -118,7 +118,33 @@ test('a new network leaves nothing when it is removed, and neither does a failed
   const taken = { 'com.docker.network.bridge.name': 'lo' };
   assert.throws(() => networks.create({ name: 'bad', options: taken }), { kind: 'conflict' });
   assert.equal(networks.find('bad'), undefined);
-  networks.remove('app');
+  await networks.remove('app');
+  assert.deepEqual(world(), one);
+});
+
+test('a network that is being removed takes nobody in, is removed once, and can be made again when it is gone', async () => {
+  reopen();
+  using netlink = new NetlinkSocket();
+  const one = world();
+  const request = {
+    name: 'app',
+    options: { 'com.docker.network.bridge.name': 'br-again' },
+    ipam: { pools: [{ subnet: '10.9.0.0/16' }] },
+  };
+  networks.create(request);
+  const first = networks.remove('app');
+  const second = assert.rejects(networks.remove('app'), { kind: 'notFound' });
+  assert.throws(() => networks.allocate({ containerId: 'a', containerName: 'a', network: 'app' }), {
+    kind: 'notFound',
+  });
+  assert.deepEqual(await networks.prune(), []);
+  await networks.settled();
+  assert.equal(findLink(netlink, 'br-again'), undefined);
+  networks.create(request);
+  await Promise.all([first, second]);
+  assert.equal(findLink(netlink, 'br-again')?.up, true);
+  networks.create({ name: 'more' });
+  assert.deepEqual((await networks.prune()).map(({ name }) => name).sort(), ['app', 'more']);
   assert.deepEqual(world(), one);
 });
 

@@ -229,6 +229,11 @@ export function linkHeader(index: number, up?: boolean, family = 0): Buffer {
   return header;
 }
 
+/** Whether a link header, or what begins with one, says that the link is up. */
+export function isUpHeader(header: Buffer): boolean {
+  return (header.readUInt32LE(8) & IFF_UP) !== 0;
+}
+
 export function linkInfo(kind: string, ...data: Buffer[]): Buffer {
   const details = data.length === 0 ? [] : [nested(IFLA_INFO_DATA, ...data)];
   return nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind), ...details);
@@ -246,7 +251,7 @@ function decodeLink({ payload }: Message): Link {
     kind: kind && readText(kind),
     macAddress: formatMac(attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0)),
     mtu: attributes.get(IFLA_MTU)?.readUInt32LE() ?? 0,
-    up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
+    up: isUpHeader(payload),
     masterIndex: attributes.get(IFLA_MASTER)?.readUInt32LE(),
     alias: alias && readText(alias),
     group: attributes.get(IFLA_GROUP)?.readUInt32LE() ?? 0,
@@ -275,7 +280,7 @@ function formatMac(bytes: Buffer): string {
 
 // linux/rtnetlink.h, linux/if_link.h, linux/if.h, linux/veth.h
 export const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
+export const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const linkHeaderBytes = 16;

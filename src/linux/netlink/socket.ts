@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
-import { EngineError } from '../../stdx/errors.ts';
-import { libc, SystemError } from '../libc.ts';
+import { EngineError, errnoOf } from '../../stdx/errors.ts';
+import { MSG_DONTWAIT } from '../constants.ts';
+import { libc, libcAside, SystemError } from '../libc.ts';
 import {
   decodeAcknowledgement,
   decodeMessages,
@@ -61,6 +62,43 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * As `request`, in a thread of libuv's, for what takes the kernel long. The socket is for nothing else meanwhile.
+   * @throws SystemError
+   */
+  async requestAside(
+    doing: string,
+    type: number,
+    flags: number,
+    parts: readonly Uint8Array[],
+  ): Promise<void> {
+    const message = this.#encode(type, flags | NLM_F_REQUEST | NLM_F_ACK, parts);
+    const sent = await sendAside(this.fd, message, message.length, 0);
+    if (sent !== message.length) throw new EngineError('unavailable', `${doing}: netlink took no request`);
+    for (const answer of this.#receive(doing)) if (answer.type === NLMSG_ERROR) refuseError(doing, answer);
+  }
+
+  /** From now on what the kernel announces to a group is read by `arrived`. */
+  join(group: number): void {
+    // Members that have no address yet hear nothing. struct sockaddr_nl: the kernel chooses the port id.
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF_NETLINK);
+    bind('netlink', this.fd, address, address.length);
+    const number = Buffer.alloc(4);
+    number.writeUInt32LE(group);
+    setsockopt('netlink', this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, number, number.length);
+  }
+
+  /** The announcements of one datagram, if there is one; those that came too fast are lost. */
+  arrived(): Message[] {
+    try {
+      return [...this.#receive('announcements', MSG_DONTWAIT)];
+    } catch (error) {
+      if (['EAGAIN', 'ENOBUFS'].includes(errnoOf(error) ?? '')) return [];
+      throw error;
+    }
+  }
+
   /** Asks for a list; asks again when the kernel changed it meanwhile. */
   dump(doing: string, type: number, parts: readonly Uint8Array[]): Message[] {
     for (let attempt = 0; attempt < dumpAttempts; attempt++) {
@@ -98,15 +136,19 @@ export class NetlinkSocket {
   }
 
   #send(doing: string, type: number, flags: number, parts: readonly Uint8Array[]): number {
-    this.#sequence = (this.#sequence + 1) >>> 0;
-    const message = encodeMessage(type, flags, this.#sequence, parts);
+    const message = this.#encode(type, flags, parts);
     send(doing, this.fd, message, message.length, 0);
     return this.#sequence;
   }
 
+  #encode(type: number, flags: number, parts: readonly Uint8Array[]): Buffer {
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return encodeMessage(type, flags, this.#sequence, parts);
+  }
+
   /** One datagram, as a copy: the messages outlive the next call. */
-  #receive(doing: string): Generator<Message> {
-    const length = recv(doing, this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC);
+  #receive(doing: string, flags = 0): Generator<Message> {
+    const length = recv(doing, this.fd, receiveBuffer, receiveBuffer.length, MSG_TRUNC | flags);
     if (length > receiveBuffer.length)
       throw new EngineError('internal', `${doing}: netlink answer of ${length} bytes`);
     return decodeMessages(Buffer.from(receiveBuffer.subarray(0, length)));
@@ -129,6 +171,7 @@ const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_TRUNC = 0x20;
 const SOL_NETLINK = 270;
+const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
@@ -137,7 +180,11 @@ const socket = libc<[number, number, number]>('int socket(int domain, int type, 
 const setsockopt = libc<[number, number, number, Buffer, number]>(
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
 );
+const bind = libc<[number, Buffer, number]>('int bind(int fd, const void *address, uint32_t length)');
 const send = libc<[number, Buffer, number, number]>(
+  'long send(int fd, const void *buffer, size_t length, int flags)',
+);
+const sendAside = libcAside<[number, Buffer, number, number]>(
   'long send(int fd, const void *buffer, size_t length, int flags)',
 );
 const recv = libc<[number, Buffer, number, number]>(

@@ -12,13 +12,7 @@ import { pollDescriptor } from '../poll.ts';
  */
 export function watchNftables(onChange: () => void): () => void {
   const socket = new NetlinkSocket(NETLINK_NETFILTER);
-  // Members of a group that have no address yet hear nothing. struct sockaddr_nl: the kernel chooses the port id.
-  const address = Buffer.alloc(12);
-  address.writeUInt16LE(AF_NETLINK);
-  bind('nftables changes', socket.fd, address, address.length);
-  const group = Buffer.alloc(4);
-  group.writeUInt32LE(NFNLGRP_NFTABLES);
-  setsockopt('nftables changes', socket.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group, group.length);
+  socket.join(NFNLGRP_NFTABLES);
   const poller = pollDescriptor(socket.fd, () => {
     drain(socket.fd);
     onChange();
@@ -49,16 +43,9 @@ const datagramsPerTurn = 100;
 /** The rest of a longer datagram is thrown away by the kernel. */
 const ignored = Buffer.alloc(16);
 
-// linux/netlink.h, linux/netfilter/nfnetlink.h
-const AF_NETLINK = 16;
-const SOL_NETLINK = 270;
-const NETLINK_ADD_MEMBERSHIP = 1;
+// linux/netfilter/nfnetlink.h
 const NFNLGRP_NFTABLES = 7;
 
-const setsockopt = libc<[number, number, number, Buffer, number]>(
-  'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
-);
-const bind = libc<[number, Buffer, number]>('int bind(int fd, const void *address, uint32_t length)');
 const recv = libc<[number, Buffer, number, number]>(
   'long recv(int fd, void *buffer, size_t length, int flags)',
 );
