@@ -1,80 +1,26 @@
-import { type ExecFileSyncOptionsWithStringEncoding, execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { build, transform } from 'esbuild';
+import { type Kind, kinds, runUsualCommands } from './warm-up.ts';
 
 /**
  * Bundles the client:
  *
- *     dist/client.cjs      everything, commands are initialised when they are called
- *     dist/yaml.cjs        the YAML parser, which Compose alone needs: a quarter of all the code
- *     dist/*.cjs.code      what V8 made of the functions that usual commands run
- *     dist/gantry.cjs      the entry: loads client.cjs with its code
+ *     dist/client/*.cjs     its parts: what several commands use together, and what one command uses alone
+ *     dist/build.cjs, ...   for each kind of commands, the parts that usual ones of them use
+ *     dist/build.code, ...  what V8 made of the functions that they run
+ *     dist/gantry.cjs       the entry: loads the parts that the command line needs
  *
  * Node's own compile cache holds what is compiled when a file is loaded, which is next to nothing of it: functions are
- * compiled when they are called. Here the cache is made at the end of commands that were really run. Processor time
- * after Node's own start, beside that cache: `--version` 9 ms instead of 16, `compose up` with nothing to do 62 instead of 106.
+ * compiled when they are called. Here the cache is made at the end of commands that were really run; what others
+ * need is not in it, because taking it in costs time as well.
  * All files are renamed into place, the entry last: its time says how fresh the bundle is.
  */
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'dist');
-
-/**
- * Node's own modules without `import`: that makes a facade with every export, and reading all exports of node:fs, for
- * one, loads fs/promises and streams as well.
- */
-const builtins: Plugin = {
-  name: 'builtins',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
-    bundler.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
-      loader: 'js',
-    }));
-  },
-};
-
-const yamlApart: Plugin = {
-  name: 'yaml apart',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^yaml$/ }, () => ({ path: './yaml.cjs', external: true }));
-  },
-};
-
-const emptyAnswers: Readonly<Record<string, string>> = {
-  '/containers/json': '[]',
-  '/networks': '[]',
-  '/volumes': '{"Volumes": []}',
-  '/images/busybox/json': '{"Id": "sha256:0"}',
-  '/containers/create': '{"Id": "0", "Warnings": []}',
-};
-
-const usualProject = `name: usual
-services:
-  web:
-    image: busybox
-    command: ["sleep", "1"]
-    environment: {A: "\${HOME:-none}", B: 'b'}
-    ports: ["8080:80"]
-    labels:
-      - a=b
-    volumes:
-      - data:/data
-      - ./conf:/conf:ro
-    networks: [front, back]
-    depends_on: [db]
-    healthcheck: {test: "true", interval: 10s}
-    restart: unless-stopped
-  db: # text
-    image: "busybox"
-    deploy: {resources: {limits: {memory: 10M}}}
-volumes: {data: }
-networks:
-  front:
-  back: {internal: true}
-`;
+// The flags of the program's own launcher: V8 takes no code that was made with others.
+const nodeFlags = ['--min-semi-space-size=16', '--'];
 
 function commit(): string {
   try {
@@ -90,109 +36,149 @@ function commit(): string {
   }
 }
 
-function place(name: string, text: string | Uint8Array): void {
+function place(name: string, text: string): void {
   const aside = join(folder, `${name}.${process.pid}`);
   writeFileSync(aside, text);
   renameSync(aside, join(folder, name));
 }
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-const shape = {
-  write: false,
-  bundle: true,
-  // Node's loader of ES modules costs 2 ms more.
-  format: 'cjs',
-  platform: 'node',
-  target: 'node26',
-  minify: true,
-  legalComments: 'none',
-} as const;
-const yaml = await build({
-  ...shape,
-  stdin: { contents: "export * from 'yaml'", resolveDir: root },
-  plugins: [builtins],
-});
-const { outputFiles } = await build({
-  ...shape,
-  entryPoints: [join(root, 'src/main/gantry.ts')],
-  plugins: [builtins, yamlApart],
-  define: { GANTRY_BUILD: JSON.stringify({ version, commit: commit(), builtAt: new Date().toUTCString() }) },
-  logLevel: 'error',
-});
-mkdirSync(folder, { recursive: true });
-// V8 knows a text by its length alone: code of another one must not lie beside it.
-for (const name of ['client.cjs', 'yaml.cjs']) rmSync(join(folder, `${name}.code`), { force: true });
-place('yaml.cjs', yaml.outputFiles[0]!.contents);
-place('client.cjs', outputFiles[0]!.contents);
-await writeCode();
+const parts = await makeParts();
+mkdirSync(join(folder, 'client'), { recursive: true });
+for (const [name, { text }] of parts) place(`client/${name}`, text);
+// Clients that run may still load parts of the bundle before this.
+const dayMs = 24 * 60 * 60 * 1000;
+for (const name of readdirSync(join(folder, 'client'))) {
+  const path = join(folder, 'client', name);
+  if (Date.now() - statSync(path).mtimeMs > dayMs) rmSync(path);
+}
+for (const [name, kind] of Object.entries(kinds)) await pack(name, kind);
 place('gantry.cjs', loader(''));
 
+interface Part {
+  /** A function that takes what a CommonJS module does. */
+  text: string;
+  /** What it is the beginning of: the program itself, or what is imported when it is needed. */
+  source: string | undefined;
+  /** Parts that must be there first. */
+  needs: string[];
+}
+
+async function makeParts(): Promise<Map<string, Part>> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/main/gantry.ts'],
+    outdir: 'dist',
+    write: false,
+    metafile: true,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    minify: true,
+    legalComments: 'none',
+    outExtension: { '.js': '.cjs' },
+    define: {
+      GANTRY_BUILD: JSON.stringify({ version, commit: commit(), builtAt: new Date().toUTCString() }),
+    },
+    logLevel: 'error',
+  });
+  const made = outputFiles.map(async ({ path, text }) => {
+    const { entryPoint, imports } = metafile.outputs[relative(root, path)]!;
+    const needs = imports.filter(({ kind, external }) => kind === 'import-statement' && external !== true);
+    const part = {
+      text: await asFunction(text),
+      source: entryPoint,
+      needs: needs.map(({ path }) => basename(path)),
+    };
+    return [basename(path), part] as const;
+  });
+  return new Map(await Promise.all(made));
+}
+
+/** Node's loader of ES modules costs 2 ms more. */
+async function asFunction(module: string): Promise<string> {
+  const { code } = await transform(module, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node26',
+    supported: { 'dynamic-import': false },
+    minify: true,
+  });
+  return `(function(exports,require,module){${code}\n})`;
+}
+
+/** Puts the parts that usual commands of a kind need into one file, and the code of the functions they run beside it. */
+async function pack(kind: string, { sources, commands }: Kind): Promise<void> {
+  // V8 knows a text by its length alone: code of another one must not lie beside it.
+  rmSync(join(folder, `${kind}.code`), { force: true });
+  const entries = Array.from(partsOf(sources), name => `${JSON.stringify(name)}:${parts.get(name)!.text}`);
+  place(`${kind}.cjs`, `({${entries.join(',\n')}})`);
+  const keep = `process.on('exit', () => {
+  const { renameSync, writeFileSync } = process.getBuiltinModule('node:fs');
+  const file = __dirname + '/${kind}.code';
+  writeFileSync(file + '.' + process.pid, packed.createCachedData());
+  renameSync(file + '.' + process.pid, file);
+});
+`;
+  place('warm.cjs', loader(keep));
+  await runUsualCommands([process.execPath, ...nodeFlags, join(folder, 'warm.cjs')], commands);
+  rmSync(join(folder, 'warm.cjs'));
+}
+
+/** Those that the program and some of its sources are made of, without what is loaded later. */
+function partsOf(sources: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const add = (name: string) => {
+    if (found.has(name)) return;
+    found.add(name);
+    for (const needed of parts.get(name)!.needs) add(needed);
+  };
+  for (const source of ['src/main/gantry.ts', ...sources]) {
+    const [name] = Array.from(parts).find(([, part]) => part.source === source) ?? [];
+    if (name === undefined) throw new Error(`${source} is not loaded by the client`);
+    add(name);
+  }
+  return found;
+}
+
 /**
- * The program that runs the client.
- * @param more runs before it, and sees what was loaded in `scripts`
+ * The program that runs the client. Its `require` gives Node's own modules as they are: an `import` of one would make a
+ * facade with every export, and reading all exports of node:fs, for one, loads fs/promises and streams as well. All
+ * but those that Node has loaded anyway are loaded when something of them is used for the first time.
+ * @param more runs before it, and sees the kind's parts as `packed`
  */
 function loader(more: string): string {
   return `const { readFileSync } = process.getBuiltinModule('node:fs');
 const { Script } = process.getBuiltinModule('node:vm');
-const scripts = new Map();
-function code(file) {
+const kind = ${JSON.stringify(Object.keys(kinds).slice(0, -1))}.find(word => process.argv.includes(word)) ?? 'short';
+function read(name, encoding) {
   try {
-    return readFileSync(file + '.code');
+    return readFileSync(__dirname + '/' + name, encoding);
   } catch {}
 }
+function compile(name, cachedData) {
+  const text = read(name, 'latin1');
+  return text === undefined ? undefined : new Script(text, { filename: __dirname + '/' + name, cachedData });
+}
+const packed = compile(kind + '.cjs', read(kind + '.code'));
+const parts = packed?.runInThisContext() ?? {};
+const loaded = new Map();
 function load(name) {
-  const file = __dirname + '/' + name;
-  const text = readFileSync(file, 'latin1');
-  const script = new Script('(function(exports,require,module){' + text + '\\n})', { filename: file, cachedData: code(file) });
-  scripts.set(name, script);
-  const module = { exports: {} };
-  script.runInThisContext()(module.exports, other => (other === './yaml.cjs' ? load('yaml.cjs') : require(other)), module);
+  let module = loaded.get(name);
+  if (module === undefined) {
+    loaded.set(name, (module = { exports: {} }));
+    const run = parts[name] ?? compile('client/' + name).runInThisContext();
+    run(module.exports, other => (other.startsWith('./') ? load(other.slice(2)) : builtin(other)), module);
+  }
   return module.exports;
 }
-${more}load('client.cjs');
-`;
+function builtin(name) {
+  if (name === 'node:fs' || name === 'node:path') return process.getBuiltinModule(name);
+  let loaded;
+  return new Proxy({}, { get: (_, key) => (loaded ??= process.getBuiltinModule(name))[key] });
 }
-
-/** Runs a few commands, each with the code that those before it left, beside an engine that has nothing. */
-async function writeCode(): Promise<void> {
-  const scratch = mkdtempSync(join(tmpdir(), 'gantry-bundle-'));
-  place(
-    'warm.cjs',
-    loader(`process.on('exit', () => {
-  const { renameSync, writeFileSync } = process.getBuiltinModule('node:fs');
-  for (const [name, script] of scripts) {
-    const file = __dirname + '/' + name + '.code';
-    writeFileSync(file + '.' + process.pid, script.createCachedData());
-    renameSync(file + '.' + process.pid, file);
-  }
-});
-`),
-  );
-  const engine = createServer((incoming, answer) => {
-    const path = (incoming.url ?? '').replace(/^\/v[\d.]+/, '');
-    answer.setHeader('api-version', '1.50');
-    answer.setHeader('content-type', 'application/json');
-    answer.end(emptyAnswers[path.split('?')[0]!] ?? '{}');
-  });
-  const socket = join(scratch, 'engine.sock');
-  await new Promise<void>(resolve => engine.listen(socket, resolve));
-  try {
-    writeFileSync(join(scratch, 'compose.yaml'), usualProject);
-    for (const line of ['ps', 'compose config', 'compose up -d', 'compose down']) await run(line.split(' '));
-  } finally {
-    engine.close();
-    engine.closeAllConnections();
-    rmSync(scratch, { recursive: true, force: true });
-    rmSync(join(folder, 'warm.cjs'), { force: true });
-  }
-
-  /** How a command ends does not matter. */
-  function run(words: readonly string[]): Promise<void> {
-    const env = { PATH: process.env['PATH'], HOME: scratch, DOCKER_HOST: `unix://${socket}` };
-    // The flags of the program's own launcher: V8 takes no code that was made with others.
-    const argv = ['--min-semi-space-size=16', '--', join(folder, 'warm.cjs'), ...words];
-    return new Promise(resolve => {
-      execFile(process.execPath, argv, { cwd: scratch, env, timeout: 60_000 }, () => resolve());
-    });
-  }
+${more}load('gantry.cjs');
+`;
 }

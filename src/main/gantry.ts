@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isatty } from 'node:tty';
 import { runCli } from '../cli/cli.ts';
@@ -8,8 +9,17 @@ declare const GANTRY_BUILD: { version: string; commit: string; builtAt: string }
 
 const unbuilt = { version: 'dev', commit: 'unknown', builtAt: '' };
 
+/** Major 1, minor 3. */
+const nullDevice = 0x103;
+
+/** node:tty loads the network and all streams: it is not asked of what cannot be a terminal. */
+function isTerminal(fd: number): boolean {
+  const stat = fstatSync(fd);
+  return stat.isCharacterDevice() && stat.rdev !== nullDevice && isatty(fd);
+}
+
 function terminalSize(): { rows: number; columns: number } {
-  const stream = isatty(1) ? process.stdout : isatty(2) ? process.stderr : undefined;
+  const stream = isTerminal(1) ? process.stdout : isTerminal(2) ? process.stderr : undefined;
   return { rows: stream?.rows || 24, columns: stream?.columns || 80 };
 }
 
@@ -36,10 +46,10 @@ runCli(process.argv.slice(2), {
   env: process.env,
   homeDirectory: homedir(),
   workingDirectory: process.cwd(),
-  out: new Output(1, { isTerminal: isatty(1), size: terminalSize }),
-  err: new Output(2, { isTerminal: isatty(2), size: terminalSize }),
+  out: new Output(1, { isTerminal: isTerminal(1), size: terminalSize }),
+  err: new Output(2, { isTerminal: isTerminal(2), size: terminalSize }),
   input: {
-    isTerminal: isatty(0),
+    isTerminal: isTerminal(0),
     stream: () => process.stdin,
     setRawMode,
     setKeyMode,
