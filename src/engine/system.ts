@@ -221,16 +221,13 @@ async function diskUsage(context: EngineContext, builder: Builder): Promise<Disk
       records.map(async record => ({ id: record.id, ...(await containerSize(context, record)) })),
     ),
     volumes: await Promise.all(
-      volumes
-        .list()
-        .filter(({ driver }) => driver === 'local')
-        .map(async volume => ({
-          name: volume.name,
-          sizeBytes: await volumes.sizeOf(volume.name),
-          references: records.filter(record =>
-            record.mounts.some(mount => mount.type === 'volume' && mount.name === volume.name),
-          ).length,
-        })),
+      volumes.listOwn().map(async volume => ({
+        name: volume.name,
+        sizeBytes: await volumes.sizeOf(volume.name),
+        references: records.filter(record =>
+          record.mounts.some(mount => mount.type === 'volume' && mount.name === volume.name),
+        ).length,
+      })),
     ),
     buildCache: await builder.usage.list(),
   };

@@ -13,6 +13,8 @@ export interface VolumeUseCases {
   get(name: string): Promise<InspectedVolume>;
   /** Those known here. */
   list(): Volume[];
+  /** Those whose files are Gantry's to count and to prune. */
+  listOwn(): Volume[];
   /** Those that plugins have, too. */
   listAll(): Promise<{ volumes: InspectedVolume[]; warnings: string[] }>;
   /** Ids of the containers that use it, running or not. */
@@ -43,6 +45,7 @@ export function volumeUseCases(context: EngineContext): VolumeUseCases {
     },
     get: name => store.inspect(name),
     list: () => store.list(),
+    listOwn: () => store.listOwn(),
     listAll: () => store.listAll(),
     usersOf,
     async remove(name, options) {
@@ -59,9 +62,8 @@ export function volumeUseCases(context: EngineContext): VolumeUseCases {
     async prune(options) {
       const deleted: string[] = [];
       let reclaimedBytes = 0;
-      for (const volume of store.list()) {
-        // As in Docker: what others look after is theirs.
-        if (volume.driver !== 'local') continue;
+      // As in Docker: what others look after is theirs.
+      for (const volume of store.listOwn()) {
         const anonymous = 'com.docker.volume.anonymous' in volume.labels;
         if ((!anonymous && !options.all) || usersOf(volume.name).length > 0 || !options.matches(volume))
           continue;

@@ -15,6 +15,9 @@ import {
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MS_BIND,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
   MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
@@ -90,6 +93,27 @@ export function unmount(target: string, options?: { detach?: boolean; force?: bo
     UMOUNT_NOFOLLOW | (options?.detach === true ? MNT_DETACH : 0) | (options?.force === true ? MNT_FORCE : 0);
   unmountCall(target, cPath(target), flags);
 }
+
+/**
+ * Which of `ro`, `nosuid`, `nodev` and `noexec` the mount that holds a path has: statvfs(3), which on 64 bits is
+ *
+ *     bsize frsize blocks bfree bavail files ffree favail fsid   8 bytes each
+ *     flag                                                       8 bytes at 72
+ */
+export function mountRestrictions(path: string): string[] {
+  const answer = Buffer.alloc(112);
+  statvfsCall(path, cPath(path), answer);
+  const flags = answer.readUInt32LE(72);
+  return restrictions.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name);
+}
+
+// The bits of ST_RDONLY and the like are those of MS_RDONLY.
+const restrictions: readonly (readonly [number, string])[] = [
+  [MS_RDONLY, 'ro'],
+  [MS_NOSUID, 'nosuid'],
+  [MS_NODEV, 'nodev'],
+  [MS_NOEXEC, 'noexec'],
+];
 
 export function bindMount(
   source: string,
@@ -236,6 +260,7 @@ export function parseMountInfoLine(line: string): MountEntry {
 const mountCall = libc<[string | Buffer | null, string | Buffer, string | null, number, string | null]>(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
 );
+const statvfsCall = libc<[Buffer | string, Buffer]>('int statvfs(const char *path, void *answer)');
 const unmountCall = libc<[string | Buffer, number]>('int umount2(const char *target, int flags)');
 const fsopen = syscall<[string, number]>('fsopen', SYS_fsopen, 'const char *type, uint flags');
 const fsconfig = syscall<[number, number, string | null, string | Buffer | null, number]>(

@@ -67,7 +67,7 @@ export function volumeShape(name: string, options: Readonly<Record<string, strin
     throw invalid(name, `invalid ${option}: ${JSON.stringify(text)}`);
   };
   const limitBytes = size === undefined ? undefined : byteSizeOf(size);
-  if (size !== undefined && !limitBytes) throw invalid(name, `invalid size: ${JSON.stringify(size)}`);
+  if (size !== undefined && !limitBytes) throw invalid(name, `invalid size: '${size}'`);
   return {
     uid: number('uid', uid, /^\d{1,10}$/, 10),
     gid: number('gid', gid, /^\d{1,10}$/, 10),

@@ -372,6 +372,11 @@ export class VolumeStore {
     return (rows as unknown as VolumeRow[]).map(row => this.#volumeOf(row));
   }
 
+  /** Those whose files are Gantry's to count and to prune: not what a plugin has, nor what options mount. */
+  listOwn(): Volume[] {
+    return this.list().filter(volume => volume.driver === 'local' && !isMountable(volume));
+  }
+
   /** @throws EngineError `notFound` unless forced; `conflict` while a container uses it. */
   async remove(name: string, options: { force?: boolean } = {}): Promise<void> {
     await this.#locks.run(name, async () => {

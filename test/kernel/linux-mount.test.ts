@@ -12,12 +12,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { MS_NODEV, MS_NOSUID } from '../../src/linux/constants.ts';
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../src/linux/constants.ts';
 import {
   bindMount,
   isMountPoint,
   listMounts,
   mount,
+  mountRestrictions,
   overlayMount,
   setPropagation,
   unmount,
@@ -49,6 +50,15 @@ test('a tmpfs is mounted with flags and data, seen, and gone', () => {
   assert.equal(isMountPoint(`${target}/`), true);
   unmount(target);
   assert.equal(isMountPoint(target), false);
+});
+
+test('what a mount forbids is seen from what lies on it', () => {
+  const target = directory('restricted');
+  assert.deepEqual(mountRestrictions(target), mountRestrictions(root));
+  mount({ target, type: 'tmpfs', flags: MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC });
+  assert.deepEqual(mountRestrictions(target), ['ro', 'nosuid', 'nodev', 'noexec']);
+  unmount(target);
+  assert.throws(() => mountRestrictions(join(root, 'nowhere')), { code: 'ENOENT' });
 });
 
 test('errors say the call, the path and the code', () => {

@@ -105,7 +105,10 @@ function parseMode(text: string, spec: string, isBind: boolean): BindMode {
       if (isBind) throw new EngineError('invalid', `invalid volume specification: '${spec}'`);
       mode.noCopy = true;
     } else if (group === 'propagation') {
-      if (!isBind) throw refuse();
+      if (!isBind) {
+        const why = 'invalid mount config for type "volume": field BindOptions must not be specified';
+        throw new EngineError('invalid', `invalid volume specification: '${spec}': ${why}`);
+      }
       mode.propagation = option;
     }
   }
@@ -278,6 +281,7 @@ function mountsFrom(spec: string, mountsOf: (ref: string) => ResolvedMount[]): P
     .filter(mount => mount.type !== 'tmpfs')
     .map(mount => ({
       ...mount,
+      mode: '',
       readWrite: mount.readWrite && mode !== 'ro',
       copyUp: false,
       fromMountFlag: false,

@@ -36,6 +36,8 @@ export interface StartFacts {
   directoryMode(path: string): number | undefined;
   /** Of a mount's source. */
   isDirectory(path: string): boolean;
+  /** `ro`, `nosuid`, `nodev`, `noexec`: what the mount that holds a source does not let do. */
+  mountRestrictions(path: string): string[];
   secretMounts: readonly RuntimeMount[];
   /** On the host: what is bound to /dev/shm; undefined for one of its own. */
   sharedMemory?: string;
@@ -250,7 +252,10 @@ function runtimeMount(mount: ResolvedMount, facts: StartFacts): RuntimeMount {
     destination: mount.target,
     source: mount.source,
     type: 'bind',
-    options: [...options, ...readOnlyOptions(mount, facts)],
+    // crun 1.8 gives a bind mount what is asked for and nothing else; runc leaves it as its source is.
+    options: [
+      ...new Set([...options, ...readOnlyOptions(mount, facts), ...facts.mountRestrictions(mount.source)]),
+    ],
   };
 }
 

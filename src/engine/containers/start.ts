@@ -6,6 +6,7 @@ import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import { Undo } from '../../stdx/undo.ts';
+import { sourceRestrictions } from '../../storage/mount-restrictions.ts';
 import { rootDirectoryMode } from '../../storage/root-files.ts';
 import { mountSharedMemory, unmountSharedMemory } from '../../storage/shared-memory.ts';
 import type { EngineContext } from '../context.ts';
@@ -118,6 +119,7 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     userNamespace: userNamespaceOf(context, record, root.mappings),
     directoryMode: path => rootDirectoryMode(root.rootfs, path),
     isDirectory: path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+    mountRestrictions: sourceRestrictions,
     recursiveReadOnlyObstacle: recursiveReadOnlyObstacle(context.runtime.host, runtime),
   });
   if (runtime !== undefined) requireSafeDevMount(input, runtime);

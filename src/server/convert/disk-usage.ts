@@ -49,8 +49,7 @@ function containersToWire(engine: Engine, usage: DiskUsage, version: string) {
 function volumesToWire(engine: Engine, usage: DiskUsage) {
   const sizes = new Map(usage.volumes.map(one => [one.name, one]));
   return engine.volumes
-    .list()
-    .filter(({ driver }) => driver === 'local')
+    .listOwn()
     .map(volume => volumeToWire(volume, sizes.get(volume.name) ?? { sizeBytes: -1, references: -1 }));
 }
 

@@ -150,6 +150,32 @@ export const volumesScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'volume: what the mount of its source forbids stays forbidden',
+    files: { 'dir/f': 'from host\n' },
+    steps: [
+      { run: 'docker volume create -o type=none -o o=bind,ro,noexec -o device=$PWD/dir $N-b', setup: true },
+      {
+        run: 'docker volume create -o type=tmpfs -o device=tmpfs -o o=nosuid,nodev,noexec $N-t',
+        setup: true,
+      },
+      'docker run --rm -v $N-b:/b busybox touch /b/f',
+      "docker run --rm -v $N-b:/b -v $N-t:/t busybox grep -oE ' /[bt] .* r[ow][a-z,]*' /proc/mounts | cut -d, -f1-4 | sort",
+      'docker create --name $N -v $PWD/dir:/b:ro -v $N-v:/n:ro,z busybox >/dev/null; docker create --name $N-2 --volumes-from $N busybox >/dev/null; docker inspect --format \'{{range .Mounts}}{{.Destination}} {{.RW}} "{{.Mode}}"{{println}}{{end}}\' $N-2 | sort',
+      'docker run --rm -v $N-v:/x:rshared busybox true',
+      'docker volume create -o size=much $N-s',
+    ],
+  },
+  {
+    name: 'volume: what options mount elsewhere is neither counted nor pruned',
+    alone: true,
+    steps: [
+      'docker volume prune -f >/dev/null; docker volume create -o type=tmpfs -o device=tmpfs $N; docker volume create $N-2',
+      "docker system df -v --format '{{range .Volumes}}{{println .Name .Size}}{{end}}'",
+      'docker volume prune -f --filter label!=nosuch',
+      'docker volume ls -q',
+    ],
+  },
+  {
     name: 'volume: two containers at once',
     steps: [
       { run: 'docker run -d --name $N -v $N:/d busybox sleep 300 >/dev/null', setup: true },
