@@ -74,7 +74,8 @@ export function systemMessageOf(error: unknown): string {
   const message = messageOf(error);
   const match = /^E[A-Z0-9]+: (.+?), (\w+)(?: '(.*?)'(?: -> '.*')?)?$/s.exec(message);
   if (errnoOf(error) === undefined || match === null) return message;
-  const [, reason, call, path] = match;
+  const [, said, call, path] = match;
+  const reason = said === 'file already exists' ? 'file exists' : said;
   return `${path === undefined ? call : `${call} ${path}`}: ${reason}`;
 }
 

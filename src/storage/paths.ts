@@ -22,7 +22,7 @@ import { type Digest, hexOf } from '../oci/digest.ts';
  *     ├── volumes/<name>/
  *     │   ├── _data/                      0755, as in Docker
  *     │   ├── snapshots/<snapshot>/_data  copies of it; `.new` is being made or removed
- *     │   ├── restored/                   what will be _data in a moment; removed at the next start
+ *     │   ├── restored/                   what will be _data in a moment: restored, or from an image; removed at the next start
  *     │   └── replaced/                   what was _data a moment ago; _data again where that is missing
  *     ├── build-contexts/<random>/        the server's: what clients sent to be built; emptied at start
  *     ├── secrets.key                     what secrets are encrypted with (secret-key.ts)

@@ -179,10 +179,52 @@ export class VolumeStore {
     return this.get(name);
   }
 
-  /** Gives a volume that got an image's content the owner and the permissions that were asked for. */
-  shape(name: string): void {
+  /** False when a look at its directory says that there is something in it. */
+  mayBeEmpty(name: string): boolean {
     const volume = this.get(name);
-    if (volume.driver === 'local') applyShape(volume.mountpoint, volumeShape(name, volume.options));
+    return !isPlain(volume) || isEmptyDirectory(volume.mountpoint);
+  }
+
+  /**
+   * Gives an empty volume its first content, and the owner and permissions that were asked for. Of one that nobody
+   * uses yet a kill leaves all of the content or none.
+   * @param copy fills the directory it is given
+   */
+  async fill(name: string, copy: (directory: string) => Promise<void>): Promise<void> {
+    if (await this.#locks.run(name, () => this.#fillAside(name, copy))) return;
+    const user = `fill:${randomBytes(8).toString('hex')}`;
+    const directory = await this.mount(name, user);
+    try {
+      if (!isEmptyDirectory(directory)) return;
+      await copy(directory);
+      const volume = this.get(name);
+      if (volume.driver === 'local') applyShape(directory, volumeShape(name, volume.options));
+    } finally {
+      await this.unmount(name, user);
+    }
+  }
+
+  /** @returns false when it is in use, or no directory of ours. */
+  async #fillAside(name: string, copy: (directory: string) => Promise<void>): Promise<boolean> {
+    const volume = this.get(name);
+    if (!isPlain(volume) || this.#users.has(name)) return false;
+    const parts = this.#paths.volumeParts(name);
+    if (!isEmptyDirectory(parts.data)) return true;
+    const project = this.#projectOf(name);
+    const shape = volumeShape(name, volume.options);
+    try {
+      mkdirSync(parts.restored, { mode: 0o755 });
+      if (project !== undefined) limitProject(parts.restored, project, shape.limitBytes ?? 0);
+      await copy(parts.restored);
+      applyShape(parts.restored, shape);
+      // Takes the place of an empty directory, and of no other.
+      renameSync(parts.restored, parts.data);
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) throw error;
+    } finally {
+      await settleVolumeDirectory(parts, this.#workers);
+    }
+    return true;
   }
 
   /**
@@ -258,7 +300,7 @@ export class VolumeStore {
   /** A directory of ours, not what is mounted there or is somebody else's. */
   #requirePlain(doing: string, name: string, { inUse = false } = {}): void {
     const volume = this.get(name);
-    if (volume.driver !== 'local' || isMountable(volume)) {
+    if (!isPlain(volume)) {
       throw new EngineError(
         'invalid',
         `${doing} ${name}: not for a volume of ${volume.driver === 'local' ? 'what is mounted' : `driver ${volume.driver}`}`,
@@ -374,7 +416,7 @@ export class VolumeStore {
 
   /** Those whose files are Gantry's to count and to prune: not what a plugin has, nor what options mount. */
   listOwn(): Volume[] {
-    return this.list().filter(volume => volume.driver === 'local' && !isMountable(volume));
+    return this.list().filter(isPlain);
   }
 
   /** @throws EngineError `notFound` unless forced; `conflict` while a container uses it. */
@@ -403,7 +445,9 @@ export class VolumeStore {
 
   /** Bytes of its files. */
   async sizeOf(name: string): Promise<number> {
-    return this.#workers.run('sizeOfTree', { root: this.pathOf(name) });
+    const root = this.pathOf(name);
+    // Removed behind the daemon's back: there is nothing to count.
+    return existsSync(root) ? this.#workers.run('sizeOfTree', { root }) : 0;
   }
 
   /**
@@ -594,6 +638,21 @@ function noSuchVolume(name: string): EngineError {
 function inspected(volume: Volume, said: PluginVolume, scope: 'local' | 'global'): InspectedVolume {
   const { mountpoint, createdAt, status } = said;
   return { ...volume, mountpoint: mountpoint || volume.mountpoint, createdAt, status, scope };
+}
+
+/** A directory of ours, and nothing mounted there. */
+function isPlain(volume: Volume): boolean {
+  return volume.driver === 'local' && !isMountable(volume);
+}
+
+/** Of one that is missing nothing is said here: who mounts it says it. */
+function isEmptyDirectory(path: string): boolean {
+  try {
+    return readdirSync(path).length === 0;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
 }
 
 function isMountable({ driver, options }: Volume): boolean {

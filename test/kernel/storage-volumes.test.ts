@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -54,6 +55,38 @@ suite('volumes', () => {
     removeSubpaths(paths);
     assert.deepEqual(readdirSync(paths.subpaths), []);
     assert.equal(readFileSync(join(volume, 'elsewhere/file'), 'utf8'), 'kept');
+  });
+
+  test('the first content of one that nobody uses is there as a whole or not at all', async t => {
+    const { volumes, paths } = await temporaryStorage(t);
+    const { mountpoint } = await volumes.create({ name: 'data', options: { mode: '0750' } });
+    const fill = (stop?: Error) =>
+      volumes.fill('data', async directory => {
+        writeFileSync(join(directory, 'file'), 'of the image');
+        assert.deepEqual(readdirSync(mountpoint), []);
+        if (stop !== undefined) throw stop;
+      });
+    await assert.rejects(fill(new Error('cut off')), /cut off/);
+    assert.deepEqual(readdirSync(paths.volume('data')), ['_data']);
+    assert.equal(volumes.mayBeEmpty('data'), true);
+    await fill();
+    assert.equal(volumes.mayBeEmpty('data'), false);
+    assert.equal(readFileSync(join(mountpoint, 'file'), 'utf8'), 'of the image');
+    assert.equal(statSync(mountpoint).mode & 0o7777, 0o750);
+    await volumes.fill('data', () => assert.fail('it is not empty'));
+    assert.deepEqual(readdirSync(paths.volume('data')), ['_data']);
+  });
+
+  test('one that somebody uses is filled where it is, and one that is gone is of no size', async t => {
+    const { volumes, paths } = await temporaryStorage(t);
+    const { mountpoint } = await volumes.create({ name: 'data' });
+    await volumes.mount('data', 'user');
+    await volumes.fill('data', async directory => writeFileSync(join(directory, 'file'), ''));
+    assert.deepEqual(readdirSync(mountpoint), ['file']);
+    await volumes.unmount('data', 'user');
+    rmSync(paths.volume('data'), { recursive: true });
+    assert.equal(await volumes.sizeOf('data'), 0);
+    assert.equal(volumes.mayBeEmpty('data'), false);
   });
 
   test('one that is in use stays', async t => {

@@ -17,13 +17,14 @@ import { holdImage } from './image-mounts.ts';
 import { mergeConfig } from './merge.ts';
 import { type PlannedMount, planMounts } from './mounts.ts';
 import { newId, randomName, requireValidName } from './names.ts';
+import { fillVolumes } from './root.ts';
 import { settleResources } from './resource-limits.ts';
 import { labelledSecrets, planSecrets, requireSecrets } from './secrets.ts';
 import { mappingsFor, requireCompatible } from './user-namespace.ts';
 import { validateContainerConfig, validateEndpoints, validateHostConfig } from './validate.ts';
 
 /**
- * Makes a container: a row, a writable snapshot of the image, its anonymous volumes. Nothing runs and nothing is
+ * Makes a container: a row, a writable snapshot of the image, its anonymous volumes. Nothing runs and nothing stays
  * mounted. The row is written last, so that a crash leaves only things that no row owns, which the next start removes.
  */
 export async function createContainer(
@@ -70,6 +71,7 @@ export async function createContainer(
     undo.push('the snapshot', () => context.storage.snapshots.remove(id));
     await context.storage.snapshots.create(id, image.chainId);
     const mounts = await settleMounts(context, id, planned, undo);
+    await fillVolumes(context, { id, config, hostConfig, mounts });
     // Not before: another container may take a free name while files are made.
     const name = request.name ?? randomName(taken => context.containers.hasName(taken));
     const record = newRecord({ context, id, name, image, config, hostConfig, endpoints, mounts });

@@ -7,7 +7,7 @@ import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { mountImage } from './image-mounts.ts';
 import { newId } from './names.ts';
-import { prepareBind } from './root.ts';
+import { prepareBind, requireSource } from './root.ts';
 import { mappingsFor, presentMappings } from './user-namespace.ts';
 
 /** A tree as a container sees it; `leave` is called once, when nothing reads or writes there any more. */
@@ -135,6 +135,7 @@ async function enterMount(
     await image?.leave();
   };
   try {
+    if (mount.type === 'volume') requireSource(source);
     if (mount.subpath !== undefined) {
       return await enterPart(context, mount, { volume: source, subpath: mount.subpath, real, release });
     }

@@ -1,7 +1,7 @@
-import { chmodSync, chownSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, lchownSync, lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { IdMappings } from '../../oci/id-mappings.ts';
-import { EngineError, errnoOf, kindOf, systemMessageOf, within } from '../../stdx/errors.ts';
+import { EngineError, errnoOf, kindOf, messageOf, systemMessageOf, within } from '../../stdx/errors.ts';
 import type { Undo } from '../../stdx/undo.ts';
 import { requirePropagation } from '../../storage/mount-propagation.ts';
 import { readRootFile, rootDirectoryExists } from '../../storage/root-files.ts';
@@ -9,15 +9,10 @@ import { showVolumePart } from '../../storage/subpaths.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import { bindSourceExists } from './directory.ts';
+import { fillVolume, type SeenRoot } from './fill-volumes.ts';
 import { mountImage, unmountImages } from './image-mounts.ts';
 import { type ResolvedUser, resolveUser } from './user.ts';
 import { mappingsFor, rootOwner } from './user-namespace.ts';
-
-/** A mounted root, and the user namespace that its owners are seen in. */
-interface SeenRoot {
-  rootfs: string;
-  mappings: IdMappings | undefined;
-}
 
 /** What prepareRoot has found out and made. */
 export interface PreparedRoot {
@@ -123,13 +118,39 @@ async function prepareMount(
     propagation: mount.propagation,
     'read/write': String(mount.readWrite),
   });
-  if (mount.copyUp && readdirSync(mount.source).length === 0) await copyUp(context, seen, mount);
-  // Once, as in Docker: a volume that is empty at a later start has the owner and mode it was given meanwhile.
-  mount.copyUp = false;
+  // Only of what an edit has added: all others were filled when the container was made.
+  if (mount.copyUp) await fillVolume(context, seen, mount);
+}
+
+/**
+ * Volumes that are empty get what the image has at their places as soon as the container is made, as in Docker: it
+ * may never be started, only lend them to others.
+ */
+export async function fillVolumes(
+  context: EngineContext,
+  { id, config, hostConfig, mounts }: Pick<ContainerRecord, 'id' | 'config' | 'hostConfig' | 'mounts'>,
+): Promise<void> {
+  const empty = mounts.filter(mount => mount.copyUp && context.storage.volumes.mayBeEmpty(mount.name));
+  for (const mount of mounts) mount.copyUp &&= empty.includes(mount);
+  if (empty.length === 0) return;
+  const mappings = mappingsFor(context, hostConfig);
+  const { snapshots } = context.storage;
+  const rootfs = snapshots.mount(id, { mapped: mappings !== undefined });
+  try {
+    await makeWorkingDirectory(context, { rootfs, mappings }, config.workingDir);
+    for (const mount of empty) {
+      await fillVolume(context, { rootfs, mappings }, mount).catch(error => {
+        // Not `notFound`: clients take that for the image.
+        throw new EngineError('internal', `failed to populate volume: ${messageOf(error)}`, { cause: error });
+      });
+    }
+  } finally {
+    snapshots.unmount(id);
+  }
 }
 
 /** A volume's data may have been removed behind the daemon's back. @throws EngineError `internal`, in Docker's words */
-function requireSource(source: string): void {
+export function requireSource(source: string): void {
   try {
     lstatSync(source);
   } catch (error) {
@@ -137,27 +158,6 @@ function requireSource(source: string): void {
       'internal',
       `error evaluating symlinks from mount source ${JSON.stringify(source)}: ${systemMessageOf(error)}`,
     );
-  }
-}
-
-/** A new volume begins with what the image has at its place, owner and mode of the directory included. */
-async function copyUp(context: EngineContext, seen: SeenRoot, mount: ResolvedMount): Promise<void> {
-  if (!rootDirectoryExists(seen.rootfs, mount.target)) return;
-  const [from, to] = await Promise.all([
-    context.storage.confine(seen.rootfs, seen.mappings),
-    context.storage.confine(mount.source),
-  ]);
-  try {
-    await to.copyTree({ from, source: mount.target, destination: '/' });
-    const stat = await from.stat(mount.target, { follow: true });
-    if (stat === undefined) return;
-    chmodSync(mount.source, stat.permissions);
-    chownSync(mount.source, stat.uid, stat.gid);
-    context.storage.volumes.shape(mount.name);
-  } catch (error) {
-    throw within(`copying the image's ${mount.target} into volume ${mount.name}`, error);
-  } finally {
-    await Promise.all([from.close(), to.close()]);
   }
 }
 
@@ -195,7 +195,8 @@ function makeDirectories(path: string): string | undefined {
     mkdirSync(path, { mode: 0o755 });
     return first ?? path;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return first;
+    // Not a link that leads nowhere.
+    if (errnoOf(error) === 'EEXIST' && existsSync(path)) return first;
     throw error;
   }
 }

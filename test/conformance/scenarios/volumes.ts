@@ -150,6 +150,26 @@ export const volumesScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'volume: filled when the container is made, not when it is started',
+    steps: [
+      { run: 'docker create --name $N -w /etc/work -v $N-v:/etc -v /home busybox >/dev/null', setup: true },
+      'docker run --rm -v $N-v:/v busybox ls /v',
+      'docker run --rm --volumes-from $N busybox stat -c "%n %u %g %a" /etc/passwd /etc/work /home/app',
+      'docker volume create -o type=tmpfs -o device=tmpfs $N-t; docker run --rm -v $N-t:/home busybox ls /home',
+      'docker volume create -o type=ext4 -o device=/dev/nosuch $N-d; docker create --name $N-2 -v $N-d:/etc busybox 2>/dev/null; docker ps -aq --filter name=$N-2',
+    ],
+  },
+  {
+    name: 'volume: one whose data is gone is copied from and counted without harm',
+    alone: true,
+    steps: [
+      'docker volume create $N; docker create --name $N -v $N:/x busybox >/dev/null; rm -r $(docker volume inspect -f {{.Mountpoint}} $N)',
+      'docker cp $N:/x - 2>&1',
+      "docker system df --format '{{.Type}} {{.Size}}' | grep Local",
+      'ln -s nowhere dangling; docker run --rm -v $PWD/dangling:/x busybox true',
+    ],
+  },
+  {
     name: 'volume: what the mount of its source forbids stays forbidden',
     files: { 'dir/f': 'from host\n' },
     steps: [
