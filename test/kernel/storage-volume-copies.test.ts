@@ -142,7 +142,7 @@ suite('copies of volumes', () => {
     const refused: [Record<string, string>, RegExp][] = [
       [{ uid: 'root' }, /^EngineError: create xx: invalid uid: "root"$/],
       [{ mode: '9' }, /invalid mode: "9"/],
-      [{ size: 'much' }, /invalid size: "much"/],
+      [{ size: 'much' }, /invalid size: 'much'/],
       [{ uid: '1', type: 'tmpfs', device: 'tmpfs' }, /conflicting options: uid is not for what/],
       [
         { size: '1m' },
