@@ -11,7 +11,7 @@ import { type HookedContainer, type HookOutput, runHooks, runHooksBeforeStop } f
 import type { Observed } from './observed.ts';
 import { type Action, type Plan, type Step, showAction } from './plan/plan.ts';
 import type { Dependency, Project } from './project.ts';
-import { containerRequest } from './requests/container.ts';
+import { containerRequest, endpointRequest } from './requests/container.ts';
 import { networkRequest, volumeRequest } from './requests/resources.ts';
 import { sharedServices } from './shared-services.ts';
 
@@ -137,6 +137,20 @@ class Executor {
         });
         this.#ids.set(action.to, this.#id(action.name));
         return;
+      case 'disconnect container':
+        await ignoringAbsence(
+          act(client, networkOperations.disconnect, {
+            path: { id: action.network },
+            json: { Container: this.#id(action.name), Force: true },
+          }),
+        );
+        return;
+      case 'connect container': {
+        const { service, number, key, network, name } = action;
+        const settings = endpointRequest(this.#project, service, key, { name, number });
+        await this.#connect(network, this.#id(name), settings);
+        return;
+      }
       case 'wait for service':
         return this.#waitFor(action);
     }

@@ -58,6 +58,9 @@ export class PlanWords {
         return this.#replaced.has(action.name) ? undefined : ['Removing', 'Removed'];
       case 'rename container':
         return [recreate, 'Recreated'];
+      case 'disconnect container':
+      case 'connect container':
+        return undefined;
       case 'wait for service':
         return ['Waiting', action.condition === 'service_healthy' ? 'Healthy' : 'Exited'];
       default:

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { composeLabels } from '../labels.ts';
 import type { Observed, ObservedContainer } from '../observed.ts';
-import { serviceHash } from '../print/hash.ts';
+import { networkHash, serviceHash } from '../print/hash.ts';
 import type { Project, Service } from '../project.ts';
 import { withSharedContainers } from '../shared-services.ts';
 import { type DownOptions, planDown } from './down.ts';
@@ -250,6 +250,73 @@ describe('volumes that are not as the project says', () => {
 6 start container shop-db-1 (after 5)
 `,
     );
+  });
+});
+
+describe('networks that are not as the project says', () => {
+  const changed: Project = {
+    ...shop,
+    networks: { ...shop.networks, front: { ...shop.networks!['front']!, internal: true } },
+  };
+  const there = (...more: ObservedContainer[]): Observed => {
+    const observed = allOf(shop);
+    const { front } = shop.networks!;
+    const labels = { [composeLabels.configHash]: networkHash(front!) };
+    return {
+      ...observed,
+      containers: [...observed.containers, ...more],
+      networks: new Map(observed.networks).set(front!.name, { labels }),
+    };
+  };
+
+  test('the containers in them leave, and come back', () => {
+    equalPlan(up(shop, there()), 'nothing to do');
+    equalPlan(
+      up(changed, there()),
+      `
+ 1 stop container shop-api-1: network shop_front is made anew: its configuration changed
+ 2 disconnect container shop-api-1 from network shop_front (after 1)
+ 3 stop container shop-web-1: network shop_front is made anew: its configuration changed
+ 4 disconnect container shop-web-1 from network shop_front (after 3)
+ 5 remove network shop_front: network shop_front is made anew: its configuration changed (after 2, 4)
+ 6 create network shop_front (after 5)
+ 7 connect container shop-api-1 to network shop_front (after 6)
+ 8 connect container shop-web-1 to network shop_front (after 6)
+ 9 wait until db is healthy
+10 wait until setup has ended well
+11 start container shop-api-1 (after 7, 9, 10)
+12 start container shop-web-1 (after 8, 11)
+`,
+    );
+  });
+
+  test('those that nobody asked for, too, with what shares their namespaces', () => {
+    const shared = withService(changed, 'side', { network_mode: 'service:api' });
+    const side = container('side', 1);
+    equalPlan(
+      up(shared, there(side), { services: ['web'], withDependencies: false }),
+      `
+ 1 stop container shop-api-1: network shop_front is made anew: its configuration changed
+ 2 disconnect container shop-api-1 from network shop_front (after 1)
+ 3 stop container shop-web-1: network shop_front is made anew: its configuration changed
+ 4 disconnect container shop-web-1 from network shop_front (after 3)
+ 5 remove network shop_front: network shop_front is made anew: its configuration changed (after 2, 4)
+ 6 create network shop_front (after 5)
+ 7 connect container shop-web-1 to network shop_front (after 6)
+ 8 start container shop-web-1 (after 7)
+ 9 connect container shop-api-1 to network shop_front (after 6)
+10 start container shop-api-1 (after 9)
+11 stop container shop-side-1: it uses api, which is started again
+12 start container shop-side-1 (after 10, 11)
+`,
+    );
+  });
+
+  test('an orphan in one goes first, or is in the way', () => {
+    const old = container('old', 1, { networks: ['shop_front'] });
+    assert.throws(() => up(changed, there(old)), /container shop-old-1, which is of no service, is in it/);
+    const plan = showPlan(up(changed, there(old), { removeOrphans: true }));
+    assert.match(plan, /remove network shop_front: .* \(after 2, 4, 6\)/);
   });
 });
 

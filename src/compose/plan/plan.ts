@@ -32,6 +32,9 @@ export type Action =
   /** With its anonymous volumes, or without. */
   | { do: 'remove container'; service: string; name: string; volumes?: boolean }
   | { do: 'rename container'; service: string; name: string; to: string }
+  | { do: 'disconnect container'; service: string; name: string; network: string }
+  /** As its service says of the network; the key is the project's. */
+  | { do: 'connect container'; service: string; number: number; name: string; key: string; network: string }
   | { do: 'wait for service'; service: string; condition: Dependency['condition']; required: boolean };
 
 export interface Step {
@@ -86,6 +89,10 @@ export function showAction(action: Action): string {
       return `rename container ${action.name} to ${action.to}`;
     case 'create container':
       return `create container ${action.name}${purpose(action)}`;
+    case 'disconnect container':
+      return `disconnect container ${action.name} from network ${action.network}`;
+    case 'connect container':
+      return `connect container ${action.name} to network ${action.network}`;
     default:
       return `${action.do} ${action.name}`;
   }

@@ -1,8 +1,8 @@
 import { EngineError } from '../../stdx/errors.ts';
 import { composeLabels } from '../labels.ts';
-import type { Observed, ObservedContainer } from '../observed.ts';
-import { serviceHash, volumeHash } from '../print/hash.ts';
-import type { Project, Service } from '../project.ts';
+import type { Observed, ObservedContainer, ObservedResource } from '../observed.ts';
+import { networkHash, serviceHash, volumeHash } from '../print/hash.ts';
+import type { Network, Project, Service } from '../project.ts';
 import { sharedServices, withSharedContainers } from '../shared-services.ts';
 import { type OneOff, type Plan, PlanBuilder } from './plan.ts';
 
@@ -81,6 +81,8 @@ interface Planned {
   existing?: ObservedContainer;
   /** The step that made it, when one does. */
   created?: number;
+  /** The steps that put it into networks again: it does not run then. */
+  connected?: readonly number[];
 }
 
 class UpPlanner {
@@ -98,6 +100,10 @@ class UpPlanner {
   readonly #started = new Map<string, number[]>();
   /** Services that got a container anew. */
   readonly #recreated = new Set<string>();
+  /** Services with a container that ends and is started again, because a network of its is made anew. */
+  readonly #interrupted = new Set<string>();
+  /** Containers of networks that are made anew, by name: the networks' keys. */
+  readonly #disconnected = new Map<string, string[]>();
   /** Steps that stop a container, by its name. */
   readonly #stops = new Map<string, number>();
   /** Services that this plan is about. */
@@ -114,22 +120,28 @@ class UpPlanner {
   plan(): Plan {
     const names = servicesInOrder(this.#project, this.#options.services, this.#options.withDependencies);
     this.#names = names;
-    this.#planResources(names);
     this.#planOrphans();
+    this.#planResources(names);
     const { start, oneOff } = this.#options;
     const planned = names
       .filter(name => name !== oneOff?.service)
       .map(name => ({ name, containers: this.#planContainers(name) }));
     if (start) for (const { name, containers } of planned) this.#planStarts(name, containers);
     if (oneOff !== undefined) this.#planOneOff(oneOff);
+    this.#planReturns(start ? names : []);
     return this.#steps.steps;
   }
 
   #planResources(names: readonly string[]): void {
     const used = names.map(name => this.#project.services[name]!);
-    for (const [key, { name, external }] of sortedEntries(this.#project.networks)) {
-      if (this.#observed.networks.has(name)) continue;
+    for (const [key, network] of sortedEntries(this.#project.networks)) {
+      const { name, external } = network;
       if (!used.some(({ networks }) => networks !== undefined && key in networks)) continue;
+      const there = this.#observed.networks.get(name);
+      if (there !== undefined) {
+        if (hasDiverged(network, there)) this.#planReplacedNetwork(key, name);
+        continue;
+      }
       if (external)
         throw new EngineError('notFound', `network ${name} declared as external, but could not be found`);
       this.#networks.set(key, this.#steps.add({ do: 'create network', key, name }, []));
@@ -142,6 +154,70 @@ class UpPlanner {
       }
       if (external) throw new EngineError('notFound', `external volume ${JSON.stringify(name)} not found`);
       this.#volumes.set(key, this.#steps.add({ do: 'create volume', key, name }, []));
+    }
+  }
+
+  /**
+   * A network cannot be removed while somebody is in it: the project's containers leave it, and come back as they are.
+   * @throws EngineError conflict when another container of the project runs in it
+   */
+  #planReplacedNetwork(key: string, name: string): void {
+    const because = `network ${name} is made anew: its configuration changed`;
+    const inIt = this.#observed.containers.filter(({ networks }) => networks.includes(name));
+    const foreign = inIt.filter(container => !this.#removed.has(container.name) && !this.#isOfService(container));
+    const inTheWay = foreign.find(({ running, paused }) => running || paused);
+    if (inTheWay !== undefined)
+      throw new EngineError(
+        'conflict',
+        `network ${name} has to be made anew, but container ${inTheWay.name}, which is of no service, is in it`,
+      );
+    const left = inIt.filter(container => this.#isOfService(container)).map(container => {
+      const stopped = this.#planStop(container, [], because);
+      this.#disconnected.set(container.name, [...(this.#disconnected.get(container.name) ?? []), key]);
+      return this.#steps.add(
+        { do: 'disconnect container', service: container.service, name: container.name, network: name },
+        [stopped],
+      );
+    });
+    const gone = inIt.map(container => this.#removed.get(container.name));
+    const removed = this.#steps.add({ do: 'remove network', name }, [...left, ...gone], because);
+    this.#networks.set(key, this.#steps.add({ do: 'create network', key, name }, [removed]));
+  }
+
+  #isOfService({ service, oneOff }: ObservedContainer): boolean {
+    return !oneOff && this.#project.services[service] !== undefined;
+  }
+
+  /** @returns the steps after which a container is in the networks again that were made anew */
+  #planConnections({ name, service, number }: ObservedContainer): number[] {
+    const keys = this.#disconnected.get(name) ?? [];
+    this.#disconnected.delete(name);
+    return keys.map(key => {
+      const network = this.#project.networks![key]!.name;
+      return this.#steps.add({ do: 'connect container', service, number, name, key, network }, [
+        this.#networks.get(key),
+      ]);
+    });
+  }
+
+  /** Containers that nobody asked for and that left a network are in it again, and run if they did. */
+  #planReturns(started: readonly string[]): void {
+    for (const container of this.#observed.containers) {
+      const { name, service, running } = container;
+      if (started.includes(service) || !this.#disconnected.has(name)) continue;
+      const connected = this.#planConnections(container);
+      if (!running) continue;
+      const restarted = this.#steps.add({ do: 'start container', service, name }, connected);
+      for (const other of this.#observed.containers) {
+        const { [other.service]: definition } = this.#project.services;
+        if (definition === undefined || !sharedServices(definition).includes(service)) continue;
+        if (!other.running || other.oneOff || started.includes(other.service)) continue;
+        const stopped = this.#planStop(other, [], `it uses ${service}, which is started again`);
+        this.#steps.add({ do: 'start container', service: other.service, name: other.name }, [
+          restarted,
+          stopped,
+        ]);
+      }
     }
   }
 
@@ -164,10 +240,11 @@ class UpPlanner {
     if (!this.#options.removeOrphans) return;
     for (const container of this.#observed.containers) {
       if (!isOrphan(this.#project, container)) continue;
-      this.#planRemoval(
+      const removed = this.#planRemoval(
         container,
         container.oneOff ? 'it has done what it was for' : 'the project has no such service',
       );
+      this.#removed.set(container.name, removed);
     }
   }
 
@@ -290,8 +367,9 @@ class UpPlanner {
   }
 
   #planKept(service: string, existing: ObservedContainer, reason: string | undefined): Planned {
-    if (reason === undefined) return { name: existing.name, existing };
+    if (reason === undefined) return this.#planUnchanged(existing);
     this.#recreated.add(service);
+    this.#disconnected.delete(existing.name);
     const { number, id } = existing;
     const name = containerName(this.#project, service, number);
     const aside = `${id.slice(0, 12)}_${name}`;
@@ -319,6 +397,13 @@ class UpPlanner {
     return { name, created: renamed };
   }
 
+  #planUnchanged(existing: ObservedContainer): Planned {
+    const { name, service } = existing;
+    if (!this.#options.start || !this.#disconnected.has(name)) return { name, existing };
+    this.#interrupted.add(service);
+    return { name, existing, connected: this.#planConnections(existing) };
+  }
+
   /** What must be there before a service's container can be made. */
   #needs({ networks = {}, volumes = [], ...service }: Service): (number | undefined)[] {
     return [
@@ -330,7 +415,10 @@ class UpPlanner {
 
   #planStarts(name: string, containers: readonly Planned[]): void {
     const service = this.#project.services[name]!;
-    const toStart = containers.filter(({ existing, created }) => created !== undefined || !existing!.running);
+    const toStart = containers.filter(
+      ({ existing, created, connected }) =>
+        created !== undefined || connected !== undefined || !existing!.running,
+    );
     const restarted = this.#restartedWith(service, containers);
     if (toStart.length === 0 && restarted.length === 0) {
       this.#started.set(name, []);
@@ -341,7 +429,8 @@ class UpPlanner {
       ...toStart.map(container =>
         this.#steps.add({ do: 'start container', service: name, name: container.name }, [
           ...ready,
-          ...(container.created === undefined ? [] : [container.created]),
+          container.created,
+          ...(container.connected ?? []),
         ]),
       ),
       ...restarted.map(container => {
@@ -358,10 +447,14 @@ class UpPlanner {
   /** Containers that stay, but whose service wants to be restarted with one that was made anew. */
   #restartedWith(service: Service, containers: readonly Planned[]): Planned[] {
     const asks = Object.entries(service.depends_on ?? {}).some(
-      ([other, { restart }]) => restart === true && this.#recreated.has(other),
+      ([other, { restart }]) =>
+        restart === true && (this.#recreated.has(other) || this.#interrupted.has(other)),
     );
     return asks
-      ? containers.filter(({ existing, created }) => created === undefined && existing?.running)
+      ? containers.filter(
+          ({ existing, created, connected }) =>
+            created === undefined && connected === undefined && existing?.running,
+        )
       : [];
   }
 
@@ -392,6 +485,12 @@ export function divergedVolumes({ volumes = {} }: Project, observed: Observed): 
     })
     .map(({ name }) => name)
     .sort();
+}
+
+/** Whether it was made by a Compose that wanted it otherwise. */
+function hasDiverged(network: Network, { labels }: ObservedResource): boolean {
+  const { [composeLabels.configHash]: hash } = labels;
+  return !network.external && hash !== undefined && hash !== networkHash(network);
 }
 
 function usesVolume({ volumes = [] }: Service, key: string): boolean {

@@ -55,15 +55,25 @@ export function containerRequest(
     HostConfig: hostConfig(project, serviceName, around, mode),
     NetworkingConfig: {
       EndpointsConfig: Object.fromEntries(
-        networks.map(({ name, attachment }) => [
-          name,
-          {
-            Aliases: aliases(attachment, project, serviceName, around),
-            ...endpoint(attachment, project, service, name === first?.name),
-          },
-        ]),
+        networks.map(({ key, name }) => [name, endpointRequest(project, serviceName, key, around)]),
       ),
     },
+  };
+}
+
+/** What one container of a service is in one of its networks. @param key the project's name of the network */
+export function endpointRequest(
+  project: Project,
+  serviceName: string,
+  key: string,
+  around: Pick<ContainerSurroundings, 'name' | 'number' | 'oneOff'>,
+): Partial<EndpointSettings> {
+  const service = project.services[serviceName]!;
+  const networks = attachments(project, service);
+  const { attachment } = networks.find(network => network.key === key)!;
+  return {
+    Aliases: aliases(attachment, project, serviceName, around),
+    ...endpoint(attachment, project, service, key === networks[0]?.key),
   };
 }
 
@@ -337,6 +347,8 @@ function ulimits(of: NonNullable<Service['ulimits']>): Ulimit[] {
 }
 
 interface NamedAttachment {
+  /** In the project. */
+  key: string;
   /** On the daemon. */
   name: string;
   attachment: Attachment;
@@ -347,7 +359,7 @@ function attachments(project: Project, { networks = {} }: Service): NamedAttachm
   return Object.entries(networks)
     .map(([key, attachment]) => ({ key, attachment: attachment ?? {} }))
     .sort((a, b) => (b.attachment.priority ?? 0) - (a.attachment.priority ?? 0) || (a.key < b.key ? -1 : 1))
-    .map(({ key, attachment }) => ({ name: project.networks![key]!.name, attachment }));
+    .map(({ key, attachment }) => ({ key, name: project.networks![key]!.name, attachment }));
 }
 
 function networkMode(service: Service, around: ContainerSurroundings, first: string | undefined): string {
@@ -363,7 +375,7 @@ function aliases(
   attachment: Attachment,
   project: Project,
   serviceName: string,
-  { oneOff, name, number }: ContainerSurroundings,
+  { oneOff, name, number }: Pick<ContainerSurroundings, 'oneOff' | 'name' | 'number'>,
 ): string[] {
   if (oneOff !== undefined && !oneOff.usesAliases) return [name];
   const own = oneOff === undefined ? containerName(project, serviceName, number) : name;
