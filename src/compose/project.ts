@@ -4,6 +4,8 @@
  */
 export interface Project {
   name: string;
+  /** Between the parts of names of containers and images; `-` without it (`--compatibility`: that of docker-compose 1). */
+  separator?: '_';
   services: Record<string, Service>;
   networks?: Record<string, Network>;
   volumes?: Record<string, Volume>;

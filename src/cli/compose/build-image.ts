@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { imageReference } from '../../compose/names.ts';
 import type { Build, FileObject, Project } from '../../compose/project.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
@@ -134,11 +135,6 @@ function contexts(project: Project, { additional_contexts = {} }: Build): Record
       return [name, `docker-image://${imageReference(project, other)}`];
     }),
   );
-}
-
-/** What a service's image is called when its files do not say. */
-export function imageReference(project: Project, serviceName: string): string {
-  return project.services[serviceName]?.image ?? `${project.name}-${serviceName}`;
 }
 
 function hosts({ extra_hosts = {} }: Build): string[] {

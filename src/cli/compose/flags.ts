@@ -2,7 +2,7 @@
 export const composeFlags = `
       --all-resources  Include all resources, even those not used by services
       --ansi string  Control when to print ANSI control characters ("never"|"always"|"auto") (default "auto")
-!     --compatibility  names with underscores are those of docker-compose 1
+      --compatibility  Run compose in backward compatibility mode
       --env-file stringArray  Specify an alternate environment file
   -f, --file stringArray  Compose configuration files
       --parallel int  How many things are done at once, -1 for all that can be (default -1)

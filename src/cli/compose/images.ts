@@ -1,9 +1,10 @@
 import { perform } from '../../client/operation.ts';
 import { imageOperations } from '../../client/operations.ts';
+import { imageReference } from '../../compose/names.ts';
 import type { Project } from '../../compose/project.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Session } from '../session.ts';
-import { buildImage, imageReference } from './build-image.ts';
+import { buildImage } from './build-image.ts';
 import { builtFrom, inBuildOrder } from './build-order.ts';
 import type { Progress } from './progress/progress.ts';
 import { pullForService } from './progress/pull-display.ts';

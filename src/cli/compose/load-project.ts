@@ -38,6 +38,7 @@ export function namedSources(session: Session, groupFlags: FlagValues): Sources 
     projectName: groupFlags.given('project-name'),
     profiles: groupFlags.list('profile'),
     parallel: groupFlags.changed('parallel') ? groupFlags.integer('parallel') : undefined,
+    compatibility: groupFlags.changed('compatibility') ? groupFlags.on('compatibility') : undefined,
     workingDirectory: session.surroundings.workingDirectory,
     environment: session.env,
     warn: message => warn(session, message),

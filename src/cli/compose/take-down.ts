@@ -1,13 +1,13 @@
 import { act } from '../../client/operation.ts';
 import { imageOperations } from '../../client/operations.ts';
 import type { Loaded } from '../../compose/load/load.ts';
+import { imageReference } from '../../compose/names.ts';
 import { observe } from '../../compose/observe.ts';
 import type { ObservedContainer } from '../../compose/observed.ts';
 import { type DownOptions, planDown } from '../../compose/plan/down.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { splitReference } from '../references.ts';
-import { imageReference } from './build-image.ts';
 import { carryOut } from './carry-out.ts';
 import { loadNamedProject, namedSources } from './load-project.ts';
 import { openProgress } from './progress/open-progress.ts';
@@ -81,7 +81,7 @@ function imagesToRemove(
     .filter(({ service }) => project.services[service] === undefined && ofFiles.length === 0)
     .map(({ service, image }) => ({
       name: service,
-      isLocal: image === `${project.name}-${service}`,
+      isLocal: image === imageReference(project, service),
       reference: image,
     }));
   const references = [...ofFiles, ...ofContainers]
@@ -99,7 +99,11 @@ function projectOrName({ session, groupFlags }: Pick<Call, 'session' | 'groupFla
   const sources = namedSources(session, groupFlags);
   if (sources.files.length === 0 && sources.name !== undefined) {
     const loaded: Pick<Loaded, 'project' | 'sources'> = {
-      project: { name: sources.name, services: {} },
+      project: {
+        name: sources.name,
+        services: {},
+        ...(sources.compatibility ? { separator: '_' as const } : {}),
+      },
       sources,
     };
     return { name: sources.name, project: undefined, loaded };

@@ -59,6 +59,7 @@ export function loadProject(sources: Sources, options: LoadOptions): Loaded {
   const root = loadLayers(sources.files, loading, []);
   const merged = toPlain(withName(root, name)) as unknown as Project;
   merged.services ??= {};
+  if (sources.compatibility) merged.separator = '_';
   const complete =
     (options.normalises ?? true)
       ? normalise(merged, loading.environment, loading.resolvesPaths ? loading.directory : '.')

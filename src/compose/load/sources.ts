@@ -20,6 +20,8 @@ export interface SourceOptions {
   projectName?: string | undefined;
   profiles: readonly string[];
   parallel?: number | undefined;
+  /** `--compatibility`; undefined: as a variable says. */
+  compatibility?: boolean | undefined;
   workingDirectory: string;
   environment: Readonly<Record<string, string | undefined>>;
   warn(message: string): void;
@@ -38,6 +40,8 @@ export interface Sources {
   profiles: string[];
   /** How many things may be done at once; undefined: all that can be. */
   parallel: number | undefined;
+  /** Names of containers and images are those of docker-compose 1. */
+  compatibility?: boolean;
 }
 
 /**
@@ -76,6 +80,7 @@ export function findSources(options: SourceOptions): Sources {
     name: chosenName(options.projectName || environment.get('COMPOSE_PROJECT_NAME')),
     profiles:
       options.profiles.length > 0 ? [...options.profiles] : splitList(environment.get('COMPOSE_PROFILES')),
+    compatibility: options.compatibility ?? isTrue(environment.get('COMPOSE_COMPATIBILITY')),
     parallel: parallelism(options.parallel, environment.get('COMPOSE_PARALLEL_LIMIT')),
   };
 }

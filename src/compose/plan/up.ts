@@ -1,5 +1,6 @@
 import { EngineError } from '../../stdx/errors.ts';
 import { composeLabels } from '../labels.ts';
+import { containerName } from '../names.ts';
 import type { Observed, ObservedContainer, ObservedResource } from '../observed.ts';
 import { networkHash, serviceHash, volumeHash } from '../print/hash.ts';
 import type { Network, Project, Service } from '../project.ts';
@@ -69,10 +70,6 @@ export function servicesInOrder(
 /** How many containers a service has. */
 export function scaleOf(name: string, service: Service, scale: Readonly<Record<string, number>>): number {
   return scale[name] ?? service.scale ?? service.deploy?.replicas ?? 1;
-}
-
-export function containerName(project: Project, service: string, number: number): string {
-  return project.services[service]?.container_name ?? `${project.name}-${service}-${number}`;
 }
 
 /** One container of a service, as it will be. */
@@ -164,21 +161,25 @@ class UpPlanner {
   #planReplacedNetwork(key: string, name: string): void {
     const because = `network ${name} is made anew: its configuration changed`;
     const inIt = this.#observed.containers.filter(({ networks }) => networks.includes(name));
-    const foreign = inIt.filter(container => !this.#removed.has(container.name) && !this.#isOfService(container));
+    const foreign = inIt.filter(
+      container => !this.#removed.has(container.name) && !this.#isOfService(container),
+    );
     const inTheWay = foreign.find(({ running, paused }) => running || paused);
     if (inTheWay !== undefined)
       throw new EngineError(
         'conflict',
         `network ${name} has to be made anew, but container ${inTheWay.name}, which is of no service, is in it`,
       );
-    const left = inIt.filter(container => this.#isOfService(container)).map(container => {
-      const stopped = this.#planStop(container, [], because);
-      this.#disconnected.set(container.name, [...(this.#disconnected.get(container.name) ?? []), key]);
-      return this.#steps.add(
-        { do: 'disconnect container', service: container.service, name: container.name, network: name },
-        [stopped],
-      );
-    });
+    const left = inIt
+      .filter(container => this.#isOfService(container))
+      .map(container => {
+        const stopped = this.#planStop(container, [], because);
+        this.#disconnected.set(container.name, [...(this.#disconnected.get(container.name) ?? []), key]);
+        return this.#steps.add(
+          { do: 'disconnect container', service: container.service, name: container.name, network: name },
+          [stopped],
+        );
+      });
     const gone = inIt.map(container => this.#removed.get(container.name));
     const removed = this.#steps.add({ do: 'remove network', name }, [...left, ...gone], because);
     this.#networks.set(key, this.#steps.add({ do: 'create network', key, name }, [removed]));

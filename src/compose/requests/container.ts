@@ -12,8 +12,9 @@ import { EngineError } from '../../stdx/errors.ts';
 import { goDurationOf } from '../../stdx/go-duration.ts';
 import { fileMounts } from '../files.ts';
 import { composeLabels, composeLabelsVersion } from '../labels.ts';
+import { containerName } from '../names.ts';
 import type { OneOff } from '../plan/plan.ts';
-import { containerName, scaleOf } from '../plan/up.ts';
+import { scaleOf } from '../plan/up.ts';
 import { serviceHash } from '../print/hash.ts';
 import type { Attachment, DeviceRequest, HealthCheck, Project, Service } from '../project.ts';
 import { withSharedContainers } from '../shared-services.ts';
@@ -78,11 +79,8 @@ export function endpointRequest(
 }
 
 function refuseForeign(name: string, service: Service): void {
-  const foreign = (['cpu_count', 'cpu_percent', 'credential_spec'] as const).find(
-    key => service[key] !== undefined,
-  );
-  if (foreign !== undefined)
-    throw new EngineError('notImplemented', `services.${name}.${foreign} is for containers of Windows`);
+  if (service.credential_spec !== undefined)
+    throw new EngineError('notImplemented', `services.${name}.credential_spec is for containers of Windows`);
   if (Object.keys(service.models ?? {}).length > 0)
     throw new EngineError(
       'notImplemented',
@@ -284,6 +282,9 @@ function resources(service: Service): Partial<ApiResources> {
     ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * 1e9) }),
     ...(pids === undefined ? {} : { PidsLimit: pids }),
     ...(service.cgroup_parent === undefined ? {} : { CgroupParent: service.cgroup_parent }),
+    ...(service.cpu_count === undefined ? {} : { CpuCount: service.cpu_count }),
+    // As docker compose has it, in hundredths.
+    ...(service.cpu_percent === undefined ? {} : { CpuPercent: service.cpu_percent * 100 }),
     ...(service.cpu_period === undefined ? {} : { CpuPeriod: service.cpu_period }),
     ...(service.cpu_quota === undefined ? {} : { CpuQuota: service.cpu_quota }),
     ...(service.cpu_rt_period === undefined ? {} : { CpuRealtimePeriod: service.cpu_rt_period }),

@@ -8,7 +8,8 @@ import type { Making } from '../../../test/compose/recording-proxy.ts';
 import { loadProject } from '../load/load.ts';
 import { withoutUnused } from '../load/profiles.ts';
 import { findSources } from '../load/sources.ts';
-import { containerName, planUp } from '../plan/up.ts';
+import { containerName } from '../names.ts';
+import { planUp } from '../plan/up.ts';
 import { sharedServices } from '../shared-services.ts';
 import { containerRequest } from './container.ts';
 import { networkRequest, volumeRequest } from './resources.ts';
@@ -43,7 +44,6 @@ interface Recorded {
 
 /** What docker compose passes by, and what it says of other things. */
 const refusals: Record<string, { message: string }> = {
-  'processors of Windows': { message: 'services.a.cpu_count is for containers of Windows' },
   'credentials of Windows': { message: 'services.a.credential_spec is for containers of Windows' },
   'credentials of a registry': { message: 'services.a.credential_spec is for containers of Windows' },
   'credentials from a config': { message: 'services.a.credential_spec is for containers of Windows' },

@@ -1,7 +1,8 @@
+import { imageReference } from '../../../compose/names.ts';
 import { servicesInOrder } from '../../../compose/plan/up.ts';
 import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
-import { buildImage, imageReference } from '../../compose/build-image.ts';
+import { buildImage } from '../../compose/build-image.ts';
 import { inBuildOrder } from '../../compose/build-order.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { openProgress } from '../../compose/progress/open-progress.ts';

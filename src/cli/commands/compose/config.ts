@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Loaded, LoadOptions } from '../../../compose/load/load.ts';
 import { type Variable, variablesIn } from '../../../compose/load/variables.ts';
+import { imageReference } from '../../../compose/names.ts';
 import { serviceHash } from '../../../compose/print/hash.ts';
 import { toGoJson } from '../../../compose/print/json.ts';
 import { printedProject } from '../../../compose/print/ordered.ts';
@@ -102,9 +103,7 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
   if (flags.on('networks')) return lines(Object.keys(project.networks ?? {}).sort());
   if (flags.on('models')) return lines(Object.keys(project.models ?? {}).sort());
   if (flags.on('images'))
-    return lines(
-      Object.entries(project.services).map(([name, { image }]) => image ?? `${project.name}-${name}`),
-    );
+    return lines(Object.keys(project.services).map(name => imageReference(project, name)));
   if (flags.on('profiles')) {
     const all = [...Object.values(project.services), ...Object.values(disabled)];
     return lines([...new Set(all.flatMap(({ profiles = [] }) => profiles))].sort());

@@ -5,6 +5,7 @@ import { containerOperations } from '../../../client/operations.ts';
 import { readInto } from '../../../compose/load/environment.ts';
 import type { Loaded } from '../../../compose/load/load.ts';
 import { splitWords } from '../../../compose/load/shapes/command.ts';
+import { oneOffName } from '../../../compose/names.ts';
 import { mountsOf, type OneOffRequest, oneOffService, portsOf } from '../../../compose/one-off.ts';
 import { type PlannedOneOff, servicesInOrder } from '../../../compose/plan/up.ts';
 import type { Project } from '../../../compose/project.ts';
@@ -121,11 +122,11 @@ function usesTerminal(session: Session, flags: FlagValues): boolean {
   return session.out.isTerminal && session.input.isTerminal;
 }
 
-function planned({ name: project }: Project, service: string, flags: FlagValues): PlannedOneOff {
+function planned(project: Project, service: string, flags: FlagValues): PlannedOneOff {
   const slug = randomBytes(32).toString('hex');
   return {
     service,
-    name: flags.string('name') || `${project}-${service}-run-${slug.slice(0, 12)}`,
+    name: flags.string('name') || oneOffName(project, service, slug),
     slug,
     usesAliases: flags.on('use-aliases'),
     interactive: flags.on('interactive'),
