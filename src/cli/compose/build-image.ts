@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { buildLabels } from '../../compose/bake.ts';
 import { imageReference } from '../../compose/names.ts';
 import type { Build, FileObject, Project } from '../../compose/project.ts';
 import { EngineError } from '../../stdx/errors.ts';
@@ -91,7 +92,7 @@ export function buildArguments(
   return [
     ...dockerfileArguments(build, scratch),
     ...each('--build-arg', pairs(build.args)),
-    ...each('--label', pairs(build.labels)),
+    ...each('--label', pairs({ ...build.labels, ...buildLabels(project, serviceName) })),
     ...each('--tag', build.tags),
     ...each('--cache-from', build.cache_from),
     ...each('--cache-to', build.cache_to),

@@ -40,7 +40,7 @@ export async function inBuildOrder<Prepared>(
 }
 
 /** Each behind those it is built from. */
-function withSources(project: Project, services: readonly string[]): string[] {
+export function withSources(project: Project, services: readonly string[]): string[] {
   const ordered: string[] = [];
   const visit = (service: string, path: readonly string[]): void => {
     if (path.includes(service))
