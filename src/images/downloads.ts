@@ -8,6 +8,8 @@ import { Semaphore } from '../stdx/limits.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import type { BlobIngest, BlobStore } from '../storage/blobs.ts';
+import type { ArrivingBlob } from '../storage/early-layer.ts';
+import { Arrival } from '../storage/worker/arrival.ts';
 import { type Progress, type ProgressEvent, progressBar, shortId } from './progress.ts';
 
 export interface DownloadsOptions {
@@ -57,8 +59,7 @@ export class LayerDownloads {
   async fetch(
     layer: Descriptor,
     repository: Repository,
-    hold: (digest: Digest) => void,
-    progress: Progress,
+    { hold, arriving, progress }: Waiter,
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted();
@@ -75,7 +76,7 @@ export class LayerDownloads {
       download = this.#running.get(layer.digest);
     }
     download ??= this.#start(layer, repository);
-    await download.join({ progress, hold }, signal);
+    await download.join({ progress, hold, arriving }, signal);
   }
 
   #start(layer: Descriptor, repository: Repository): Download {
@@ -87,6 +88,7 @@ export class LayerDownloads {
           this.#try(layer, repository, download, signal),
         );
       } finally {
+        download.arrival.fail();
         this.#running.delete(layer.digest);
       }
     });
@@ -139,7 +141,8 @@ export class LayerDownloads {
     download: Download,
     signal: AbortSignal,
   ): Promise<void> {
-    const request = { digest: layer.digest, size: layer.size, key: `layer:${layer.digest}` };
+    const { digest, size } = layer;
+    const request = { digest, size, key: `layer:${digest}`, arrival: download.arrival };
     let ingest = await this.#blobs.ingest(request);
     try {
       const { body, offset } = await repository.blob(layer.digest, ingest.offset, signal);
@@ -148,6 +151,7 @@ export class LayerDownloads {
         await ingest.abort({ keep: false });
         ingest = await this.#blobs.ingest(request);
       }
+      download.arrives(ingest.path);
       await this.#receive(layer, body, ingest, download);
     } catch (error) {
       await ingest.abort({ keep: kindOf(error) !== 'corrupt' });
@@ -185,12 +189,17 @@ export class LayerDownloads {
 
 interface Waiter {
   progress: Progress;
+  /** Called when the blob is there, in that turn. */
   hold: (digest: Digest) => void;
+  /** Called when there is something to be read of it. */
+  arriving?: ((blob: ArrivingBlob) => void) | undefined;
 }
 
 /** One layer being fetched for one or more pulls. */
 class Download {
   reachedBytes = 0;
+  readonly arrival = new Arrival();
+  #path: string | undefined;
   readonly #waiters = new Set<Waiter>();
   readonly #abort = new AbortController();
   readonly #done = Promise.withResolvers<void>();
@@ -213,6 +222,7 @@ class Download {
   async join(waiter: Waiter, signal: AbortSignal): Promise<void> {
     this.#waiters.add(waiter);
     if (this.#last !== undefined) waiter.progress(this.#last);
+    this.#tell(waiter);
     const gone = Promise.withResolvers<never>();
     const leave = () => gone.reject(new EngineError('cancelled', 'context canceled'));
     signal.addEventListener('abort', leave, { once: true });
@@ -230,8 +240,19 @@ class Download {
     for (const waiter of this.#waiters) waiter.progress(event);
   }
 
+  /** It is being written there. */
+  arrives(path: string): void {
+    if (this.#path !== undefined) return;
+    this.#path = path;
+    for (const waiter of this.#waiters) this.#tell(waiter);
+  }
+
   holdAll(digest: Digest): void {
     for (const waiter of this.#waiters) waiter.hold(digest);
+  }
+
+  #tell(waiter: Waiter): void {
+    if (this.#path !== undefined) waiter.arriving?.({ path: this.#path, arrival: this.arrival.shared });
   }
 }
 

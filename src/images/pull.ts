@@ -12,6 +12,7 @@ import type { ManifestContent, Repository } from '../distribution/repository.ts'
 import { chainIdOf, type Digest } from '../oci/digest.ts';
 import type { Descriptor, Index, Manifest, Platform } from '../oci/image.ts';
 import { EngineError, kindOf } from '../stdx/errors.ts';
+import type { ArrivingBlob, EarlyLayer } from '../storage/early-layer.ts';
 import { attestationsOf } from './attestations.ts';
 import { fetchConfig } from './fetch-config.ts';
 import { readKept } from './kept-manifests.ts';
@@ -29,6 +30,9 @@ export interface PullOptions {
   allTags?: boolean;
   credentials?: Credentials;
 }
+
+/** Smaller layers are unpacked at once, when they are there. */
+const earlyBytes = 1 << 20;
 
 /** Of one statement about an image; a list of all its packages has some megabytes. */
 const attestationLimitBytes = 256 << 20;
@@ -191,8 +195,8 @@ class Pull {
       const { config, layers } = parsed.manifest;
       for (const blob of [config, ...layers]) {
         if (blob.size > attestationLimitBytes) throw new EngineError('invalid', `${blob.size} bytes`);
-        const hold = (digest: Digest) => lease.holdBlob(digest);
-        await this.#services.downloads.fetch(blob, this.#repository, hold, () => {}, this.#signal);
+        const waiter = { hold: (digest: Digest) => lease.holdBlob(digest), progress: () => {} };
+        await this.#services.downloads.fetch(blob, this.#repository, waiter, this.#signal);
       }
       return [
         { digest: entry.digest, mediaType: parsed.mediaType, kind: 'attestation' },
@@ -235,16 +239,19 @@ class Pull {
     // One failed download ends the others; what they have received stays.
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#signal, failed.signal]);
-    const downloads = missing.map(step => this.#download(step, lease, signal));
+    const early = new Map<LayerStep, EarlyLayer>();
+    const downloads = missing.map(step => this.#download(step, early, lease, signal));
     try {
       for (const [index, step] of missing.entries()) {
         await Promise.race([downloads[index], firstFailure(downloads)]);
-        await this.#apply(step, lease, signal);
+        await this.#apply(step, early.get(step), lease, signal);
       }
     } catch (error) {
       failed.abort();
       await Promise.allSettled(downloads);
       throw error;
+    } finally {
+      await Promise.all([...early.values()].map(layer => layer.discard()));
     }
     const { tables } = this.#services.images;
     for (const { layer } of steps) {
@@ -265,13 +272,31 @@ class Pull {
     return present;
   }
 
-  #download(step: LayerStep, lease: Lease, signal: AbortSignal): Promise<void> {
+  /** It is unpacked while it comes, where that is worth it. */
+  #download(
+    step: LayerStep,
+    early: Map<LayerStep, EarlyLayer>,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { downloads, storage } = this.#services;
+    const { layer } = step;
+    const arriving = (blob: ArrivingBlob) => {
+      const unpacked =
+        layer.size < earlyBytes ? undefined : storage.layers.unpackEarly(layer.digest, blob);
+      if (unpacked !== undefined) early.set(step, unpacked);
+    };
     const hold = (digest: Digest) => lease.holdBlob(digest);
-    return this.#services.downloads.fetch(step.layer, this.#repository, hold, this.#progress, signal);
+    return downloads.fetch(layer, this.#repository, { hold, arriving, progress: this.#progress }, signal);
   }
 
   /** Only one pull unpacks a layer; the others find it there. */
-  async #apply(step: LayerStep, lease: Lease, signal: AbortSignal): Promise<void> {
+  async #apply(
+    step: LayerStep,
+    early: EarlyLayer | undefined,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { storage, downloads } = this.#services;
     await downloads.applying.run(step.chainId, async () => {
       signal.throwIfAborted();
@@ -279,7 +304,7 @@ class Pull {
         await storage.layers.apply({
           ...(step.parent === undefined ? {} : { parent: step.parent }),
           diffId: step.diffId,
-          source: { blob: step.layer.digest, mediaType: step.layer.mediaType },
+          source: { blob: step.layer.digest, mediaType: step.layer.mediaType, early },
           owner: lease.owner,
           onProgress: progressBar(this.#progress, step.id, 'Extracting', step.layer.size),
           signal,

@@ -11,6 +11,7 @@ import type { Database } from './database.ts';
 import { Holds } from './holds.ts';
 import type { StoragePaths } from './paths.ts';
 import { ReferenceTable } from './references.ts';
+import type { Arrival } from './worker/arrival.ts';
 import { diskError } from './worker/errors.ts';
 
 export interface IngestOptions {
@@ -20,11 +21,15 @@ export interface IngestOptions {
   size?: number;
   /** Names the work, so that a later attempt goes on where this one stopped. Default: the digest, else unique. */
   key?: string;
+  /** Is told how much of the file is there. */
+  arrival?: Arrival;
 }
 
 export interface BlobIngest {
   /** Bytes kept from an earlier attempt of the same key: the next write goes on there. */
   readonly offset: number;
+  /** Where they are until the commit. */
+  readonly path: string;
   /**
    * Not again before the promise of the last one is settled. The chunk is kept a while: nobody may change it afterwards.
    * @throws EngineError `corrupt` for more than `size`; what the disk says may come with a later call.
@@ -256,12 +261,13 @@ const syncEveryBytes = 32 << 20;
 /** Bytes in a file aside. Their hash goes with them; of a kept part it is computed anew from what is on disk. */
 class FileIngest implements BlobIngest {
   readonly offset: number;
-  readonly #path: string;
+  readonly path: string;
   readonly #file: FileHandle;
   readonly #options: IngestOptions;
   readonly #place: IngestPlace;
   readonly #hash: ReturnType<typeof createHash>;
   #length: number;
+  #writtenLength: number;
   #batch: Uint8Array[] = [];
   #batchLength = 0;
   /** The batch before. */
@@ -292,13 +298,15 @@ class FileIngest implements BlobIngest {
     hash: ReturnType<typeof createHash>,
     offset: number,
   ) {
-    this.#path = path;
+    this.path = path;
     this.#file = file;
     this.#options = options;
     this.#place = place;
     this.#hash = hash;
     this.offset = offset;
     this.#length = offset;
+    this.#writtenLength = offset;
+    if (offset > 0) options.arrival?.reached(offset);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -315,6 +323,7 @@ class FileIngest implements BlobIngest {
 
   async commit(): Promise<BlobInfo> {
     await this.#written();
+    this.#options.arrival?.end();
     const digest: Digest = `sha256:${this.#hash.digest('hex')}`;
     const wrong = this.#whatIsWrong(digest);
     if (wrong !== undefined) {
@@ -340,7 +349,7 @@ class FileIngest implements BlobIngest {
       if (this.#syncFailure !== undefined) throw this.#syncFailure;
       await this.#file.sync();
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-      await rename(this.#path, target);
+      await rename(this.path, target);
     } catch (error) {
       throw diskError('storing a blob', error);
     } finally {
@@ -351,11 +360,12 @@ class FileIngest implements BlobIngest {
 
   async abort({ keep }: { keep: boolean }): Promise<void> {
     if (!this.#open) return;
+    if (!keep) this.#options.arrival?.fail();
     // What could not be written is not there the next time either: only what is on disk counts.
     await (keep ? this.#written() : this.#writing).catch(() => {});
     await this.#syncing?.catch(() => {});
     await this.#close();
-    if (!keep || this.#syncFailure !== undefined) await unlink(this.#path).catch(ignoreMissing);
+    if (!keep || this.#syncFailure !== undefined) await unlink(this.path).catch(ignoreMissing);
   }
 
   async #startWriting(): Promise<void> {
@@ -379,10 +389,12 @@ class FileIngest implements BlobIngest {
         const { bytesWritten } = await this.#file.writev(rest);
         rest = without(rest, bytesWritten);
         this.#unsyncedLength += bytesWritten;
+        this.#writtenLength += bytesWritten;
       }
     } catch (error) {
       throw diskError('storing a blob', error);
     }
+    this.#options.arrival?.reached(this.#writtenLength);
     if (this.#unsyncedLength >= syncEveryBytes && this.#syncing === undefined) this.#startSync();
   }
 

@@ -69,6 +69,12 @@ export class LayerTable {
     return row === undefined ? 0 : Number(row['seq']);
   }
 
+  /** Whether there is a layer of this blob, or of this tar. */
+  knows(digest: Digest): boolean {
+    const query = 'select 1 from layers where blob_digest = ? or diff_id = ? limit 1';
+    return this.#database.prepare(query).get(digest, digest) !== undefined;
+  }
+
   get(chainId: Digest): LayerRow | undefined {
     const row = this.#database.prepare(`select ${columns} from layers where chain_id = ?`).get(chainId);
     return row === undefined ? undefined : rowOf(row);

@@ -10,6 +10,7 @@ import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import type { BlobInfo, BlobStore } from './blobs.ts';
 import type { Database } from './database.ts';
+import { type ArrivingBlob, EarlyLayer } from './early-layer.ts';
 import type { FileSystemSync } from './file-system-sync.ts';
 import { Holds } from './holds.ts';
 import { type CompressionOptions, compressLayer } from './layer-compression.ts';
@@ -49,12 +50,19 @@ export interface ApplyOptions {
   /** What the uncompressed tar must hash to; unknown for `docker import`. */
   diffId?: Digest;
   /** A blob of the blob store, which stays with the layer; or a tar (compressed or not), which is stored as a blob first. */
-  source: { blob: Digest; mediaType: string } | Readable;
+  source: LayerSource | Readable;
   /** Gets a reference in the same transaction that makes the layer known. */
   owner?: string;
   /** Bytes of the blob unpacked so far. */
   onProgress?: (currentBytes: number, totalBytes: number) => void;
   signal?: AbortSignal;
+}
+
+export interface LayerSource {
+  blob: Digest;
+  mediaType: string;
+  /** What was unpacked of it while it came. */
+  early?: EarlyLayer | undefined;
 }
 
 export interface CopyOptions {
@@ -92,6 +100,8 @@ export class LayerStore {
   readonly #applying = new KeyedMutex();
   readonly #slots = new Semaphore(Math.max(2, availableParallelism()));
   readonly #held = new Holds<Digest>();
+  /** Blobs that are being unpacked while they come. */
+  readonly #early = new Set<Digest>();
   #lastNumber: number;
 
   constructor(options: {
@@ -160,6 +170,26 @@ export class LayerStore {
     if (source instanceof Readable) return this.#applyStream(options, source);
     if (diffId === undefined) return this.#applyBlob(options, source);
     return this.#applying.run(chainIdOf(parent, diffId), () => this.#applyBlob(options, source));
+  }
+
+  /**
+   * Begins to unpack a layer whose blob is still coming. It may be slow to come, so this takes no turn of apply().
+   * @param blob its digest. @returns undefined where it is not worth it: there is such a layer, somebody does it already,
+   * or enough are under way.
+   */
+  unpackEarly(blob: Digest, { path: file, arrival }: ArrivingBlob): EarlyLayer | undefined {
+    const enough = this.#early.size >= earlyLimit || this.#early.has(blob);
+    if (enough || this.#table.knows(blob)) return undefined;
+    const { path: target } = this.newDirectory();
+    const argument = { file, arrival, target, lower: undefined, limits: this.#limits };
+    this.#early.add(blob);
+    const early = new EarlyLayer(
+      target,
+      (signal, onProgress) => this.#workers.run('applyLayer', argument, { signal, onProgress }),
+      () => this.#discard(target),
+    );
+    void early.settled().then(() => this.#early.delete(blob));
+    return early;
   }
 
   /** The uncompressed tar: exactly the bytes that hash to diffId; the stream fails with `corrupt` when they do not. */
@@ -347,8 +377,8 @@ export class LayerStore {
     }
   }
 
-  async #applyBlob(options: ApplyOptions, source: { blob: Digest; mediaType: string }): Promise<Layer> {
-    const { parent, diffId, owner } = options;
+  async #applyBlob(options: ApplyOptions, source: LayerSource): Promise<Layer> {
+    const { parent, diffId, owner, onProgress, signal } = options;
     const size = this.#blobs.sizeOf(source.blob);
     const candidate = {
       parent,
@@ -362,6 +392,16 @@ export class LayerStore {
     const file = this.#blobs.pathOf(source.blob);
     const release = this.#blobs.hold(source.blob);
     try {
+      const early = await source.early?.take(bytes => onProgress?.(bytes, size!), signal);
+      if (early !== undefined && early.applied.diffId === diffId) {
+        const { applied, directory } = early;
+        return await this.#intoNewDirectory<never>(
+          parent,
+          async () => ({ ...candidate, diffId, sizeBytes: applied.size }),
+          directory,
+        );
+      }
+      if (early !== undefined) await this.#discard(early.directory);
       return await this.#slots.run(() =>
         this.#intoNewDirectory<never>(parent, async target => {
           const applied = await this.#unpack(file, size!, target, options);
@@ -392,15 +432,16 @@ export class LayerStore {
     );
   }
 
-  /** Fills a directory aside and makes it a layer; it is gone when that fails. */
+  /** Fills a directory aside and makes it a layer; it is gone when that fails. @param made one that is there */
   async #intoNewDirectory<Otherwise extends string = never>(
     parent: Digest | undefined,
     fill: (target: string) => Promise<LayerCandidate | Otherwise>,
+    made?: string,
   ): Promise<Layer | Otherwise> {
     if (parent !== undefined) this.#need(parent);
     const release = parent === undefined ? () => {} : this.hold(parent);
     try {
-      const { path } = this.newDirectory();
+      const path = made ?? this.newDirectory().path;
       try {
         const candidate = await fill(path);
         const { layer, adopted } =
@@ -468,6 +509,9 @@ export class LayerStore {
     };
   }
 }
+
+/** Each has a worker for as long as its blob comes. */
+const earlyLimit = 2;
 
 /** What nobody's image reaches: real ones have some hundred thousand files and some tens of gigabytes. */
 const defaultLimits: UnpackLimits = { entries: 5_000_000, bytes: 1024 ** 4 };

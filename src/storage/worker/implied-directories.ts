@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { O_PATH } from '../../linux/constants.ts';
 import { openInRootAt } from '../../linux/files.ts';
 import { libc } from '../../linux/libc.ts';
-import { errnoOf } from '../../stdx/errors.ts';
+import { EngineError, errnoOf } from '../../stdx/errors.ts';
 import type { Owner } from './owners.ts';
 
 export interface DirectoryAttributes extends Owner {
@@ -15,14 +15,16 @@ export interface DirectoryAttributes extends Owner {
  * attributes of those, looked up in the layers below through descriptors opened before the chroot.
  */
 export class ImpliedDirectories {
-  readonly #lower: readonly number[];
+  readonly #lower: readonly number[] | undefined;
 
-  /** @param lower directories on the host, topmost first. */
-  constructor(lower: readonly string[]) {
-    this.#lower = lower.map(path => openSync(path, O_PATH | constants.O_DIRECTORY));
+  /** @param lower directories on the host, topmost first; undefined: not known yet. */
+  constructor(lower: readonly string[] | undefined) {
+    this.#lower = lower?.map(path => openSync(path, O_PATH | constants.O_DIRECTORY));
   }
 
+  /** @throws EngineError `conflict` while the layers below are not known. */
   attributesOf(name: string): DirectoryAttributes {
+    if (this.#lower === undefined) throw new EngineError('conflict', 'it depends on the layers below');
     for (const root of this.#lower) {
       const found = lookUp(root, name);
       if (found === 'hidden') break;
@@ -32,7 +34,7 @@ export class ImpliedDirectories {
   }
 
   close(): void {
-    for (const fd of this.#lower) closeSync(fd);
+    for (const fd of this.#lower ?? []) closeSync(fd);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { removeRecursively } from '../../stdx/remove-recursively.ts';
+import { Arrival } from './arrival.ts';
 import { receiveChunks, sendChunks } from './chunk-port.ts';
 import { type CompressedLayer, type CompressLayer, compressLayer } from './compress-layer.ts';
 import type { Confinement } from './confinement.ts';
@@ -82,13 +83,15 @@ export type OperationName = keyof Operations;
 export interface ApplyLayer {
   /** The tar, compressed or not. */
   file: string;
+  /** Tells how much of it is there, of a file that is still being written. */
+  arrival?: SharedArrayBuffer | undefined;
   target: string;
-  /** Directories of the layers below, topmost first. */
-  lower: readonly string[];
+  /** Directories of the layers below, topmost first; undefined: not known yet. */
+  lower: readonly string[] | undefined;
   limits: UnpackLimits;
 }
 
-export interface ReceiveLayer extends Omit<ApplyLayer, 'file'> {
+export interface ReceiveLayer extends Omit<ApplyLayer, 'file' | 'arrival'> {
   /** Brings the uncompressed tar. */
   port: MessagePort;
 }
@@ -167,19 +170,25 @@ async function applyLayer(
   argument: ApplyLayer,
   { confinement, progress }: OperationContext,
 ): Promise<AppliedLayer> {
-  const fd = openSync(argument.file, 'r');
+  const { file, arrival } = argument;
+  const fd = openSync(file, 'r');
   try {
+    const arriving = arrival === undefined ? undefined : new Arrival(arrival);
+    await arriving?.atLeast(magicLength);
     const head = Buffer.alloc(magicLength);
-    const headLength = readSync(fd, head, 0, magicLength, 0);
-    const compression = detectCompression(head.subarray(0, headLength));
+    const compression = detectCompression(head.subarray(0, readSync(fd, head, 0, magicLength, 0)));
     if (compression === 'bzip2' || compression === 'xz') {
       throw new EngineError('notImplemented', `layers compressed with ${compression} are not supported`);
     }
-    if (compression === 'none')
-      return await unpackLayer(readChunks(fd, progress, true), argument, confinement);
+    const reuse = compression === 'none';
+    const chunks = counted(
+      arriving?.chunks(fd, readSize, reuse) ?? readChunks(fd, readSize, reuse),
+      progress,
+    );
+    if (compression === 'none') return await unpackLayer(chunks, argument, confinement);
     const decompressor = createDecompressor(compression);
     // Writing happens while the thread pool decompresses the next piece.
-    const sent = sendThrough(readChunks(fd, progress, false), decompressor);
+    const sent = sendThrough(chunks, decompressor);
     try {
       return await unpackLayer(decompressor, argument, confinement);
     } finally {
@@ -276,22 +285,32 @@ function* tapped(chunks: Iterable<Buffer>, tap: (chunk: Buffer) => void): Genera
 }
 
 /** @param reuse each chunk is done with when the next one is asked for; a decompressor may still hold it. */
-function* readChunks(fd: number, progress: (value: number) => void, reuse: boolean): Generator<Buffer> {
-  let total = 0;
-  let chunk = Buffer.allocUnsafeSlow(readSize);
+function* readChunks(fd: number, chunkSize: number, reuse: boolean): Generator<Buffer> {
+  let chunk = Buffer.allocUnsafeSlow(chunkSize);
   for (;;) {
-    const read = readSync(fd, chunk, 0, readSize, null);
+    const read = readSync(fd, chunk, 0, chunkSize, null);
     if (read === 0) return;
-    total += read;
-    progress(total);
     yield chunk.subarray(0, read);
-    if (!reuse) chunk = Buffer.allocUnsafeSlow(readSize);
+    if (!reuse) chunk = Buffer.allocUnsafeSlow(chunkSize);
   }
 }
 
-async function sendThrough(chunks: Iterable<Buffer>, target: Duplex): Promise<void> {
+/** @param progress hears of what has been taken. */
+async function* counted(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  progress: (value: number) => void,
+): AsyncGenerator<Buffer> {
+  let total = 0;
+  for await (const chunk of chunks) {
+    total += chunk.length;
+    progress(total);
+    yield chunk;
+  }
+}
+
+async function sendThrough(chunks: AsyncIterable<Buffer>, target: Duplex): Promise<void> {
   try {
-    for (const chunk of chunks) {
+    for await (const chunk of chunks) {
       if (target.destroyed) return;
       if (!target.write(chunk)) await writable(target);
     }
@@ -304,7 +323,7 @@ async function sendThrough(chunks: Iterable<Buffer>, target: Duplex): Promise<vo
 function* chunksOfFile(path: string): Generator<Buffer> {
   const fd = openRegularFile(path);
   try {
-    yield* readChunks(fd, () => {}, false);
+    yield* readChunks(fd, readSize, false);
   } finally {
     closeSync(fd);
   }
