@@ -6,7 +6,9 @@ import { readBody, readTar, type TarEntry } from '../archive/tar-reader.ts';
 import { type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { mediaTypes } from '../oci/media-types.ts';
 import { EngineError } from '../stdx/errors.ts';
-import type { BlobStore } from '../storage/blobs.ts';
+import type { EarlyLayer } from '../storage/early-layer.ts';
+import type { Storage } from '../storage/storage.ts';
+import { Arrival } from '../storage/worker/arrival.ts';
 import type { Lease } from './leases.ts';
 
 /** What is not larger may be JSON and stays in memory; larger files go to the blob store. */
@@ -21,11 +23,13 @@ const maxLinks = 8;
  * never paths on this machine.
  */
 export class ImageArchive {
-  readonly #blobs: BlobStore;
+  readonly #storage: Storage;
   readonly #lease: Lease;
   readonly #small = new Map<string, Buffer>();
   readonly #large = new Map<string, Digest>();
   readonly #links = new Map<string, string>();
+  /** By their blobs. What turns out to be no layer, or not to be wanted, is discarded. */
+  readonly #early = new Map<Digest, EarlyLayer>();
   #smallTotal = 0;
 
   /**
@@ -34,24 +38,34 @@ export class ImageArchive {
    * content is not what its name says.
    */
   static async read(
-    blobs: BlobStore,
+    storage: Storage,
     lease: Lease,
     tar: Readable,
     signal: AbortSignal,
   ): Promise<ImageArchive> {
-    const archive = new ImageArchive(blobs, lease);
+    const archive = new ImageArchive(storage, lease);
     let entries = 0;
-    for await (const entry of readTar(await decompress(tar))) {
-      signal.throwIfAborted();
-      if (++entries > maxEntries) throw invalid(`more than ${maxEntries} entries`);
-      await archive.#take(entry);
+    try {
+      for await (const entry of readTar(await decompress(tar))) {
+        signal.throwIfAborted();
+        if (++entries > maxEntries) throw invalid(`more than ${maxEntries} entries`);
+        await archive.#take(entry);
+      }
+    } catch (error) {
+      await archive.close();
+      throw error;
     }
     return archive;
   }
 
-  private constructor(blobs: BlobStore, lease: Lease) {
-    this.#blobs = blobs;
+  private constructor(storage: Storage, lease: Lease) {
+    this.#storage = storage;
     this.#lease = lease;
+  }
+
+  /** Lets go of what nobody has taken. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#early.values()].map(layer => layer.discard()));
   }
 
   has(path: string): boolean {
@@ -79,12 +93,17 @@ export class ImageArchive {
     const name = this.#follow(path);
     const known = this.#large.get(name);
     if (known !== undefined) return known;
-    return (await this.#blobs.write(this.bytes(path), this.#lease.owner)).digest;
+    return (await this.#storage.blobs.write(this.bytes(path), this.#lease.owner)).digest;
+  }
+
+  /** What was unpacked of a blob while it was read. */
+  early(digest: Digest): EarlyLayer | undefined {
+    return this.#early.get(digest);
   }
 
   /** The media type of a layer's blob; undefined when it is packed in a way no registry knows. */
   async layerType(digest: Digest): Promise<string | undefined> {
-    const stream = this.#blobs.stream(digest, { start: 0, end: magicLength - 1 });
+    const stream = this.#storage.blobs.stream(digest, { start: 0, end: magicLength - 1 });
     const head = Buffer.concat(await stream.toArray());
     const compression = detectCompression(head);
     switch (compression) {
@@ -129,11 +148,17 @@ export class ImageArchive {
       this.#small.set(name, bytes);
       return;
     }
-    const ingest = await this.#blobs.ingest({
+    const { blobs, layers } = this.#storage;
+    const arrival = new Arrival();
+    const ingest = await blobs.ingest({
       size,
       key: `load:${crypto.randomUUID()}`,
+      arrival,
       ...(expected === undefined ? {} : { digest: expected }),
     });
+    // Without a digest nobody can say whether it is here already.
+    const early = expected && layers.unpackEarly(expected, { path: ingest.path, arrival: arrival.shared });
+    if (early !== undefined) this.#early.set(expected!, early);
     try {
       for await (const chunk of entry.body) await ingest.write(chunk);
       const { digest } = await ingest.commit();

@@ -36,8 +36,9 @@ export async function loadImages(
   signal: AbortSignal,
 ): Promise<LoadResult> {
   const lease = services.images.leases.take(`load:${crypto.randomUUID()}`);
+  let archive: ImageArchive | undefined;
   try {
-    const archive = await readArchive(services, lease, tar, signal);
+    archive = await readArchive(services, lease, tar, signal);
     const result: LoadResult = { loaded: [], lines: [], imageIds: new Set() };
     const load = new Load(services, archive, lease, options.quiet ? () => {} : progress, signal);
     const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
@@ -50,6 +51,7 @@ export async function loadImages(
     if (signal.aborted) throw new EngineError('cancelled', 'context canceled', { cause: error });
     throw error;
   } finally {
+    await archive?.close();
     await lease.release();
   }
 }
@@ -74,7 +76,7 @@ async function readArchive(
   signal: AbortSignal,
 ): Promise<ImageArchive> {
   try {
-    return await ImageArchive.read(services.storage.blobs, lease, tar, signal);
+    return await ImageArchive.read(services.storage, lease, tar, signal);
   } catch (error) {
     if (kindOf(error) !== 'invalid') throw error;
     throw within('Error processing tar file(exit status 1)', error);
@@ -146,7 +148,8 @@ class Load {
   async #sourceOf(digest: Digest) {
     const { blobs } = this.#services.storage;
     const mediaType = await this.#archive.layerType(digest);
-    return mediaType === undefined ? decompress(blobs.stream(digest)) : { blob: digest, mediaType };
+    if (mediaType === undefined) return decompress(blobs.stream(digest));
+    return { blob: digest, mediaType, early: this.#archive.early(digest) };
   }
 
   /** Docker says so when a name moves to another image. */

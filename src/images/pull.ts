@@ -282,8 +282,7 @@ class Pull {
     const { downloads, storage } = this.#services;
     const { layer } = step;
     const arriving = (blob: ArrivingBlob) => {
-      const unpacked =
-        layer.size < earlyBytes ? undefined : storage.layers.unpackEarly(layer.digest, blob);
+      const unpacked = layer.size < earlyBytes ? undefined : storage.layers.unpackEarly(layer.digest, blob);
       if (unpacked !== undefined) early.set(step, unpacked);
     };
     const hold = (digest: Digest) => lease.holdBlob(digest);

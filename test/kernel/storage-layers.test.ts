@@ -17,8 +17,13 @@ import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { lgetxattr, lsetxattr, majorOf, minorOf } from '../../src/linux/files.ts';
-import { digestOf } from '../../src/oci/digest.ts';
+import { type Digest, digestOf } from '../../src/oci/digest.ts';
+import { mediaTypes } from '../../src/oci/media-types.ts';
 import { kindOf } from '../../src/stdx/errors.ts';
+import type { EarlyLayer } from '../../src/storage/early-layer.ts';
+import type { Layer } from '../../src/storage/layers.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { Arrival } from '../../src/storage/worker/arrival.ts';
 import { isOpaque, isWhiteout } from '../../src/storage/worker/whiteouts.ts';
 import { WorkerPool } from '../../src/storage/worker-pool.ts';
 import {
@@ -37,6 +42,47 @@ import {
 const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
 
 suite('layers', () => {
+  test('a blob can be unpacked while it comes, and the layer is there with its end', async t => {
+    const storage = await temporaryStorage(t);
+    const tar = await tarOf([directory('a'), file('a/b', 'x'.repeat(100_000))]);
+    const packed = gzipSync(tar);
+    const { layer, early } = await applyArriving(storage, [packed.subarray(0, 50), packed.subarray(50)], tar);
+    assert.equal(readFileSync(join(layer.directory, 'a/b'), 'utf8').length, 100_000);
+    assert.deepEqual([layer.sizeBytes, layer.blob?.digest], [100_000, digestOf(packed)]);
+    assert.equal(await early.take(undefined, undefined), undefined, 'it was used');
+    // One that is known is not unpacked again.
+    const unused = { path: join(layer.directory, 'a/b'), arrival: new Arrival().shared };
+    assert.equal(storage.layers.unpackEarly(digestOf(packed), unused), undefined);
+    assert.equal(storage.layers.unpackEarly(digestOf(tar), unused), undefined);
+  });
+
+  test('what depends on the layers below is unpacked when they are known', async t => {
+    const storage = await temporaryStorage(t);
+    const parent = await applyTar(storage, await tarOf([directory('a', { mode: 0o700, uid: 7 })]));
+    const tar = await tarOf([file('a/b')]);
+    const { layer } = await applyArriving(storage, [tar], tar, parent.chainId);
+    const { mode, uid } = statSync(join(layer.directory, 'a'));
+    assert.deepEqual([mode & 0o7777, uid], [0o700, 7]);
+  });
+
+  test('of what is not wanted after all nothing is left', async t => {
+    const storage = await temporaryStorage(t);
+    const before = readdirSync(storage.paths.layers);
+    const arrival = new Arrival();
+    const ingest = await storage.blobs.ingest({ arrival });
+    await ingest.write(Buffer.alloc(100_000, 'no tar'));
+    const early = storage.layers.unpackEarly(digestOf('any'), {
+      path: ingest.path,
+      arrival: arrival.shared,
+    })!;
+    const twice = { path: ingest.path, arrival: arrival.shared };
+    assert.equal(storage.layers.unpackEarly(digestOf('any'), twice), undefined);
+    await early.discard();
+    await ingest.abort({ keep: false });
+    assert.deepEqual(readdirSync(storage.paths.layers), before);
+    assert.equal(await early.take(undefined, undefined), undefined);
+  });
+
   test('everything an archive can hold arrives', async t => {
     const storage = await temporaryStorage(t);
     const mtimeNs = 1_600_000_000_123_456_789n;
@@ -484,4 +530,24 @@ function fixChecksum(block: Buffer): void {
   block.fill(0x20, 148, 156);
   const sum = block.subarray(0, 512).reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}
+
+/** A layer by a blob that comes in pieces, of which some are there before all of it is. */
+async function applyArriving(
+  storage: Storage,
+  pieces: readonly Buffer[],
+  tar: Buffer,
+  parent?: Digest,
+): Promise<{ layer: Layer; early: EarlyLayer }> {
+  const arrival = new Arrival();
+  const blob = digestOf(Buffer.concat(pieces));
+  const ingest = await storage.blobs.ingest({ digest: blob, arrival });
+  const early = storage.layers.unpackEarly(blob, { path: ingest.path, arrival: arrival.shared });
+  assert.ok(early);
+  for (const piece of pieces) await ingest.write(piece);
+  await ingest.commit();
+  const source = { blob, mediaType: mediaTypes.ociLayerGzip, early };
+  const layer = await storage.layers.apply({ parent, diffId: digestOf(tar), source });
+  await early.discard();
+  return { layer, early };
 }
