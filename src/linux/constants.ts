@@ -104,6 +104,7 @@ export const IN_CLOEXEC = 0o2000000;
 
 /** sockets, linux/socket.h */
 export const AF_UNIX = 1;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_SEQPACKET = 5;
 export const SOCK_NONBLOCK = 0o4000;

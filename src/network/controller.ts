@@ -3,6 +3,7 @@ import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Database } from '../storage/database.ts';
 import { dockerBridges, markOf } from './bridges.ts';
+import { claimNames } from './claims.ts';
 import { defaultFirewallTable, type NetworkConfig } from './config.ts';
 import { isMissingBridge } from './default-networks.ts';
 import type { NameSource } from './dns/names.ts';
@@ -70,6 +71,7 @@ export class NetworkController {
   readonly #ports: PublishedPorts;
   readonly #resolvers = new Map<string, EmbeddedResolver>();
   #stopKeeping: (() => void) | undefined;
+  #giveBackNames: (() => void) | undefined;
 
   /**
    * Brings the host to what the database says: default networks, bridges, the firewall with all published ports.
@@ -406,6 +408,7 @@ export class NetworkController {
     this.#flows.close();
     this.#firewall.close();
     this.#socket.close();
+    this.#giveBackNames?.();
   }
 
   /**
@@ -421,6 +424,7 @@ export class NetworkController {
   }
 
   #start(): void {
+    this.#giveBackNames = claimNames(this.#config);
     this.#networks.start(this.#log);
     this.#forwarding.enable(4);
     this.#firewall.closeWires(this.#forwarding.closed);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,6 +147,35 @@ test('a network that is being removed takes nobody in, is removed once, and can 
   networks.create({ name: 'more' });
   assert.deepEqual((await networks.prune()).map(({ name }) => name).sort(), ['app', 'more']);
   assert.deepEqual(world(), one);
+});
+
+test('a second daemon in the same network namespace needs names of its own, until the first has ended', async () => {
+  const holder = spawn(process.execPath, [
+    '--eval',
+    `net.createServer().listen('\\0gantryd firewall table "gantry"', () => console.log('listening'))`,
+  ]);
+  try {
+    await once(holder.stdout, 'data');
+    const config = { resolvConfPath: '/dev/null' };
+    const database = Database.open(join(directory, 'state.db'));
+    assert.throws(() => NetworkController.open({ database, log: silentLog, config }), {
+      kind: 'conflict',
+      message:
+        `starting the networks: another gantryd has the firewall table "gantry": process ${holder.pid} has it in this ` +
+        'network namespace; give this one a name of its own (--firewall-table)',
+    });
+    networks = NetworkController.open({
+      database,
+      log: silentLog,
+      config: { ...config, firewallTable: 'other' },
+    });
+    networks.dismantle();
+    // Its end is not waited for: the next daemon is often started at once.
+    holder.kill('SIGKILL');
+    reopen();
+  } finally {
+    holder.kill('SIGKILL');
+  }
 });
 
 test('a restart of the daemon interrupts no port, and its sockets are taken again', async () => {

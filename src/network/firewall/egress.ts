@@ -21,10 +21,8 @@ export const egressSets = `
 	set portless6 { type ifname . ipv6_addr . ipv6_addr . inet_proto; size 1024; flags dynamic,timeout; }`;
 
 export const egressRules = `
-	# What a container asked for counts, not what a published port made of it. Connections that began while they were
-	# allowed go on.
+	# What a container asked for counts, not what a published port made of it.
 	chain unlisted {
-		ct state established,related accept
 		iifname . ct original ip daddr @listed4 accept
 		iifname . ct original ip daddr @named4 accept
 		iifname . ct original ip6 daddr @listed6 accept
@@ -35,14 +33,17 @@ export const egressRules = `
 		update @portless6 { iifname . ip6 saddr . ct original ip6 daddr . meta l4proto timeout 1d counter } drop
 		drop
 	}
+	# Connections that began while they were allowed go on.
 	chain egress {
 		type filter hook forward priority filter - 1; policy accept;
+		ct state established,related accept
 		iifname . oifname @talking accept
 		iifname @limited jump unlisted
 	}
 	# The host is outside, too; its neighbours have to be found all the same.
 	chain egress_host {
 		type filter hook input priority filter - 1; policy accept;
+		ct state established,related accept
 		iifname != @limited accept
 		fib daddr type != local accept
 		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept

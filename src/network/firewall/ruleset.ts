@@ -193,8 +193,8 @@ const rules = `
 	# route_localnet is on for our bridges, so that 127.0.0.1 can be published: nothing on any wire may use it.
 	chain guard {
 		type filter hook prerouting priority raw; policy accept;
-		iifname != "lo" ip daddr 127.0.0.0/8 drop
-		iifname @bridges ip saddr 127.0.0.0/8 drop
+		ip daddr 127.0.0.0/8 iifname != "lo" drop
+		ip saddr 127.0.0.0/8 iifname @bridges drop
 	}
 	chain publish {
 		dnat ip to meta l4proto . ip daddr . th dport map @ports4
@@ -216,9 +216,10 @@ const rules = `
 		meta l4proto { tcp, udp, sctp } fib daddr type local jump publish
 	}
 	# The host is a router now. From wire to wire it lets nothing pass unless it did so before; other people's bridges
-	# (dockerd's, libvirt's) have rules of their own.
+	# (dockerd's, libvirt's) have rules of their own. All of a connection but its beginning ends at the first rule.
 	chain forward {
 		type filter hook forward priority filter; policy accept;
+		ct state established,related accept
 		oifname @bridges jump inbound
 		iifname @internal drop
 		iifname @bridges oifname @strangers jump abroad
@@ -229,14 +230,12 @@ const rules = `
 	# The rule that lets our containers out stands before dockerd's own ones, which keep others from its containers.
 	# And a dockerd that finds a host forwarding already keeps nobody from them.
 	chain abroad {
-		ct state established,related accept
 		ct status dnat accept
 		drop
 	}
-	# Into a bridge: answers, siblings, and what was published. Another network's containers come in by a
+	# Into a bridge: siblings, and what was published. Another network's containers come in by a
 	# published port only; a neighbour on the LAN too, however it routes.
 	chain inbound {
-		ct state established,related accept
 		iifname . oifname @talking accept
 		iifname @internal drop
 		oifname @internal drop
