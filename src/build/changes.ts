@@ -1,4 +1,6 @@
+import { posix } from 'node:path';
 import type { ImageRunConfig } from '../oci/image.ts';
+import { EngineError } from '../stdx/errors.ts';
 import { type ConfigInstruction, configure, workingDirectory } from './configure.ts';
 import { parseChanges } from './dockerfile/parse.ts';
 import { type BuildState, scratchState } from './state.ts';
@@ -29,7 +31,8 @@ export function applyChanges(config: ImageRunConfig, changes: readonly string[])
   const { instructions, escapeToken } = parseChanges(changes.join('\n'), allowed);
   for (const instruction of instructions) {
     if (instruction.kind === 'WORKDIR') {
-      const path = workingDirectory(state, instruction.path, escapeToken);
+      if (/^(""|'')?$/.test(instruction.path)) throw new EngineError('invalid', 'cannot normalize nothing');
+      const path = posix.resolve('/', workingDirectory(state, instruction.path, escapeToken));
       state = { ...state, config: { ...state.config, WorkingDir: path } };
     } else {
       const context = { escapeToken, buildArgs: {}, globalArgs: new Map<string, string>() };

@@ -49,8 +49,8 @@ export function configure(
     case 'EXPOSE': {
       const words = instruction.ports.flatMap(port => expandWords(port, lookup, context.escapeToken));
       const ports = parsePorts(words);
-      const exposed = Object.fromEntries([...ports].map(port => [port, {}]));
-      const createdBy = `EXPOSE [${[...ports].sort().join(' ')}]`;
+      const exposed = Object.fromEntries(ports.map(port => [port, {}]));
+      const createdBy = `EXPOSE [${ports.toSorted().join(' ')}]`;
       return withConfig(state, { ExposedPorts: { ...config.ExposedPorts, ...exposed } }, createdBy);
     }
     case 'VOLUME': {
@@ -94,18 +94,12 @@ export function configure(
   }
 }
 
-/** Where WORKDIR leads; relative to the one before. */
+/** Where WORKDIR leads: an absolute path as it is written, else relative to the one before; nothing is that one. */
 export function workingDirectory(state: BuildState, path: string, escapeToken: string): string {
   const expanded = expandWord(path, lookupIn(state), escapeToken);
-  if (expanded === '') throw new EngineError('invalid', 'cannot normalize nothing');
-  const joined = posix.resolve('/', state.config.WorkingDir ?? '', expanded);
-  return joined;
-}
-
-/** WORKDIR in the history: an absolute path as it was written. */
-export function describeWorkdir(state: BuildState, path: string, escapeToken: string): string {
-  const expanded = expandWord(path, lookupIn(state), escapeToken);
-  return `WORKDIR ${expanded.startsWith('/') ? expanded : workingDirectory(state, path, escapeToken)}`;
+  if (expanded.startsWith('/')) return expanded;
+  if (expanded === '') return state.config.WorkingDir || '/';
+  return posix.resolve('/', state.config.WorkingDir ?? '', expanded);
 }
 
 /** What a CMD, ENTRYPOINT or RUN executes. */

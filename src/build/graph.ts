@@ -234,17 +234,18 @@ function findTarget(dockerfile: Dockerfile, target: string): number {
   throw new EngineError('invalid', `failed to reach build target ${target} in Dockerfile`);
 }
 
-/** The stages a target needs. @throws DockerfileError when one of them needs a later one, or itself. */
+/** The stages a target needs. @throws DockerfileError when any stage needs a later one, or itself. */
 function reach(dockerfile: Dockerfile, planned: readonly PlannedStage[], target: number): Set<number> {
   const done = new Set<number>();
   const visit = (index: number): void => {
     if (done.has(index)) return;
     done.add(index);
-    for (const need of planned[index]!.needs) {
-      if (need >= index) throw lateStage(dockerfile, planned[index]!.stage, need);
-      visit(need);
-    }
+    for (const need of planned[index]!.needs) visit(need);
   };
+  for (const { stage, needs } of planned) {
+    const late = needs.find(need => need >= stage.index);
+    if (late !== undefined) throw lateStage(dockerfile, stage, late);
+  }
   visit(target);
   return done;
 }

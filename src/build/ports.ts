@@ -2,11 +2,11 @@ import { EngineError } from '../stdx/errors.ts';
 
 /**
  * EXPOSE's words: `80`, `53/udp`, `8000-8010/tcp` (docker/go-connections, nat.ParsePortSpecs).
- * @returns `80/tcp`, one by one.
+ * @returns `80/tcp`, one by one, as often as it was named.
  * @throws EngineError `invalid` in Docker's words.
  */
-export function parsePorts(words: readonly string[]): Set<string> {
-  const ports = new Set<string>();
+export function parsePorts(words: readonly string[]): string[] {
+  const ports: string[] = [];
   for (const word of words) {
     const [range = '', written = 'tcp', more] = word.split('/');
     const protocol = (written === '' ? 'tcp' : written).toLowerCase();
@@ -15,7 +15,7 @@ export function parsePorts(words: readonly string[]): Set<string> {
     const [first, last] = parseRange(container, word);
     if (more !== undefined || !['tcp', 'udp', 'sctp'].includes(protocol))
       throw new EngineError('invalid', `Invalid proto: ${written}`);
-    for (let port = first; port <= last; port++) ports.add(`${port}/${protocol}`);
+    for (let port = first; port <= last; port++) ports.push(`${port}/${protocol}`);
   }
   return ports;
 }

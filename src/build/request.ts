@@ -35,6 +35,11 @@ export interface BuildRequest {
   exports?: BuildExport[];
   /** null: take nothing; Docker's client sends null for `--build-arg NAME` with no such variable in its environment. */
   buildArgs: Record<string, string | null>;
+  /**
+   * Where dockerd's two builders differ, BuildKit is right: HTTP_PROXY is also http_proxy to a RUN, and the other way
+   * around; `COPY ../a` takes what `COPY a` takes.
+   */
+  asBuildKit?: boolean;
   labels: Record<string, string>;
   /** Name or index of the stage wanted; '' means the last. */
   target: string;

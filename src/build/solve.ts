@@ -7,7 +7,7 @@ import { type Material, materialOf } from './attest/materials.ts';
 import { resolveBase } from './base.ts';
 import type { BuilderOptions } from './builder.ts';
 import { type BuildCache, type CachedStep, keyOf } from './cache.ts';
-import { configure, describeWorkdir, workingDirectory } from './configure.ts';
+import { configure, workingDirectory } from './configure.ts';
 import { DockerfileError, located } from './dockerfile/errors.ts';
 import type { Instruction, InstructionOf } from './dockerfile/instructions.ts';
 import { parseSingleInstruction, type Stage } from './dockerfile/parse.ts';
@@ -386,7 +386,7 @@ export class Solve {
       case 'WORKDIR': {
         const path = workingDirectory(state, instruction.path, escapeToken);
         const changed = { ...state, config: { ...state.config, WorkingDir: path } };
-        const createdBy = describeWorkdir(state, instruction.path, escapeToken);
+        const createdBy = `WORKDIR ${path}`;
         if (path === '/') return { state: withConfig(state, { WorkingDir: path }, createdBy) };
         return {
           step: await prepareWorkdir(state, posix.normalize(path), createdBy, { storage, workspace }),
@@ -415,7 +415,9 @@ export class Solve {
         const from =
           instruction.from === undefined ? undefined : await this.#originOf(await resolve(instruction.from));
         const { material } = this.#context;
-        const context = { storage, workspace, git, escapeToken, from, material, signal: this.#signal };
+        const signal = this.#signal;
+        const stopsAtTop = request.asBuildKit === true;
+        const context = { storage, workspace, git, escapeToken, from, stopsAtTop, material, signal };
         return { step: await prepareCopy(state, instruction, context), state };
       }
     }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TreeHashes } from '../storage/confined.ts';
@@ -57,6 +57,8 @@ export class BuildContexts {
   /** One with nothing in it. */
   async empty(): Promise<BuildContext> {
     const directory = await mkdtemp(join(this.#storage.paths.buildContexts, 'context-'));
+    // Bound into a RUN it may be read by any user there; nobody else gets past the directory above.
+    await chmod(directory, 0o755);
     return { directory, remove: () => rm(directory, { recursive: true, force: true }) };
   }
 

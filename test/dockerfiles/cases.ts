@@ -63,6 +63,11 @@ long=$(printf 'n%.0s' $(seq 200)); mkdir $long; echo x > $long/$long; ln -s $lon
   'copy-link': {},
   'copy-link-onto': { prepare: 'chmod 700 d; chmod 2755 e/sub' },
   'copy-exclude': {},
+  'copy-details': {
+    args: ['--build-arg', 'HTTP_PROXY=http://proxy.test'],
+    prepare: 'ln -s d link; mkdir t; echo t > t/t; tar --sort=name -cf t.tar t; rm -r t',
+  },
+  'copy-details-escape': { folder: 'copy-details', args: ['-f', 'escape.Dockerfile'] },
   'copy-directory-modes': {
     prepare: `
 mkdir -m 700 private; mkdir -m 750 private/sub; mkdir -m 2775 open

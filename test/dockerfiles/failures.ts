@@ -48,9 +48,9 @@ const otherWords: Record<string, string> = {
     'COPY failed: file not found in build context or excluded by .dockerignore: stat missing.txt: file does not exist',
   'copy-one-argument':
     'COPY requires at least two arguments, but only one was provided. Destination could not be determined.',
-  'copy-outside': 'COPY failed: forbidden path outside the build context: ../outside ()',
-  'copy-several-to-file':
-    'when using COPY with more than one source file, the destination must be a directory and end with a /',
+  'copy-outside':
+    'COPY failed: file not found in build context or excluded by .dockerignore: stat ../outside: file does not exist',
+  'copy-several-to-file': '/nowhere: not a directory',
   empty: 'failed to parse Dockerfile: file with no instructions',
   'expand-modifier': 'unsupported modifier (%) in substitution',
   'expand-open': "syntax error: missing '}'",
@@ -59,6 +59,8 @@ const otherWords: Record<string, string> = {
   'from-platform-bad': '"linux/what/is/this": invalid platform: want os[/arch[/variant]]',
   'from-unknown-image': 'get "https://registry-1.docker.io/v2/": dial tcp <fault>',
   'from-upper': 'get "https://upper/v2/": dial tcp <fault>',
+  'glob-no-directory':
+    'COPY failed: file not found in build context or excluded by .dockerignore: stat none: file does not exist',
   'healthcheck-interval': 'time: invalid duration "1x"',
   'mount-source-missing': 'failed to compute cache key: "/missing": not found',
   'onbuild-copy-missing':

@@ -119,7 +119,8 @@ test('words are cut at unquoted space, that of values too', () => {
 });
 
 test('heredoc text keeps its quotes', () => {
-  assert.equal(expandText(`"$A" '$A' \\$A \\n\n`, lookup), `"alpha" 'alpha' $A \\n\n`);
+  assert.equal(expandText(`"$A" '$A' \\$A\n`, lookup), `"alpha" 'alpha' $A\n`);
+  assert.equal(expandText('a\\b \\\\ \\" end\\\n', lookup), 'ab \\ " end\n');
 });
 
 test('a pattern of many stars takes no time to fail', () => {

@@ -18,9 +18,9 @@ export function expandWords(text: string, lookup: Lookup, escapeToken = '\\'): s
   return new Expander(text, lookup, escapeToken).all().words;
 }
 
-/** Expands variables and nothing else: quotes stay, an escaped dollar loses its escape. For heredocs of COPY. */
-export function expandText(text: string, lookup: Lookup, escapeToken = '\\'): string {
-  return new Expander(text, lookup, escapeToken, true).all().text;
+/** Expands variables and drops escapes, of whatever character; quotes stay. For heredocs of COPY. */
+export function expandText(text: string, lookup: Lookup): string {
+  return new Expander(text, lookup, '\\', true).all().text;
 }
 
 const namePattern = /[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?\-$!]/y;
@@ -76,11 +76,10 @@ class Expander {
 
   #escaped(escapes: 'drop' | 'keep' | 'pattern'): string {
     const next = this.#text[++this.#at];
-    if (next === undefined) return this.#rawQuotes ? this.#escapeToken : '';
+    if (next === undefined) return '';
     this.#at++;
     if (escapes === 'pattern') return `\\${next}`;
     if (escapes === 'keep') return this.#escapeToken + next;
-    if (this.#rawQuotes && next !== '$' && next !== this.#escapeToken) return this.#escapeToken + next;
     return next;
   }
 

@@ -19,32 +19,31 @@ export interface CopyMove {
 }
 
 /**
- * Where everything goes, by Docker's rules: a directory's content goes into the destination; a file goes into it
- * when it is written with a slash at its end, is a directory already or takes several sources, else becomes it.
+ * Where everything goes, by BuildKit's rules, one source after the other: a directory's content goes into the
+ * destination; a file goes into it when it is written with a slash at its end or is a directory, else becomes it.
  * @param written the destination as expanded, relative to the working directory.
- * @throws EngineError `invalid`
  */
 export function planMoves(
-  kind: string,
-  sources: readonly FoundSource[],
+  sources: readonly (FoundSource & { isUnpacked?: boolean })[],
   written: string,
   workingDirectory: string,
   destinationIsDirectory: boolean,
 ): CopyMove[] {
   const destination = posix.resolve('/', workingDirectory, written);
-  const asDirectory = namesDirectory(written);
-  if (sources.length > 1 && !asDirectory) {
-    const message = `When using ${kind} with more than one source file, the destination must be a directory and end with a /`;
-    throw new EngineError('invalid', message);
-  }
-  const intoDirectory = asDirectory || destinationIsDirectory;
+  let intoDirectory = namesDirectory(written) || destinationIsDirectory;
   return sources.map(source => {
     const { path } = source;
     if (source.kept !== undefined) {
       const target = posix.join(destination, source.kept);
       return { source: path, isDirectory: source.isDirectory, destination: target };
     }
-    if (source.isDirectory) return { source: path, isDirectory: true, destination };
+    if (source.isDirectory) {
+      // It is there for the sources after this one.
+      intoDirectory = true;
+      return { source: path, isDirectory: true, destination };
+    }
+    // What an archive holds goes there, and makes a directory of it.
+    if (source.isUnpacked) intoDirectory = true;
     const target = intoDirectory ? posix.join(destination, posix.basename(path)) : destination;
     return { source: path, isDirectory: false, destination: target };
   });
@@ -58,10 +57,17 @@ export function namesDirectory(written: string): boolean {
 /**
  * A source as written, made absolute in its root. `/./` marks where --parents begins to keep the path: so many
  * elements are dropped.
+ * @param options.stopsAtTop `..` leads no further up than to the top.
  * @throws EngineError `forbidden` when it climbs out
  */
-export function readSourcePath(kind: string, written: string): { path: string; dropped: number } {
-  const relative = cleanPath(written.replace(/^\/+/, '') || '.');
+export function readSourcePath(
+  kind: string,
+  written: string,
+  { stopsAtTop = false } = {},
+): { path: string; dropped: number } {
+  const relative = stopsAtTop
+    ? cleanPath(`/${written}`).slice(1) || '.'
+    : cleanPath(written.replace(/^\/+/, '') || '.');
   if (relative === '..' || relative.startsWith('../'))
     throw new EngineError(
       'forbidden',

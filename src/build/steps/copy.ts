@@ -28,6 +28,8 @@ export interface CopyContext {
   workspace: Workspace;
   escapeToken: string;
   git: GitCheckouts;
+  /** Of `COPY ../../a` the dots are dropped, instead of refused. */
+  stopsAtTop: boolean;
   /** What --from names; undefined: the build context. */
   from?: CopyOrigin;
   /** Told what ADD takes from elsewhere. */
@@ -95,7 +97,10 @@ export async function prepareCopy(
     mountPoints: false,
     timesOfContext:
       context.from?.keepsOwners !== true && sources.every(source => source.archive === undefined),
-    ...(instruction.link ? { linked: linkedFiles(plan) } : {}),
+    // Where the place of each of several sources depends on what is there, there is nothing to be copied beforehand.
+    ...(instruction.link && (sources.length === 1 || namesDirectory(plan.destination))
+      ? { linked: linkedFiles(plan) }
+      : {}),
     makeLayer: options => copyDirectory(plan, context, options),
     apply: (rootfs, _emit, signal) => applyCopy(plan, owner, rootfs, context.storage, signal),
   };
@@ -128,8 +133,9 @@ function expandCopy(state: BuildState, instruction: CopyInstruction, escapeToken
   return {
     sources: instruction.sources.map(source => (source.type === 'path' ? expand(source.path) : '')),
     destination: expand(instruction.destination),
-    chown: maybe(instruction.chown),
-    chmod: maybe(instruction.chmod),
+    // A variable that is empty is no flag.
+    chown: maybe(instruction.chown) || undefined,
+    chmod: maybe(instruction.chmod) || undefined,
     exclude: instruction.exclude.map(expand),
   };
 }
@@ -159,7 +165,7 @@ async function prepareSources(
     const repository = source.type === 'heredoc' ? undefined : parseGitSource(written.sources[index]!);
     if (source.type === 'heredoc') {
       const { name, content, expand } = source.heredoc;
-      const text = expand ? expandText(content, lookupIn(state), context.escapeToken) : content;
+      const text = expand ? expandText(content, lookupIn(state)) : content;
       prepared.push(
         await prepareFile(await context.workspace.temporaryFile(name, text, 0o644), name, 0o644, context),
       );
@@ -198,7 +204,8 @@ async function preparePaths(
   const { workspace } = context;
   const root = context.from?.root ?? (await workspace.context());
   const { kind, parents } = instruction;
-  const all = await findSources(root, word, { kind, parents, fromContext: context.from === undefined });
+  const { from, stopsAtTop } = context;
+  const all = await findSources(root, word, { kind, parents, stopsAtTop, fromContext: from === undefined });
   const wanted = all.filter(found => !isExcluded(found, written.exclude));
   return Promise.all(
     wanted.map(async found => {
@@ -300,7 +307,7 @@ async function copyDirectory(
     destination: posix.resolve('/', plan.workingDirectory, plan.destination),
     owner,
     permissions: mode,
-    directoryPermissions: mode,
+    directoryPermissions: modeOnTheWay(plan),
     times: options.times,
   };
   return storage.layers.copy(files, { ...options, shared: source.tree.count >= sharedEntries });
@@ -319,8 +326,7 @@ async function applyCopy(
     // A file that is copied onto a symbolic link becomes what the link leads to.
     const destination = await target.resolve(written);
     const moves = planMoves(
-      plan.kind,
-      plan.sources.map(source => source.found),
+      plan.sources.map(({ found, archive }) => ({ ...found, isUnpacked: archive !== undefined })),
       plan.destination,
       plan.workingDirectory,
       await isDirectoryIn(target, written),
@@ -370,9 +376,9 @@ async function copyOne(
     await target.copyTree({ ...common, only: group.only, permissions: group.permissions });
 }
 
-/** --chmod is for the directories made on the way, too. */
+/** A --chmod of digits is for the directories made on the way, too, but only their owner may write there. */
 function modeOnTheWay({ mode }: CopyPlan): number | undefined {
-  return typeof mode === 'function' ? mode(0o755, true) : mode;
+  return typeof mode === 'number' ? mode & 0o755 : undefined;
 }
 
 /** A directory that --parents keeps is as it is in the source, unless it is there already. */

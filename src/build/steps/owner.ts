@@ -10,14 +10,15 @@ export type ReadFile = (path: string) => Promise<Buffer | undefined>;
 
 /**
  * `user`, `user:group`, names or numbers, by the passwd and group files of the image. A number without a group is
- * its own group, a name's group is the one in passwd.
+ * its own group, a name's group is the one in passwd; with a colon and nothing after it, it is 0.
  * @throws EngineError `invalid` in Docker's words
  */
 export async function resolveOwner(text: string, readFile: ReadFile): Promise<Owner> {
   const [user = '', group, more] = text.split(':');
   if (more !== undefined) throw new EngineError('invalid', `invalid chown string format: ${text}`);
   const { uid, gid } = user === '' ? { uid: 0, gid: 0 } : await findUser(user, readFile);
-  return { uid, gid: group === undefined || group === '' ? gid : await findGroup(group, readFile) };
+  if (group === undefined) return { uid, gid };
+  return { uid, gid: group === '' ? 0 : await findGroup(group, readFile) };
 }
 
 const largestId = 2 ** 32 - 2;

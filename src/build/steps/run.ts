@@ -102,9 +102,9 @@ export async function prepareRun(
   const plan: RunPlan = {
     args,
     script,
-    env: [...env, ...proxies(request.buildArgs, env)].map(([name, value]) => `${name}=${value}`),
+    env: [...env, ...proxies(request, env)].map(([name, value]) => `${name}=${value}`),
     mounts,
-    workingDirectory: config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir,
+    workingDirectory: posix.resolve('/', config.WorkingDir ?? ''),
     user: config.User ?? '',
     network,
     privileged,
@@ -162,10 +162,14 @@ function heredocText(heredoc: Heredoc): string {
   return heredoc.content + heredoc.name;
 }
 
-function proxies(buildArgs: BuildRequest['buildArgs'], env: ReadonlyMap<string, string>): [string, string][] {
+function proxies(
+  { buildArgs, asBuildKit }: BuildRequest,
+  env: ReadonlyMap<string, string>,
+): [string, string][] {
   const found: [string, string][] = [];
   for (const name of predefinedArgs) {
-    const value = buildArgs[name];
+    const other = name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
+    const value = buildArgs[name] ?? (asBuildKit ? buildArgs[other] : undefined);
     if (typeof value === 'string' && !env.has(name)) found.push([name, value]);
   }
   return found;

@@ -10,6 +10,8 @@ export interface SourceOptions {
   /** COPY or ADD, for messages. */
   kind: string;
   parents: boolean;
+  /** `..` at the top leads nowhere, instead of being refused. */
+  stopsAtTop: boolean;
   /** From the build context, not from an image or stage. */
   fromContext: boolean;
 }
@@ -20,8 +22,8 @@ export async function findSources(
   written: string,
   options: SourceOptions,
 ): Promise<FoundSource[]> {
-  const { path, dropped } = readSourcePath(options.kind, written);
-  const paths = hasWildcard(path) ? await expandWildcards(root, path, options.parents) : [path];
+  const { path, dropped } = readSourcePath(options.kind, written, options);
+  const paths = hasWildcard(path) ? await expandWildcards(root, path, options) : [path];
   return Promise.all(
     paths.map(async found => {
       const stat = await root.stat(found, { follow: true });
@@ -84,17 +86,31 @@ export function isExcluded(source: FoundSource, exclude: readonly string[]): boo
 }
 
 /** Go's filepath.Glob inside the root, one directory at a time; with --parents `**` spans directories too. */
-async function expandWildcards(root: ConfinedRoot, pattern: string, doubleStar: boolean): Promise<string[]> {
-  const segments = pattern.slice(1).split('/');
-  let found = [''];
+async function expandWildcards(
+  root: ConfinedRoot,
+  pattern: string,
+  options: SourceOptions,
+): Promise<string[]> {
+  const segments = pattern.split('/');
+  const first = segments.findIndex(hasWildcard);
+  const start = segments.slice(0, first).join('/');
+  if (start !== '' && (await root.stat(start, { follow: true })) === undefined) throw missing(start, options);
+  let found = [start];
   for (const [index, segment] of segments.entries()) {
-    if (doubleStar && segment.includes('**')) {
+    if (index < first) continue;
+    // Links lead on up to the first wildcard; of those that a wildcard finds none does.
+    const follow = index === first;
+    if (options.parents && segment.includes('**')) {
       const rest = new Glob(segments.slice(index).join('/'), { doubleStar: true });
-      const below = await Promise.all(found.map(directory => listBelow(root, directory, rest, true)));
+      const below = await Promise.all(
+        found.map(directory => listBelow(root, directory, rest, { recursive: true, follow })),
+      );
       return below.flat().sort();
     }
     const glob = new Glob(segment, { doubleStar: false });
-    const below = await Promise.all(found.map(directory => listBelow(root, directory, glob, false)));
+    const below = await Promise.all(
+      found.map(directory => listBelow(root, directory, glob, { recursive: false, follow })),
+    );
     found = below.flat();
   }
   return found.sort();
@@ -104,11 +120,12 @@ async function listBelow(
   root: ConfinedRoot,
   directory: string,
   glob: Glob,
-  recursive: boolean,
+  { recursive, follow }: { recursive: boolean; follow: boolean },
 ): Promise<string[]> {
-  const stat = await root.stat(directory === '' ? '/' : directory, { follow: true });
+  const path = directory === '' ? '/' : directory;
+  const stat = await root.stat(path, { follow });
   if (stat?.type !== 'directory') return [];
-  const entries = await root.list(directory === '' ? '/' : directory, { recursive });
+  const entries = await root.list(follow ? await root.resolve(path) : path, { recursive });
   return entries.filter(entry => glob.matches(entry.path)).map(entry => `${directory}/${entry.path}`);
 }
 

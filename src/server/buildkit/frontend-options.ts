@@ -70,6 +70,7 @@ export function planFrontend(options: ReadonlyMap<string, string>): FrontendPlan
       buildArgs: Object.fromEntries(
         [...withPrefix(options, 'build-arg:')].filter(([name]) => !name.startsWith('BUILDKIT_ATTEST_')),
       ),
+      asBuildKit: true,
       labels: Object.fromEntries(withPrefix(options, 'label:')),
       target: text('target'),
       ...holdFailed(text('gantry.hold-failed')),

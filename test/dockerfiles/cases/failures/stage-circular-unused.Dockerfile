@@ -1,0 +1,3 @@
+FROM busybox AS unused
+COPY --from=unused /a /b
+FROM busybox
