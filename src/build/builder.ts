@@ -452,10 +452,13 @@ function withTag(reference: string): string {
   return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
 }
 
-/** `# syntax=` names an image with a parser. Docker's own is what we are; its versions only ever add to the language. */
+/**
+ * `# syntax=` names an image with a parser. Docker's own, also from a mirror, is what we are; its versions only ever add
+ * to the language.
+ */
 function refuseOtherSyntax(syntax: string | undefined): void {
   const [image = ''] = (syntax ?? '').trim().split(/\s+/);
-  if (image === '' || /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@].*)?$/.test(image)) return;
+  if (image === '' || /^([^@]+\/)?docker\/dockerfile(-upstream)?([:@][^/]*)?$/.test(image)) return;
   throw new EngineError('notImplemented', `syntax ${image} is not supported: only docker/dockerfile is`);
 }
 

@@ -37,7 +37,7 @@ export interface BuildRequest {
   buildArgs: Record<string, string | null>;
   /**
    * Where dockerd's two builders differ, BuildKit is right: HTTP_PROXY is also http_proxy to a RUN, and the other way
-   * around; `COPY ../a` takes what `COPY a` takes.
+   * around; `COPY ../a` takes what `COPY a` takes; `COPY a b /x` has sources go to /x one after the other.
    */
   asBuildKit?: boolean;
   labels: Record<string, string>;

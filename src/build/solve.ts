@@ -416,8 +416,8 @@ export class Solve {
           instruction.from === undefined ? undefined : await this.#originOf(await resolve(instruction.from));
         const { material } = this.#context;
         const signal = this.#signal;
-        const stopsAtTop = request.asBuildKit === true;
-        const context = { storage, workspace, git, escapeToken, from, stopsAtTop, material, signal };
+        const asBuildKit = request.asBuildKit === true;
+        const context = { storage, workspace, git, escapeToken, from, asBuildKit, material, signal };
         return { step: await prepareCopy(state, instruction, context), state };
       }
     }

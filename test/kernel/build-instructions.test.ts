@@ -494,6 +494,7 @@ test('requests that cannot be', async () => {
   await assert.rejects(build({}, '# syntax=me/mine:1\nFROM busybox'), syntax);
   await assert.rejects(build({ buildArgs: { BUILDKIT_SYNTAX: 'me/mine:1' } }), syntax);
   await build({}, '# syntax=docker/dockerfile:1.4-labs\nFROM busybox');
+  await build({}, '# syntax=mirror.test:5000/docker.io/docker/dockerfile:1\nFROM busybox');
   await assert.rejects(build({}, 'FROM --platform=linux/arm64 busybox'), /pull access denied/);
 });
 

@@ -28,8 +28,8 @@ export interface CopyContext {
   workspace: Workspace;
   escapeToken: string;
   git: GitCheckouts;
-  /** Of `COPY ../../a` the dots are dropped, instead of refused. */
-  stopsAtTop: boolean;
+  /** As in BuildRequest; otherwise `COPY ../a`, and several sources without a slash after the destination, are refused. */
+  asBuildKit: boolean;
   /** What --from names; undefined: the build context. */
   from?: CopyOrigin;
   /** Told what ADD takes from elsewhere. */
@@ -61,6 +61,10 @@ export async function prepareCopy(
 ): Promise<FileStep> {
   const written = expandCopy(state, instruction, context.escapeToken);
   const sources = await prepareSources(instruction, written, state, context);
+  if (!context.asBuildKit && sources.length > 1 && !namesDirectory(written.destination)) {
+    const message = `When using ${instruction.kind} with more than one source file, the destination must be a directory and end with a /`;
+    throw new EngineError('invalid', message);
+  }
   const owner = await ownerOf(state, written.chown, context);
   const plan: CopyPlan = {
     kind: instruction.kind,
@@ -204,8 +208,9 @@ async function preparePaths(
   const { workspace } = context;
   const root = context.from?.root ?? (await workspace.context());
   const { kind, parents } = instruction;
-  const { from, stopsAtTop } = context;
-  const all = await findSources(root, word, { kind, parents, stopsAtTop, fromContext: from === undefined });
+  const { from, asBuildKit } = context;
+  const options = { kind, parents, stopsAtTop: asBuildKit, fromContext: from === undefined };
+  const all = await findSources(root, word, options);
   const wanted = all.filter(found => !isExcluded(found, written.exclude));
   return Promise.all(
     wanted.map(async found => {

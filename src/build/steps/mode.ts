@@ -12,7 +12,7 @@ const classes: Record<string, number> = { u: 0o700, g: 0o070, o: 0o007 };
  * @throws EngineError `invalid`
  */
 export function parseMode(text: string): number | ModeChange {
-  if (/^[0-7]{1,4}$/.test(text)) return Number.parseInt(text, 8);
+  if (/^0*[0-7]{1,4}$/.test(text)) return Number.parseInt(text, 8);
   const changes = text.split(',').map(clause => parseClause(clause, text));
   return (permissions, isDirectory) =>
     changes.reduce((current, change) => change(current, isDirectory), permissions);
