@@ -168,7 +168,7 @@ git clone -q --bare work repository.git
 git -C repository.git update-server-info
 `;
 
-export function save(socketPath: string, reference: string): Promise<IncomingMessage> {
+function save(socketPath: string, reference: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path: `/images/${encodeURIComponent(reference)}/get` }, response => {
       if (response.statusCode === 200) resolve(response);
