@@ -313,6 +313,11 @@ export class Builder {
         };
       });
       warnOfUnusedArgs(request, graphs, output);
+      // Steps do not wait for the disk; what refers to their layers from here on does.
+      for (const { layers } of images) {
+        const top = layers.at(-1);
+        if (top !== undefined) await storage.layers.durable(top.chainId);
+      }
       const result: BuildResult = { images, several, own: this.#options.platform, commitMs };
       const context: ExportContext = {
         images: this.#options.images,

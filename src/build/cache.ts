@@ -193,6 +193,10 @@ export class BuildCache {
   #dropHalfDone(): void {
     const rows = this.#prepare("select key from build_cache where state = 'building'").all();
     for (const row of rows) this.#delete(row['key'] as Digest);
+    // What it refers to was lost in a power cut.
+    this.#prepare(
+      'delete from build_cache where chain_id is not null and chain_id not in (select chain_id from layers)',
+    ).run();
     if (rows.length > 0) this.#log.info({ steps: rows.length }, 'unfinished build steps dropped');
   }
 

@@ -163,6 +163,7 @@ export class ImageStore {
     const id = digestOf(bytes);
     const chainId = chainIdOfAll(config.rootfs.diff_ids);
     const layers = chainId === undefined ? [] : this.#storage.layers.chain(chainId);
+    if (chainId !== undefined) this.#storage.layers.makeDurable(chainId);
     this.tables.transaction(() => {
       if (this.tables.image(id) === undefined) {
         this.tables.insertImage({

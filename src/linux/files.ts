@@ -231,9 +231,14 @@ export function flock(
   }
 }
 
-/** Writes out everything of the file system the file is on. */
-export function syncfs(fd: number): void {
-  syncfsCall(`fd ${fd}`, fd);
+/** Writes out everything of the file system that a file or directory is on. */
+export function syncFileSystemOf(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    syncfsCall(path, fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Copies in the kernel from and to the files' own offsets. @returns bytes copied; 0 at the end of the file. */

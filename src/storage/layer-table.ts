@@ -33,6 +33,8 @@ const migrations = [
      primary key (owner, chain_id)
    ) strict, without rowid;
    create index layer_references_by_chain_id on layer_references (chain_id);`,
+  // The boot of the machine in which its files were written, as long as nobody knows that they are on the disk.
+  'alter table layers add column unsynced_since text',
 ];
 
 const columns = `number, chain_id as chainId, diff_id as diffId, parent, size_bytes as sizeBytes,
@@ -96,12 +98,52 @@ export class LayerTable {
       .map(rowOf);
   }
 
-  insert(row: LayerRow): void {
+  /** @param unsyncedSince the boot in which it was written; null: its files are on the disk. */
+  insert(row: LayerRow, unsyncedSince: string | null): void {
     this.#database
       .prepare(
-        `insert into layers (number, chain_id, diff_id, parent, size_bytes, created_ms) values (?, ?, ?, ?, ?, ?)`,
+        `insert into layers (number, chain_id, diff_id, parent, size_bytes, created_ms, unsynced_since)
+         values (?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(row.number, row.chainId, row.diffId, row.parent, row.sizeBytes, Date.now());
+      .run(row.number, row.chainId, row.diffId, row.parent, row.sizeBytes, Date.now(), unsyncedSince);
+  }
+
+  /** Numbers of layers that were written in this boot and may not be on the disk. */
+  unsynced(boot: string): number[] {
+    const rows = this.#database.prepare('select number from layers where unsynced_since = ?').all(boot);
+    return rows.map(row => Number(row['number']));
+  }
+
+  /** @param since as for insert() */
+  setUnsynced(numbers: Iterable<number>, since: string | null): void {
+    const update = this.#database.prepare('update layers set unsynced_since = ? where number = ?');
+    this.transaction(() => {
+      for (const number of numbers) update.run(since, number);
+    });
+  }
+
+  /** Layers whose files may have gone with another boot, and all above them. */
+  lost(boot: string): Digest[] {
+    const rows = this.#database
+      .prepare(
+        `with recursive lost (chain_id) as (
+           select chain_id from layers where unsynced_since <> ?
+           union select layers.chain_id from layers join lost on layers.parent = lost.chain_id)
+         select chain_id as chainId from lost`,
+      )
+      .all(boot);
+    return rows.map(row => row['chainId'] as Digest);
+  }
+
+  /** Their rows, and the references to them. */
+  forget(chainIds: readonly Digest[]): void {
+    const list = JSON.stringify(chainIds);
+    this.transaction(() => {
+      for (const table of ['layer_references', 'layers'])
+        this.#database
+          .prepare(`delete from ${table} where chain_id in (select value from json_each(?))`)
+          .run(list);
+    });
   }
 
   setBlob(chainId: Digest, blob: LayerBlob): void {

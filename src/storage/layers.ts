@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
+import { syncFileSystemOf } from '../linux/files.ts';
 import { listMounts, unmount } from '../linux/mount.ts';
 import { chainIdOf, type Digest } from '../oci/digest.ts';
-import { EngineError, within } from '../stdx/errors.ts';
+import { EngineError, kindOf, within } from '../stdx/errors.ts';
 import { Semaphore } from '../stdx/limits.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
@@ -73,6 +74,12 @@ export interface CopyOptions {
   signal: AbortSignal;
 }
 
+/** How a directory becomes a layer. */
+export interface AdoptOptions {
+  /** The layer need not be on the disk when it is there (see LayerStore). */
+  unsynced?: boolean;
+}
+
 /** A directory that is to become a layer. */
 export interface LayerCandidate {
   parent?: Digest;
@@ -88,6 +95,10 @@ export interface LayerCandidate {
  *
  * A layer is unpacked into `new-<number>`, renamed to `<number>`, synced, and then gets its row: whatever stands
  * there without a row when the daemon starts is the rest of something cut short, and is removed.
+ *
+ * What a build makes gets its row at once, marked with the boot of the machine, and is synced while the build goes on.
+ * The mark goes when that is done, and nothing but the build's own rows refers to the layer before (durable()). A kill
+ * of the daemon takes no file away; after a power cut there is another boot, and marked layers are removed.
  */
 export class LayerStore {
   readonly #paths: StoragePaths;
@@ -102,6 +113,11 @@ export class LayerStore {
   readonly #held = new Holds<Digest>();
   /** Blobs that are being unpacked while they come. */
   readonly #early = new Set<Digest>();
+  readonly #boot = bootId();
+  /** Numbers of layers that may not be on the disk yet. */
+  readonly #unsynced: Set<number>;
+  /** Those that the disk would not take, and why. */
+  readonly #refused = new Map<number, unknown>();
   #lastNumber: number;
 
   constructor(options: {
@@ -121,6 +137,7 @@ export class LayerStore {
     this.#limits = options.limits ?? defaultLimits;
     this.#table = new LayerTable(options.database);
     this.#lastNumber = this.#table.lastNumber();
+    this.#unsynced = new Set(this.#table.unsynced(this.#boot));
     if (options.database.damaged) this.#table.restoreReferences();
   }
 
@@ -129,10 +146,26 @@ export class LayerStore {
     return new Set(['0-init', ...this.#table.all().flatMap(({ number }) => [`${number}`, `${number}-init`])]);
   }
 
+  /** Layers that a power cut may have damaged. */
+  lost(): Digest[] {
+    return this.#table.lost(this.#boot);
+  }
+
+  /** Drops rows of lost layers, which nothing refers to but by layer_references. */
+  forget(chainIds: readonly Digest[]): void {
+    if (chainIds.length === 0) return;
+    this.#log.warn(
+      { layers: chainIds },
+      'dropping layers of builds that were not on the disk when the machine stopped',
+    );
+    this.#table.forget(chainIds);
+  }
+
   /** To be called once, before anything else: removes what has no row. */
   async removeLeftovers(): Promise<void> {
     // Preparing mount points for containers (snapshots.ts) was cut short.
     for (const { mountPoint } of listMounts(this.#paths.layers)) unmount(mountPoint, { detach: true });
+    if (this.#unsynced.size > 0) this.#syncAll().catch(() => {});
     const known = this.directories();
     const leftovers = readdirSync(this.#paths.layers).filter(name => !known.has(name));
     if (leftovers.length === 0) return;
@@ -274,43 +307,100 @@ export class LayerStore {
   }
 
   /**
-   * Makes a directory on the data-root a layer: moves it into place, makes it durable, gives it its row. If there is
-   * such a layer already, that one is taken, and the directory stays the caller's.
+   * Makes a directory on the data-root a layer: moves it into place, makes it durable, gives it its row. What is
+   * `unsynced` has its row at once, and is made durable meanwhile. If there is such a layer already, that one is
+   * taken, and the directory stays the caller's.
    */
-  async adopt(path: string, candidate: LayerCandidate): Promise<{ layer: Layer; adopted: boolean }> {
+  async adopt(
+    path: string,
+    candidate: LayerCandidate,
+    { unsynced = false }: AdoptOptions = {},
+  ): Promise<{ layer: Layer; adopted: boolean }> {
     const chainId = chainIdOf(candidate.parent, candidate.diffId);
     const present = this.#take(chainId, candidate);
     if (present !== undefined) return { layer: present, adopted: false };
     const number = ++this.#lastNumber;
     const place = this.#paths.layer(number);
     renameSync(path, place);
-    await this.#sync.sync();
-    return this.#table.transaction(() => {
+    if (!unsynced) await this.#syncAll();
+    const result = this.#table.transaction(() => {
       // Somebody else may have been faster while we waited for the disk: then ours, without a row, is a leftover.
       const faster = this.#take(chainId, candidate);
       if (faster !== undefined) {
         renameSync(place, path);
         return { layer: faster, adopted: false };
       }
-      this.#table.insert({
-        number,
-        chainId,
-        diffId: candidate.diffId,
-        parent: candidate.parent ?? null,
-        sizeBytes: candidate.sizeBytes,
-      });
+      const { diffId, sizeBytes, parent = null } = candidate;
+      this.#table.insert({ number, chainId, diffId, parent, sizeBytes }, unsynced ? this.#boot : null);
       return { layer: this.#take(chainId, candidate)!, adopted: true };
     });
+    if (unsynced && result.adopted) {
+      this.#unsynced.add(number);
+      // Whoever relies on it asks again, and is told.
+      this.#syncAll().catch(() => {});
+    }
+    return result;
+  }
+
+  /** Settles when a layer and all below it are on the disk. @throws what the disk said */
+  async durable(chainId: Digest): Promise<void> {
+    if (this.#waitsForDisk(chainId)) await this.#syncAll();
+    this.#waitsForDisk(chainId);
+  }
+
+  /** As durable(), for those who cannot wait; it has been waited for before, as a rule. */
+  makeDurable(chainId: Digest): void {
+    if (!this.#waitsForDisk(chainId)) return;
+    const written = [...this.#unsynced];
+    syncFileSystemOf(this.#paths.layers);
+    this.#settled(written, null);
+  }
+
+  /** @throws what the disk said */
+  #waitsForDisk(chainId: Digest): boolean {
+    let waits = false;
+    if (this.#unsynced.size + this.#refused.size === 0) return waits;
+    for (let next: Digest | null = chainId; next !== null; ) {
+      const { number, parent }: LayerRow = this.#needRow(next);
+      if (this.#refused.has(number)) throw this.#refused.get(number);
+      waits ||= this.#unsynced.has(number);
+      next = parent;
+    }
+    return waits;
+  }
+
+  /** Afterwards all that was written before is on the disk. */
+  async #syncAll(): Promise<void> {
+    const written = [...this.#unsynced];
+    try {
+      await this.#sync.sync();
+    } catch (error) {
+      // The kernel tells a failure once: these will never be known to be there, and go when the daemon starts.
+      if (kindOf(error) !== 'cancelled') {
+        for (const number of written) this.#refused.set(number, error);
+        this.#settled(written, noBoot);
+      }
+      throw error;
+    }
+    this.#settled(written, null);
+  }
+
+  #settled(numbers: readonly number[], unsyncedSince: typeof noBoot | null): void {
+    const waiting = numbers.filter(number => this.#unsynced.delete(number));
+    if (waiting.length > 0) this.#table.setUnsynced(waiting, unsyncedSince);
   }
 
   /**
-   * Makes the content of a directory a layer, as copying it into the layers below would.
+   * Makes the content of a directory a layer, as copying it into the layers below would. It may not be on the disk
+   * yet (durable()).
    * @returns undefined when that takes an overlay (copy-layer.ts): nothing is left of it then.
    */
   async copy(files: CopiedFiles, options: CopyOptions): Promise<Layer | undefined> {
     const { parent } = options;
     const copy = (shared: boolean) =>
-      this.#intoNewDirectory(parent, target => this.#copyInto(target, files, { ...options, shared }));
+      this.#intoNewDirectory(parent, target => this.#copyInto(target, files, { ...options, shared }), {
+        unsynced: true,
+      });
     let copied = await copy(options.shared === true);
     if (copied === 'alone') copied = await copy(false);
     return typeof copied === 'string' ? undefined : copied;
@@ -398,7 +488,7 @@ export class LayerStore {
         return await this.#intoNewDirectory<never>(
           parent,
           async () => ({ ...candidate, diffId, sizeBytes: applied.size }),
-          directory,
+          { made: directory },
         );
       }
       if (early !== undefined) await this.#discard(early.directory);
@@ -432,22 +522,22 @@ export class LayerStore {
     );
   }
 
-  /** Fills a directory aside and makes it a layer; it is gone when that fails. @param made one that is there */
+  /** Fills a directory aside and makes it a layer; it is gone when that fails. @param options.made one that is there */
   async #intoNewDirectory<Otherwise extends string = never>(
     parent: Digest | undefined,
     fill: (target: string) => Promise<LayerCandidate | Otherwise>,
-    made?: string,
+    options: AdoptOptions & { made?: string } = {},
   ): Promise<Layer | Otherwise> {
     if (parent !== undefined) this.#need(parent);
     const release = parent === undefined ? () => {} : this.hold(parent);
     try {
-      const path = made ?? this.newDirectory().path;
+      const path = options.made ?? this.newDirectory().path;
       try {
         const candidate = await fill(path);
         const { layer, adopted } =
           typeof candidate === 'string'
             ? { layer: candidate, adopted: false }
-            : await this.adopt(path, candidate);
+            : await this.adopt(path, candidate, options);
         if (!adopted) await this.#discard(path);
         return layer;
       } catch (error) {
@@ -515,6 +605,14 @@ const earlyLimit = 2;
 
 /** What nobody's image reaches: real ones have some hundred thousand files and some tens of gigabytes. */
 const defaultLimits: UnpackLimits = { entries: 5_000_000, bytes: 1024 ** 4 };
+
+/** No boot has this id. */
+const noBoot = '';
+
+/** Which start of the machine this is. */
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
 
 function blobOwner(chainId: Digest): string {
   return `layer:${chainId}`;

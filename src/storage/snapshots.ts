@@ -89,6 +89,13 @@ export class SnapshotStore {
     return new Set(this.#rows().map(row => String(row.number)));
   }
 
+  /** Drops the rows of snapshots on layers that are lost. Only steps of builds have those. */
+  forgetOn(chainIds: readonly Digest[]): void {
+    this.#database
+      .prepare('delete from snapshots where parent in (select value from json_each(?))')
+      .run(JSON.stringify(chainIds));
+  }
+
   /** To be called once, before anything else: removes what has no row. */
   async removeLeftovers(): Promise<void> {
     const known = new Set(this.#rows().map(row => row.number));
@@ -234,7 +241,8 @@ export class SnapshotStore {
   }
 
   /**
-   * Makes what was changed a layer on top of the parent, referenced by `owner`.
+   * Makes what was changed a layer on top of the parent, referenced by `owner`. Without `keep` it may not be on the
+   * disk yet (LayerStore.durable).
    * @param options.keep copy it: the snapshot stays as it is, and may be in use (`docker commit`). Otherwise (builds)
    *   the directory itself becomes the layer, without a copy: the snapshot must not be mounted, and is good for
    *   nothing but remove() afterwards.
@@ -262,7 +270,7 @@ export class SnapshotStore {
         times: options.times,
       });
       const candidate = { parent, diffId: digest, sizeBytes: size, owner: options.owner };
-      const { layer } = await this.#layers.adopt(paths.upper, candidate);
+      const { layer } = await this.#layers.adopt(paths.upper, candidate, { unsynced: true });
       if (!existsSync(paths.upper)) mkdirSync(paths.upper, { mode: 0o755 });
       return layer;
     } catch (error) {

@@ -101,6 +101,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       setAside(paths.layers, paths, layers.directories(), log);
       setAside(paths.snapshots, paths, snapshots.directories(), log);
     }
+    const lost = layers.lost();
+    snapshots.forgetOn(lost);
+    layers.forget(lost);
     await snapshots.removeLeftovers();
     await layers.removeLeftovers();
     await volumes.removeLeftovers();

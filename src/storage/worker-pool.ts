@@ -5,7 +5,7 @@ import { fromPlainError, type WorkerResponse } from './worker/protocol.ts';
 
 /** How long an idle worker is kept. It costs some megabytes; a new one some 20 ms. */
 const idleMs = 10_000;
-const maxIdle = 2;
+const maxIdle = 4;
 
 /**
  * Worker threads for work on files. There is no limit here: some work holds two (a copy), and waiting for the second
@@ -27,7 +27,7 @@ export class WorkerPool {
 
   /** Gives a worker back. It goes to the host's root by itself; one with work still running is ended. */
   async give(worker: FileWorker): Promise<void> {
-    if (worker.busy || worker.failed || this.#closed || this.#idle.length >= maxIdle) {
+    if (!this.#isSpare(worker)) {
       await this.end(worker);
       return;
     }
@@ -38,6 +38,20 @@ export class WorkerPool {
       await this.end(worker);
       return;
     }
+    this.#keep(worker);
+  }
+
+  #isSpare(worker: FileWorker): boolean {
+    return !worker.busy && !worker.failed && !this.#closed && this.#idle.length < maxIdle;
+  }
+
+  /** So many will be wanted in a moment: those that are missing start now. Returns at once. */
+  anticipate(count: number): void {
+    if (this.#closed) return;
+    while (this.#idle.length < Math.min(count, maxIdle)) this.#keep(this.#start());
+  }
+
+  #keep(worker: FileWorker): void {
     worker.unref();
     this.#idle.push(worker);
     this.#expiry ??= setTimeout(() => this.#expire(), idleMs).unref();
@@ -61,13 +75,17 @@ export class WorkerPool {
     const stop = () => void this.end(worker);
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return await worker.call(name, argument, { onProgress, transfer });
+      const result = await worker.call(name, argument, { onProgress, transfer });
+      // Back at the host's root already: whoever waits for the result need not wait for it to say so.
+      if (this.#isSpare(worker)) this.#keep(worker);
+      else void this.end(worker);
+      return result;
     } catch (error) {
+      await this.give(worker);
       if (signal?.aborted) throw new EngineError('cancelled', 'cancelled', { cause: error });
       throw error;
     } finally {
       signal?.removeEventListener('abort', stop);
-      await this.give(worker);
     }
   }
 

@@ -228,6 +228,51 @@ suite('layers', () => {
     assert.deepEqual(storage.blobs.list(), []);
   });
 
+  test('what a build has made waits for the disk, and goes when the machine stops before', async t => {
+    const folder = temporaryFolder(t);
+    const storage = await temporaryStorage(t, folder);
+    const { layers, snapshots, database } = storage;
+    const base = await applyTar(storage, await tarOf([file('a')]));
+    const made: Digest[] = [base.chainId];
+    for (const id of ['build-1', 'build-2', 'build-3']) {
+      const { path } = await snapshots.create(id, made.at(-1), { mountPoints: false });
+      snapshots.mount(id);
+      writeFileSync(join(path, id), id);
+      snapshots.unmount(id);
+      const layer = await snapshots.commit(id, { owner: `build-cache:${id}` });
+      made.push(layer.chainId);
+    }
+    await layers.durable(made.at(-1)!);
+    const marked = database.prepare('select count(*) as count from layers where unsynced_since is not null');
+    assert.equal(marked.get()!['count'], 0);
+    // The daemon is killed and starts again, first in the same boot of the machine, then in another.
+    const mark = database.prepare('update layers set unsynced_since = ? where chain_id = ?');
+    mark.run(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), made[1]!);
+    await storage.close();
+    const again = await temporaryStorage(t, folder);
+    assert.deepEqual(
+      again.layers.list().map(layer => layer.chainId),
+      made,
+    );
+    await again.layers.durable(made.at(-1)!);
+    again.database
+      .prepare('update layers set unsynced_since = ? where chain_id = ?')
+      .run('another', made[2]!);
+    await again.close();
+    const later = await temporaryStorage(t, folder);
+    assert.deepEqual(
+      later.layers.list().map(layer => layer.chainId),
+      made.slice(0, 2),
+    );
+    assert.deepEqual(readdirSync(later.paths.layers).length, 2);
+    // The third step had begun on what is lost, and is a leftover.
+    assert.deepEqual(
+      later.snapshots.list().map(({ id }) => id),
+      ['build-1', 'build-2'],
+    );
+    assert.deepEqual(readdirSync(later.paths.snapshots).length, 2);
+  });
+
   test('the same layer asked for twice at once is unpacked once', async t => {
     const storage = await temporaryStorage(t);
     const { digest } = await storage.blobs.write(await tarOf([file('a')]));

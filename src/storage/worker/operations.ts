@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { createDecompressor, detectCompression, magicLength } from '../../archive/compression.ts';
 import { TarParser } from '../../archive/tar-parser.ts';
-import { syncfs } from '../../linux/files.ts';
+import { syncFileSystemOf } from '../../linux/files.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { EngineError } from '../../stdx/errors.ts';
@@ -125,14 +125,7 @@ export const operations: OperationTable = {
     memo.clear();
     confinement.leave();
   },
-  sync: path => {
-    const fd = openSync(path, 'r');
-    try {
-      syncfs(fd);
-    } finally {
-      closeSync(fd);
-    }
-  },
+  sync: syncFileSystemOf,
   applyLayer,
   receiveLayer,
   copyLayer: (argument, { confinement }) => copyLayer(argument, confinement),
