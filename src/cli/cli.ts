@@ -120,7 +120,13 @@ async function runCommand(
   }
   try {
     const { values: flags, rest, dashAt } = parsed;
-    return (await command.run({ session, flags, groupFlags, args: rest, dashAt, path })) ?? 0;
+    const tries = commandFlags !== '' && (flags.on('dry-run') || groupFlags.on('dry-run'));
+    const used = tries ? session.trying() : session;
+    try {
+      return (await command.run({ session: used, flags, groupFlags, args: rest, dashAt, path })) ?? 0;
+    } finally {
+      if (tries) used.close();
+    }
   } catch (error) {
     if (error instanceof UsageError) throw misused(error, full, usage, misuseStatus);
     throw command.runsContainers ? failedRun(error, full) : error;

@@ -20,7 +20,7 @@ const absent: Readonly<Record<string, string>> = {
   publish: 'Compose projects as OCI artifacts',
 };
 
-/** A flag of every command there; here it is one of `compose` alone, and refused. */
+/** A flag of every command, declared once for all of them. */
 const everywhere = 'dry-run';
 
 test('every command and every flag of docker compose is there or refused by name', async () => {

@@ -24,6 +24,14 @@ export function registryOf(repository: string): string {
   return host === 'localhost' || /[.:]/.test(host) ? host : 'https://index.docker.io/v1/';
 }
 
+/** With its registry, and the tag `latest` where none is said; a digest says more than a tag. */
+export function fullReference(text: string): string {
+  const { repository, tag, digest } = splitReference(text);
+  const isHub = registryOf(repository).startsWith('https://');
+  const full = isHub ? `docker.io/${repository.includes('/') ? '' : 'library/'}${repository}` : repository;
+  return digest === undefined ? `${full}:${tag ?? 'latest'}` : `${full}@${digest}`;
+}
+
 const component = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const domain =
   '(?:\\[[0-9a-fA-F:]+\\]|[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*(?:\\.[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*)*)(?::[0-9]+)?';

@@ -28,11 +28,14 @@ export class Session {
   readonly err: Output;
   readonly input: TerminalInput;
   readonly surroundings: Surroundings;
+  /** Things are said, not done: the daemon is only looked at. */
+  readonly dryRun: boolean;
   readonly #globals: FlagValues;
   #config: ConfigFile | undefined;
   #client: Promise<Client> | undefined;
 
-  constructor(surroundings: Surroundings, globals: FlagValues) {
+  constructor(surroundings: Surroundings, globals: FlagValues, dryRun = false) {
+    this.dryRun = dryRun;
     this.surroundings = surroundings;
     this.env = surroundings.env;
     this.out = surroundings.out;
@@ -86,10 +89,15 @@ export class Session {
 
   /** The same run, on the same line to the daemon, saying things elsewhere. */
   saying(outputs: { out?: Output; err?: Output }): Session {
-    const other = new Session({ ...this.surroundings, ...outputs }, this.#globals);
+    const other = new Session({ ...this.surroundings, ...outputs }, this.#globals, this.dryRun);
     other.#client = this.client();
     other.#client.catch(() => {});
     return other;
+  }
+
+  /** The same run, but it changes nothing on the daemon. */
+  trying(): Session {
+    return new Session(this.surroundings, this.#globals, true);
   }
 
   close(): void {
@@ -104,6 +112,7 @@ export class Session {
       endpoint: parseEndpoint(address, tls),
       apiVersion: this.env['DOCKER_API_VERSION']?.replace(/^v/, '') || undefined,
       headers: this.config().HttpHeaders,
+      readOnly: this.dryRun,
     });
   }
 

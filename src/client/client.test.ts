@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Client } from './client.ts';
 import { parseEndpoint } from './endpoint.ts';
-import { follow, perform } from './operation.ts';
+import { act, follow, perform } from './operation.ts';
 import { containerOperations, imageOperations } from './operations.ts';
 
 /** A daemon of Node's own HTTP, to test ours against. */
@@ -95,4 +95,21 @@ test('hosts that are none are refused', () => {
   assert.throws(() => parseEndpoint('ssh://host'), { kind: 'notImplemented' });
   assert.throws(() => parseEndpoint('foo://host'), { kind: 'invalid' });
   assert.equal(parseEndpoint('[::1]:2375').kind, 'tcp');
+});
+
+test('a client that only reads asks for nothing else', async context => {
+  const seen: string[] = [];
+  const { endpoint } = await serve(context, (request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.end('{"StatusCode":0}');
+  });
+  const client = new Client({ endpoint, readOnly: true });
+  context.after(() => client.close());
+  await perform(client, containerOperations.wait, { path: { id: 'a' } });
+  await assert.rejects(
+    act(client, containerOperations.start, { path: { id: 'a' } }),
+    /POST \/containers\/a\/start is not asked in dry-run mode/,
+  );
+  await assert.rejects(act(client, containerOperations.remove, { path: { id: 'wait' } }), /DELETE/);
+  assert.deepEqual(seen, ['POST /v1.41/containers/a/wait']);
 });

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ErrorResponse } from '../api/errors.ts';
 import { compareVersions, newestApiVersion } from '../api/paths.ts';
-import type { EngineError } from '../stdx/errors.ts';
+import { EngineError } from '../stdx/errors.ts';
 import { ApiError } from './api-error.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type ChunkSink, HttpConnection, type HttpResponse, type RequestBody } from './http-connection.ts';
@@ -13,6 +13,8 @@ export interface ClientOptions {
   apiVersion?: string;
   /** Sent with every request (`HttpHeaders` of config.json). */
   headers?: Record<string, string>;
+  /** Nothing is asked that changes anything. */
+  readOnly?: boolean;
 }
 
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
@@ -54,6 +56,8 @@ export class Client {
 
   /** @throws ApiError for any status from 400 on; unavailable when nobody answers */
   async call(method: string, path: string, options: CallOptions = {}): Promise<HttpResponse> {
+    if (this.#options.readOnly && !onlyReads(method, path))
+      throw new EngineError('notImplemented', `${method} ${path} is not asked in dry-run mode`);
     const version = await this.version();
     const response = await this.#request(method, `/v${version}${path}`, options);
     if (response.status >= 400) throw await errorOf(response);
@@ -202,4 +206,9 @@ async function errorOf(response: HttpResponse): Promise<EngineError> {
   }
   const fallback = `request returned ${response.status} ${response.reason}`;
   return new ApiError(response.status, text === '' ? fallback : text);
+}
+
+/** Waiting is a POST that changes nothing. */
+function onlyReads(method: string, path: string): boolean {
+  return method === 'GET' || method === 'HEAD' || /^\/containers\/[^/]+\/wait$/.test(path);
 }

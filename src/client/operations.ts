@@ -128,6 +128,7 @@ export const imageOperations = {
   remove: remove<ImageDeleteItem[], 'force' | 'noprune' | 'platforms'>()('/images/{name}'),
   save: get<never, 'names' | 'platform'>()('/images/get'),
   load: post<ProgressMessage, never, 'quiet' | 'platform'>()('/images/load'),
+  inspectInRegistry: get<{ Descriptor: { digest: string } }>()('/distribution/{name}/json'),
   search: get<ImageSearchItem[], 'term' | 'limit' | 'filters'>()('/images/search'),
   prune: post<ImagePruneResponse, never, 'filters'>()('/images/prune'),
   build: post<ProgressMessage, never, string>()('/build'),

@@ -35,6 +35,8 @@ export interface Execution {
   hookOutput?: ((name: string) => HookOutput) | undefined;
   /** How many steps are taken at once; undefined: all that can be. Waiting does not count. */
   parallel?: number | undefined;
+  /** Steps are told of, and not taken. */
+  dryRun?: boolean;
   /** Ends waiting. */
   signal?: AbortSignal;
 }
@@ -68,7 +70,7 @@ export async function executePlan(plan: Plan, execution: Execution): Promise<voi
     if (failure !== undefined || execution.signal?.aborted) return false;
     execution.onStep(step, 'begun');
     try {
-      await executor.carryOut(step.action);
+      if (!execution.dryRun) await executor.carryOut(step.action);
       execution.onStep(step, 'done');
       return true;
     } catch (error) {

@@ -36,6 +36,11 @@ export async function buildImage(
   serviceName: string,
   { reference, more = [], progress, environment, quiet = false, isAlone = true }: BuildImageOptions,
 ): Promise<void> {
+  if (session.dryRun) {
+    progress.tell({ id: serviceName, status: 'Building', state: 'working' });
+    progress.tell({ id: serviceName, status: 'Built', state: 'done' });
+    return;
+  }
   const { context = '.' } = project.services[serviceName]!.build!;
   const scratch = mkdtempSync(join(tmpdir(), 'gantry-compose-'));
   const remove = () => rmSync(scratch, { recursive: true, force: true });

@@ -61,6 +61,7 @@ export async function carryOut(
       signal: signal ?? interruption.signal,
       onStarted: name => onStarted?.(name),
       hookOutput,
+      dryRun: session.dryRun,
       onStep: (step, phase) => {
         for (const event of words.of(step, phase)) progress.tell(event);
       },

@@ -14,5 +14,5 @@ export const composeFlags = `
 
 /** Flags that docker compose has for each of its commands. */
 export const composeCommandFlags = `
-!     --dry-run  gantry compose plan shows what up would do
+      --dry-run  Execute command in dry run mode
 `;

@@ -47,7 +47,9 @@ export async function prepareImages(
     const reference = imageReference(project, name);
     const there = digests.get(reference);
     const isChanged = await prepareImage(name, reference, there);
-    const digest = isChanged ? await digestOf(session, reference) : there;
+    const now = isChanged ? await digestOf(session, reference) : there;
+    // What is only said to be pulled or built is not there.
+    const digest = now ?? (session.dryRun && isChanged ? '' : undefined);
     if (digest === undefined) throw new EngineError('notFound', `No such image: ${reference}`);
     return { reference, digest };
   });

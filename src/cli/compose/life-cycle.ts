@@ -48,7 +48,7 @@ export async function toEach(
   const treat = async (container: ServiceContainer) => {
     tell(container.name, words[0], 'working');
     try {
-      await ask(session, container, project);
+      if (!session.dryRun) await ask(session, container, project);
       tell(container.name, words[1], 'done');
     } catch (error) {
       failures.push(`${container.name}: ${messageOf(error)}`);

@@ -5,10 +5,12 @@ import { imageReference } from '../../compose/names.ts';
 import { observe } from '../../compose/observe.ts';
 import type { ObservedContainer } from '../../compose/observed.ts';
 import { type DownOptions, planDown } from '../../compose/plan/down.ts';
+import type { Project } from '../../compose/project.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { splitReference } from '../references.ts';
 import { carryOut } from './carry-out.ts';
+import { digestOf } from './images.ts';
 import { loadNamedProject, namedSources } from './load-project.ts';
 import { openProgress } from './progress/open-progress.ts';
 
@@ -26,11 +28,7 @@ export async function takeDown(
   { images, stopTimeout, ...options }: TakeDownOptions,
 ): Promise<void> {
   const { session } = call;
-  const { name, project, loaded } = projectOrName(call);
-  const missing = options.services.find(
-    service => project !== undefined && project.services[service] === undefined,
-  );
-  if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
+  const { name, project, loaded } = projectOrName(call, options.services);
   const client = await session.client();
   const observed = await observe(client, name, project);
   const plan = planDown(name, project, observed, { ...options, remove: true });
@@ -53,11 +51,13 @@ export async function takeDown(
   }
 
   async function removed(reference: string): Promise<string> {
+    const notThere = 'Warning: No resource found to remove';
+    if (session.dryRun) return (await digestOf(session, reference)) === undefined ? notThere : 'Removed';
     try {
       await act(client, imageOperations.remove, { path: { name: reference } });
       return 'Removed';
     } catch (error) {
-      if (kindOf(error) === 'notFound') return 'Warning: No resource found to remove';
+      if (kindOf(error) === 'notFound') return notThere;
       if (kindOf(error) === 'conflict') return 'Resource is still in use';
       throw error;
     }
@@ -95,7 +95,15 @@ function withTag(reference: string): string {
   return tag === undefined && digest === undefined ? `${reference}:latest` : reference;
 }
 
-function projectOrName({ session, groupFlags }: Pick<Call, 'session' | 'groupFlags'>) {
+/**
+ * The project of the files, or with -p what has its name.
+ * @param services those asked for
+ * @throws EngineError notFound for a service that the files do not have
+ */
+export function projectOrName(
+  { session, groupFlags }: Pick<Call, 'session' | 'groupFlags'>,
+  services: readonly string[],
+): { name: string; project: Project | undefined; loaded: Pick<Loaded, 'project' | 'sources'> } {
   const sources = namedSources(session, groupFlags);
   if (sources.files.length === 0 && sources.name !== undefined) {
     const loaded: Pick<Loaded, 'project' | 'sources'> = {
@@ -108,6 +116,8 @@ function projectOrName({ session, groupFlags }: Pick<Call, 'session' | 'groupFla
     };
     return { name: sources.name, project: undefined, loaded };
   }
-  const loaded = loadNamedProject(session, groupFlags);
+  const loaded = loadNamedProject(session, groupFlags, { services });
+  const missing = services.find(service => loaded.project.services[service] === undefined);
+  if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);
   return { name: loaded.project.name, project: loaded.project, loaded };
 }

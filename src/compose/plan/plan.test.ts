@@ -7,6 +7,7 @@ import type { Project, Service } from '../project.ts';
 import { withSharedContainers } from '../shared-services.ts';
 import { type DownOptions, planDown } from './down.ts';
 import { showPlan } from './plan.ts';
+import { planStart } from './start.ts';
 import { divergedVolumes, planUp, type UpOptions } from './up.ts';
 
 const shop = project({
@@ -412,6 +413,24 @@ describe('down', () => {
     assert.doesNotMatch(showPlan(down(shop, there)), /old/);
     assert.match(showPlan(down(shop, there, { removeOrphans: true })), /remove container shop-old-1/);
     assert.match(showPlan(planDown('shop', undefined, there, downDefaults)), /remove container shop-old-1/);
+  });
+});
+
+describe('start', () => {
+  test('what is there, when what it depends on is ready', () => {
+    const stopped: Observed = allOf(shop);
+    stopped.containers = stopped.containers.map(one => ({ ...one, running: one.service === 'setup' }));
+    equalPlan(
+      planStart(shop, stopped, ['api']),
+      `
+1 start container shop-db-1
+2 wait until db is healthy (after 1)
+3 wait until setup has ended well
+4 start container shop-api-1 (after 2, 3)
+`,
+    );
+    equalPlan(planStart(shop, allOf(shop), []), 'nothing to do');
+    equalPlan(planStart(shop, nothing(), []), 'nothing to do');
   });
 });
 

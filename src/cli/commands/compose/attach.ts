@@ -1,4 +1,5 @@
 import { type Command, exactly } from '../../command.ts';
+import { refuseInteraction } from '../../compose/dry-run.ts';
 import { runOther } from '../../compose/run-other.ts';
 import { containerOf } from '../../compose/service-containers.ts';
 import { command as attachCommand } from '../attach.ts';
@@ -14,7 +15,10 @@ export const command: Command = {
       --sig-proxy  Proxy all received signals to the process (default true)
 `,
   takes: exactly(1),
-  async run({ session, flags, groupFlags, args: [service = ''] }) {
+  async run(call) {
+    const { session, flags, groupFlags, args } = call;
+    const [service = ''] = args;
+    refuseInteraction(call, 'attach');
     const { id } = await containerOf(session, groupFlags, service, flags.integer('index'));
     const given = [
       ...(flags.changed('detach-keys') ? ['--detach-keys', flags.string('detach-keys')] : []),

@@ -1,4 +1,5 @@
 import { between, type Command } from '../../command.ts';
+import { tellInstead } from '../../compose/dry-run.ts';
 import { runOther } from '../../compose/run-other.ts';
 import { containerOf } from '../../compose/service-containers.ts';
 import { command as commitCommand } from '../commit.ts';
@@ -16,7 +17,11 @@ export const command: Command = {
 `,
   takes: between(1, 2),
   async run({ session, flags, groupFlags, args: [service = '', ...reference] }) {
-    const { id } = await containerOf(session, groupFlags, service, flags.integer('index'));
+    const { id, name } = await containerOf(session, groupFlags, service, flags.integer('index'));
+    if (session.dryRun) {
+      tellInstead({ session, groupFlags }, `${name} Commit ${name}`, ['Committing', 'Committed']);
+      return 0;
+    }
     const given = [
       ...(flags.changed('author') ? ['--author', flags.string('author')] : []),
       ...flags.list('change').flatMap(change => ['--change', change]),

@@ -13,6 +13,7 @@ import { anyArguments, type Command } from '../../command.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { UsageError } from '../../errors.ts';
 import type { FlagValues } from '../../flags.ts';
+import type { Session } from '../../session.ts';
 
 export const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -23,7 +24,7 @@ export const command: Command = {
       --format string  Format the output. Values: [yaml | json] (default "yaml")
       --hash string  Print the service config hash, one per line.
       --images  Print the image names, one per line.
-!     --lock-image-digests  digests are not looked up yet
+      --lock-image-digests  Produces an override file with image digests
       --models  Print the model names, one per line.
       --networks  Print the network names, one per line.
       --no-consistency  Don't check model consistency - warning: may produce invalid Compose output
@@ -34,24 +35,48 @@ export const command: Command = {
   -o, --output string  Save to file (default to stdout)
       --profiles  Print the profile names, one per line.
   -q, --quiet  Only validate the configuration, don't print anything
-!     --resolve-image-digests  digests are not looked up yet
+      --resolve-image-digests  Pin image tags to digests
       --services  Print the service names, one per line.
       --variables  Print model variables and default values.
       --volumes  Print the volume names, one per line.
 `,
   takes: anyArguments,
-  run({ session, flags, groupFlags, args }) {
+  async run({ session, flags, groupFlags, args }) {
     const format = flags.string('format');
     if (format !== 'yaml' && format !== 'json')
       throw new UsageError(`unsupported format ${JSON.stringify(format)}`);
     const loaded = loadNamedProject(session, groupFlags, loadOptions(flags, args));
-    const text = rendered({ ...loaded, project: restricted(loaded.project, args) }, flags);
+    const named = restricted(loaded.project, args);
+    const project = printsModel(flags) ? await pinned(session, named, flags) : named;
+    const text = rendered({ ...loaded, project }, flags);
     const file = flags.given('output');
     if (file === undefined) session.out.write(text);
     else writeFileSync(resolve(session.surroundings.workingDirectory, file), text);
-    return Promise.resolve(0);
   },
 };
+
+/** Not only names, hashes or variables. */
+function printsModel(flags: FlagValues): boolean {
+  const lists = [
+    'environment',
+    'variables',
+    'services',
+    'volumes',
+    'networks',
+    'models',
+    'images',
+    'profiles',
+  ];
+  return !flags.changed('hash') && !lists.some(name => flags.on(name));
+}
+
+async function pinned(session: Session, project: Project, flags: FlagValues): Promise<Project> {
+  const locks = flags.on('lock-image-digests');
+  if (!locks && !flags.on('resolve-image-digests')) return project;
+  const { withDigests, imagesAlone } = await import('../../compose/pinned-images.ts');
+  const complete = await withDigests(session, project);
+  return locks ? imagesAlone(complete) : complete;
+}
 
 function loadOptions(flags: FlagValues, services: readonly string[]): Partial<LoadOptions> {
   if (flags.on('variables'))

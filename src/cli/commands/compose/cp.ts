@@ -1,5 +1,6 @@
 import { EngineError } from '../../../stdx/errors.ts';
 import { type Command, exactly } from '../../command.ts';
+import { tellInstead } from '../../compose/dry-run.ts';
 import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
 import { copyFromContainer } from '../../copy/from-container.ts';
 import { splitCopyArgument } from '../../copy/paths.ts';
@@ -27,6 +28,14 @@ export const command: Command = {
     const ofService = containers.filter(container => container.service === service);
     const chosen = choose(service, ofService, flags.integer('index'));
     const options = { archive: flags.on('archive'), followLink: flags.on('follow-link'), quiet: false };
+    if (session.dryRun) {
+      for (const { name } of chosen) {
+        const inside = `${name}:${(source.container === undefined ? destination : source).path}`;
+        const what = source.container === undefined ? `copy ${from} to ${inside}` : `copy ${inside} to ${to}`;
+        tellInstead({ session, groupFlags }, `${name} ${what}`, ['Copying', 'Copied']);
+      }
+      return;
+    }
     if (source.container !== undefined) {
       await copyFromContainer(session, chosen[0]!.id, source.path, destination.path, options);
       return;

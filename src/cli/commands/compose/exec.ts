@@ -1,4 +1,5 @@
 import { atLeast, type Command } from '../../command.ts';
+import { refuseInteraction } from '../../compose/dry-run.ts';
 import { runOther } from '../../compose/run-other.ts';
 import { containerOf } from '../../compose/service-containers.ts';
 import { command as execCommand } from '../exec.ts';
@@ -17,8 +18,15 @@ export const command: Command = {
 `,
   takes: atLeast(2),
   interspersed: false,
-  async run({ session, flags, groupFlags, args: [service = '', ...words] }) {
+  async run(call) {
+    const { session, flags, groupFlags, args } = call;
+    const [service = '', ...words] = args;
+    if (!flags.on('detach')) refuseInteraction(call, 'exec');
     const { id } = await containerOf(session, groupFlags, service, flags.integer('index'));
+    if (session.dryRun) {
+      session.err.line(` DRY-RUN MODE - Executing command ${JSON.stringify(words)} in ${id} (detached mode)`);
+      return 0;
+    }
     const tty = !flags.on('no-tty') && session.input.isTerminal && session.out.isTerminal;
     const given = [
       ...(flags.on('detach') ? ['--detach'] : ['--interactive']),

@@ -1,4 +1,5 @@
 import { type Command, exactly } from '../../command.ts';
+import { tellInstead } from '../../compose/dry-run.ts';
 import { runOther } from '../../compose/run-other.ts';
 import { containerOf } from '../../compose/service-containers.ts';
 import { command as exportCommand } from '../export.ts';
@@ -13,7 +14,12 @@ export const command: Command = {
 `,
   takes: exactly(1),
   async run({ session, flags, groupFlags, args: [service = ''] }) {
-    const { id } = await containerOf(session, groupFlags, service, flags.integer('index'));
+    const { id, name } = await containerOf(session, groupFlags, service, flags.integer('index'));
+    if (session.dryRun) {
+      const what = `${name} export ${name} to ${flags.given('output') ?? '-'}`;
+      tellInstead({ session, groupFlags }, what, ['Exporting', 'Exported']);
+      return 0;
+    }
     const given = flags.changed('output') ? ['--output', flags.string('output')] : [];
     return runOther(session, 'export', exportCommand, [...given, id]);
   },

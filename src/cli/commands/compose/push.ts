@@ -1,6 +1,7 @@
 import { servicesInOrder } from '../../../compose/plan/up.ts';
 import { EngineError, messageOf } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
+import { tellInstead } from '../../compose/dry-run.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { runOther } from '../../compose/run-other.ts';
 import { command as pushCommand } from '../push.ts';
@@ -30,7 +31,8 @@ export const command: Command = {
       }
       for (const reference of new Set([image, ...(build.tags ?? [])])) {
         try {
-          await runOther(session, 'push', pushCommand, [...(quiet ? ['--quiet'] : []), reference]);
+          if (session.dryRun) tellInstead({ session, groupFlags }, name, ['Pushing', 'Pushed']);
+          else await runOther(session, 'push', pushCommand, [...(quiet ? ['--quiet'] : []), reference]);
         } catch (error) {
           failures.push(error);
           if (flags.on('ignore-push-failures')) session.err.line(`Pushing ${name}: ${messageOf(error)}`);

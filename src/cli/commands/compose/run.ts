@@ -12,6 +12,7 @@ import type { Project } from '../../../compose/project.ts';
 import { EngineError } from '../../../stdx/errors.ts';
 import { atLeast, type Call, type Command } from '../../command.ts';
 import { reachState } from '../../compose/bring-up.ts';
+import { refuseInteraction } from '../../compose/dry-run.ts';
 import { prepareImages, type ServiceImage } from '../../compose/images.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { NoProgress } from '../../compose/progress/line-progress.ts';
@@ -65,6 +66,7 @@ export const command: Command = {
     if (project.services[service] === undefined)
       throw new EngineError('notFound', `no such service: ${service}`);
     const detached = flags.on('detach');
+    if (!detached) refuseInteraction(call, 'run');
     const tty = !detached && usesTerminal(session, flags);
     const request = oneOffRequest(call, loaded, tty);
     const progress = flags.on('quiet') ? new NoProgress() : openProgress(call);
@@ -107,6 +109,10 @@ export const command: Command = {
         forwardsSignals: true,
         autoRemove: oneOff.autoRemove,
       });
+    if (session.dryRun) {
+      session.out.line(oneOff.name);
+      return 0;
+    }
     const client = await session.client();
     const path = { id: oneOff.name };
     const { Id } = await perform(client, containerOperations.inspect, { path });

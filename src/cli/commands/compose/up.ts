@@ -41,19 +41,20 @@ ${upFlags}
 `,
   takes: anyArguments,
   async run(call) {
-    const { flags } = call;
+    const { flags, session } = call;
     const starts = !flags.on('no-start');
     const waits = flags.on('wait');
     const detached = flags.on('detach') || waits || !starts;
     refuseCombinations(flags);
-    if (!detached) return upAttached(call);
+    if (!detached && !session.dryRun) return upAttached(call);
     const progress = openProgress(call);
     try {
       const { project } = await bringUp(call, starts, { progress });
-      if (waits && starts) await waitUntilReady(call, project, progress);
+      if (waits && starts && !session.dryRun) await waitUntilReady(call, project, progress);
     } finally {
       progress.end();
     }
+    if (!detached) session.err.line('what the services would say is not known in dry-run mode');
     return 0;
   },
 };

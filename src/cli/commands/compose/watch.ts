@@ -21,6 +21,7 @@ export const command: Command = {
   takes: anyArguments,
   async run(call) {
     const { session, flags, groupFlags, args } = call;
+    if (session.dryRun) throw new EngineError('notImplemented', 'watch is not supported in dry-run mode');
     const { project } = loadNamedProject(session, groupFlags, { services: args });
     const missing = args.find(name => project.services[name] === undefined);
     if (missing !== undefined) throw new EngineError('notFound', `no such service: ${missing}`);

@@ -5,10 +5,13 @@ import type { Progress, ProgressEvent } from './progress.ts';
 export class LineProgress implements Progress {
   readonly mode: 'plain' | 'json';
   readonly #out: Output;
+  readonly #dryRun: boolean;
   readonly #told = new Map<string, string>();
 
-  constructor(out: Output, mode: 'plain' | 'json') {
+  /** @param dryRun every line says that it is not done */
+  constructor(out: Output, mode: 'plain' | 'json', dryRun = false) {
     this.#out = out;
+    this.#dryRun = dryRun;
     this.mode = mode;
   }
 
@@ -17,9 +20,17 @@ export class LineProgress implements Progress {
     const key = `${parent ?? ''}\n${id}`;
     if (this.#told.get(key) === status) return;
     this.#told.set(key, status);
-    if (this.mode === 'plain') this.#out.line(` ${parent === undefined ? '' : ' '}${id}  ${status}`);
+    const mode = this.#dryRun ? ' DRY-RUN MODE - ' : '';
+    if (this.mode === 'plain') this.#out.line(`${mode} ${parent === undefined ? '' : ' '}${id}  ${status}`);
     else
-      this.#out.line(JSON.stringify({ id, ...(parent === undefined ? {} : { parent_id: parent }), status }));
+      this.#out.line(
+        JSON.stringify({
+          ...(this.#dryRun ? { 'dry-run': true } : {}),
+          id,
+          ...(parent === undefined ? {} : { parent_id: parent }),
+          status,
+        }),
+      );
   }
 
   beside(output: Output): Output {

@@ -17,15 +17,17 @@ export function openProgress(
   title = 'Running',
   block = new LiveBlock(call.session.err),
 ): Progress {
-  const { err, env } = call.session;
+  const { err, env, dryRun } = call.session;
   const mode = progressMode(call);
   switch (mode) {
     case 'tty':
-      return new TreeProgress(block, title, { colour: !env['NO_COLOR'] });
+      return new TreeProgress(block, dryRun ? `DRY-RUN MODE - ${title}` : title, {
+        colour: !env['NO_COLOR'],
+      });
     case 'quiet':
       return new NoProgress();
     default:
-      return new LineProgress(err, mode);
+      return new LineProgress(err, mode, dryRun);
   }
 }
 

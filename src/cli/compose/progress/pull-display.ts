@@ -1,4 +1,5 @@
 import type { ProgressMessage } from '../../../api/images.ts';
+import { inspectInRegistry } from '../../inspect-in-registry.ts';
 import { StreamError } from '../../output/progress.ts';
 import { pullImage } from '../../pull-image.ts';
 import type { Session } from '../../session.ts';
@@ -14,7 +15,8 @@ export async function pullForService(
   progress.tell({ id: service, status: 'Pulling', state: 'working' });
   try {
     const display = new PullDisplay(progress, service, quiet);
-    await pullImage(session, reference, { platform, quiet, to: session.err, display });
+    if (session.dryRun) await inspectInRegistry(session, reference);
+    else await pullImage(session, reference, { platform, quiet, to: session.err, display });
   } catch (error) {
     progress.tell({ id: service, status: 'Error', state: 'failed' });
     throw error;
