@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { Client } from '../client/client.ts';
 import { act, hijack, perform } from '../client/operation.ts';
 import { failedStepOperations } from '../client/operations.ts';
 import { EngineError, kindOf, messageOf } from '../stdx/errors.ts';
+import { randomHex } from '../stdx/random-hex.ts';
 import type { Call } from './command.ts';
 import type { Session } from './session.ts';
 import { tieStreams } from './terminal/attached-streams.ts';
@@ -23,7 +23,7 @@ export async function watchFailedStep({ session, flags, args }: Call): Promise<F
   if (wanted !== 'shell') throw new EngineError('invalid', `invalid value for --on-error: ${wanted}`);
   if (!session.input.isTerminal || args[0] === '-' || flags.string('file') === '-')
     throw new EngineError('invalid', '--on-error=shell needs a terminal: the input device is not a TTY');
-  const token = randomBytes(32).toString('hex');
+  const token = randomHex(32);
   const over = new AbortController();
   const visited = visit(session, await session.client(), token, over.signal);
   return {

@@ -68,7 +68,7 @@ export const fileSyncService = service('moby.filesync.v1.FileSync', {
 
 /**
  * Served by Gantry's client beside FileSync, with the same headers: a digest of what DiffCopy would tell and of what tells a
- * changed file besides (inode, time of change). As long as it is the same, nothing has changed.
+ * changed file besides (inode, time of change). As long as it is the same, nothing has changed. It may be long.
  */
 export const fileDigestService = service('gantry.filesync.v1.FileDigest', {
   digest: ['Digest', message({}), message({ digest: single(1, bytes) })],

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { randomHex } from '../../stdx/random-hex.ts';
+import { sha256OfText } from '../../stdx/sha256.ts';
 import { openContext, wholeText } from '../build-context/context.ts';
 import { readAttributes, splitFields } from './attributes.ts';
 import type { ContentStore } from './content.ts';
@@ -96,7 +97,7 @@ function writeDockerfile(inputs: BuildInputs, text: string): string {
 }
 
 function sharedKeyOf(directory: string): string {
-  return createHash('sha256').update(`${hostname()}:${directory}`).digest('hex');
+  return sha256OfText(`${hostname()}:${directory}`);
 }
 
 function addNamedContexts(inputs: BuildInputs, { contexts, workingDirectory }: InputOptions): void {
@@ -129,7 +130,7 @@ function addLayout(inputs: BuildInputs, key: string, place: string, workingDirec
   const [, path = '', tag = 'latest', given] = /^([^@:]*)(?::([^@]*))?(?:@(.*))?$/.exec(place) ?? [];
   const directory = resolve(workingDirectory, path);
   const digest = given ?? digestOfLayout(directory, tag, place);
-  const store = randomBytes(12).toString('hex');
+  const store = randomHex(12);
   inputs.stores.set(`oci:${store}`, { directory, writable: false });
   inputs.attributes[`context:${key}`] = `oci-layout://${store}:${tag}@${digest}`;
 }

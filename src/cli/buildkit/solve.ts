@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { controlService, type exporterMessage } from '../../api/buildkit/control.ts';
 import { buildIdHeader, gatewayService } from '../../api/buildkit/gateway.ts';
 import { statusMessage } from '../../api/buildkit/well-known.ts';
@@ -7,6 +6,7 @@ import { GrpcError } from '../../api/grpc/status.ts';
 import type { InitOf } from '../../api/protobuf.ts';
 import { openControl, openSession } from '../../client/buildkit/connections.ts';
 import type { Client } from '../../client/client.ts';
+import { randomHex } from '../../stdx/random-hex.ts';
 import { type Offers, serveOffers } from './services.ts';
 import type { BuildStatus } from './status.ts';
 
@@ -100,7 +100,7 @@ async function inSession<T>(
   { offers, sharedKey }: SolveOptions,
   work: (control: GrpcConnection, ref: string, session: string) => Promise<T>,
 ): Promise<T> {
-  const id = randomBytes(13).toString('hex');
+  const id = randomHex(13);
   const [session, control] = await Promise.allSettled([
     openSession(client, { id, sharedKey, ...serveOffers(offers) }),
     openControl(client),
@@ -108,7 +108,7 @@ async function inSession<T>(
   try {
     if (session.status === 'rejected') throw session.reason;
     if (control.status === 'rejected') throw control.reason;
-    return await work(control.value, randomBytes(13).toString('hex'), id);
+    return await work(control.value, randomHex(13), id);
   } finally {
     for (const one of [control, session]) if (one.status === 'fulfilled') one.value.close();
   }

@@ -1,5 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type BigIntStats, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { randomHex } from '../../stdx/random-hex.ts';
 import type { FileSelection } from './file-selection.ts';
 
 /** What of a file is told to the daemon, and its type. */
@@ -56,6 +57,9 @@ export function* walk(root: string, selection: FileSelection, digest?: WalkDiges
 
 const statOptions = { bigint: true, throwIfNoEntry: false } as const;
 
+/** From here on what a digest is made of is hashed by the client. */
+const longBytes = 1 << 20;
+
 /** File systems count time by steps, the coarsest of them by two seconds. */
 const coarsestNs = 2_000_000_000n;
 
@@ -97,14 +101,14 @@ export class WalkDigest {
     this.#names.push(path, link);
   }
 
+  /** What is short is told as it is: loading node:crypto takes longer than sending and hashing that. */
   digest(): Buffer {
+    const chance = this.#isSettled ? '' : randomHex(16);
     // No name has a zero in it.
-    return createHash('sha256')
-      .update(this.#names.join('\0'))
-      .update('\0\0')
-      .update(this.#numbers.subarray(0, this.#used))
-      .update(this.#isSettled ? '' : randomBytes(16))
-      .digest();
+    const names = `${this.#names.length}\0${this.#names.join('\0')}\0${chance}\0`;
+    const numbers = Buffer.from(this.#numbers.buffer, 0, this.#used * BigInt64Array.BYTES_PER_ELEMENT);
+    const whole = Buffer.concat([Buffer.from(names), numbers]);
+    return whole.length > longBytes ? createHash('sha256').update(whole).digest() : whole;
   }
 }
 

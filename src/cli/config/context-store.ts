@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsMaterial } from '../../client/endpoint.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { removeRecursively } from '../../stdx/remove-recursively.ts';
+import { sha256OfText } from '../../stdx/sha256.ts';
 
 /**
  * Named places of daemons, on disk as docker keeps them:
@@ -90,5 +90,5 @@ export class ContextStore {
 }
 
 function hash(name: string): string {
-  return createHash('sha256').update(name).digest('hex');
+  return sha256OfText(name);
 }

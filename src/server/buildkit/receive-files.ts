@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   fileDigestService,
   fileSyncHeader,
@@ -73,7 +74,7 @@ export async function digestOfDirectory(
   if (!session.methods.has(digest.path)) return undefined;
   try {
     const answer = await session.call(digest, {}, { metadata: metadataOf(selection), signal });
-    return answer.digest;
+    return createHash('sha256').update(answer.digest).digest();
   } catch (error) {
     signal.throwIfAborted();
     // What stands in the way is told by the transfer.

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { act, perform } from '../../../client/operation.ts';
 import { containerOperations } from '../../../client/operations.ts';
@@ -10,6 +9,7 @@ import { mountsOf, type OneOffRequest, oneOffService, portsOf } from '../../../c
 import { type PlannedOneOff, servicesInOrder } from '../../../compose/plan/up.ts';
 import type { Project } from '../../../compose/project.ts';
 import { EngineError } from '../../../stdx/errors.ts';
+import { randomHex } from '../../../stdx/random-hex.ts';
 import { atLeast, type Call, type Command } from '../../command.ts';
 import { reachState } from '../../compose/bring-up.ts';
 import { refuseInteraction } from '../../compose/dry-run.ts';
@@ -129,7 +129,7 @@ function usesTerminal(session: Session, flags: FlagValues): boolean {
 }
 
 function planned(project: Project, service: string, flags: FlagValues): PlannedOneOff {
-  const slug = randomBytes(32).toString('hex');
+  const slug = randomHex(32);
   return {
     service,
     name: flags.string('name') || oneOffName(project, service, slug),
