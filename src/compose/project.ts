@@ -83,7 +83,7 @@ export interface Service {
   pre_stop?: Hook[];
   privileged?: boolean;
   profiles?: string[];
-  provider?: { type: string; options?: Record<string, string> };
+  provider?: { type: string; options?: Record<string, string[]> };
   pull_policy?: string;
   pull_refresh_after?: string;
   read_only?: boolean;

@@ -111,4 +111,8 @@ export const brokenProjects: Record<string, string | Record<string, string>> = {
     'compose.yaml': 'services: {a: {image: x, ports: ["80:80"]}}\n',
     'compose.override.yaml': 'services: {a: {ports: {a: b}}}\n',
   },
+  'a section without anything': 'services: {a: {image: x}}\nvolumes:\n',
+  'a control character': 'services:\n  a: {image: "x\x7f"}\n',
+  'a variable without a name': 'services: {a: {image: x, environment: {"": x}}}\n',
+  'a number that is too large': 'services: {a: {image: x, cpu_shares: 9223372036854775808}}\n',
 };

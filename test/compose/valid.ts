@@ -372,4 +372,71 @@ configs: {one: {content: "a=\${FROM_ENV}\\nb"}, two: {environment: FROM_ENV}, th
 secrets: {s: {environment: FROM_ENV}, t: {external: true}}
 `,
   },
+  'sections without anything': {
+    'compose.yaml': `
+services:
+  a:
+    image: x
+    build: {}
+    mem_limit: 0
+    shm_size: "0"
+    profiles: [""]
+    storage_opt: {size: 1}
+    provider: {type: p, options: {one: 1, several: [1, b], no: false}}
+    deploy: {replicas: 0, update_config: {}, rollback_config: {}, restart_policy: {}, placement: {}, resources: {}}
+    healthcheck: {}
+    logging: {}
+    blkio_config: {}
+    credential_spec: {}
+`,
+  },
+  'no services': { 'compose.yaml': 'services: {}\nvolumes: {v: }\n' },
+  'keys and texts': {
+    'compose.yaml': `
+services:
+  a:
+    image: x
+    environment: {A: "\\x07", B: "\\e[0m", C: "\\U0001F600", D: "'q'", E: "\\na", F: "a\\n ", G: "---", H: "2001-1-1", I: oN, J: .inf}
+    labels: {"a\\nb": "1", x01: "2", x1: "3", "é": "4"}
+x-n: [1e-7, 1e21, .inf]
+`,
+  },
+  'an override that says nothing': {
+    'compose.yaml': `
+services:
+  a:
+    image: x
+    environment: {A: 1}
+    ports: ["80"]
+    command: [c]
+    deploy: {replicas: 2}
+networks: {n: {labels: {a: b}}}
+`,
+    'compose.override.yaml': `
+services:
+  a:
+    image:
+    environment:
+    # - B=1
+    ports:
+    command:
+    deploy: {replicas: }
+    volumes: [!reset /x, /y]
+networks: {n: {labels: }}
+`,
+  },
+  'extending one service of a file with others': {
+    'compose.yaml': `
+services:
+  a:
+    extends: {file: sub/other.yaml, service: b}
+    environment:
+`,
+    'sub/other.yaml':
+      'services: {b: {extends: c, user: u}, c: {image: x, environment: {C: 1}}, broken: {imagge: y}}\n',
+  },
+  'an env file with odd lines': {
+    'compose.yaml': 'services: {a: {image: x, env_file: e.env}}\n',
+    'e.env': 'A=#a\nB= # b\nC="c\r\nd"\nD=d #e #f\nE=e\r\nF=${NOT_SET}\n',
+  },
 };

@@ -6,19 +6,27 @@ import { type Lookup, substitute } from './substitution.ts';
  * surroundings, when they have it. Without quotes a value ends at the end of the line or before ` #`; single quotes
  * keep everything, double quotes know escapes and variables, and both may span lines.
  * @param into receives the variables; those already there may be used in values
+ * @param missing is told of variables in values that are not set
  * @throws EngineError invalid, with the line
  */
-export function parseDotenv(text: string, into: Map<string, string>, lookup: Lookup): void {
-  new Reader(text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n'), into, lookup).read();
+export function parseDotenv(
+  text: string,
+  into: Map<string, string>,
+  lookup: Lookup,
+  missing: (name: string) => void = () => {},
+): void {
+  new Reader(text.replace(/^\uFEFF/, ''), into, lookup, missing).read();
 }
 
 class Reader {
   readonly #text: string;
   readonly #into: Map<string, string>;
   readonly #lookup: Lookup;
+  readonly #missing: (name: string) => void;
   #at = 0;
 
-  constructor(text: string, into: Map<string, string>, lookup: Lookup) {
+  constructor(text: string, into: Map<string, string>, lookup: Lookup, missing: (name: string) => void) {
+    this.#missing = missing;
     this.#text = text;
     this.#into = into;
     this.#lookup = name => lookup(name) ?? into.get(name);
@@ -67,7 +75,7 @@ class Reader {
     if (quote !== '"' && quote !== "'") {
       const [raw] = this.#text.slice(this.#at).split('\n', 1);
       this.#at += raw!.length;
-      return this.#expand(raw!.replace(/(?:^| )#.*$/, '').trimEnd(), line);
+      return this.#expand(raw!.replace(/ #.*$/, '').trimEnd(), line);
     }
     const pattern = quote === '"' ? /"((?:[^"\\]|\\[\s\S])*)"/y : /'((?:[^'\\]|\\[\s\S])*)'/y;
     pattern.lastIndex = this.#at;
@@ -82,7 +90,7 @@ class Reader {
   }
 
   #expand(value: string, line: number): string {
-    const result = substitute(value, this.#lookup, () => {});
+    const result = substitute(value, this.#lookup, this.#missing);
     if ('text' in result) return result.text;
     const reason = result.fault === 'format' ? `invalid template: ${JSON.stringify(value)}` : result.message;
     throw new EngineError('invalid', `line ${line}: ${reason}`);

@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join } from 'node:path';
-import { project, withoutEntry } from './attributes/project.ts';
+import { withoutEntry } from './attributes/project.ts';
 import { service } from './attributes/service.ts';
 import { type Loading, readDocuments } from './layer.ts';
 import { entryOf, type MappingNode, mapping, type Node, textOf } from './node.ts';
@@ -24,12 +24,15 @@ export function applyExtends(node: Node, file: string, loading: Loading): Node {
 /** A file and its services, not extended yet. */
 interface Source {
   services: MappingNode;
+  /** Whether the services still are as they are written: of another file only those that are needed are looked at. */
+  isRaw?: boolean;
   file: string;
   loading: Loading;
 }
 
 function extendService(name: string, source: Source, chain: readonly string[]): Node {
-  const node = source.services.entries.get(name)!;
+  const written = source.services.entries.get(name)!;
+  const node = source.isRaw ? service.canonical(written, `services.${name}`, source.loading) : written;
   const extending = entryOf(node, 'extends');
   if (extending?.kind !== 'mapping' || extending.tag === 'reset') return node;
   const link = `${name} in ${source.file}`;
@@ -54,9 +57,10 @@ function sourceOf(extending: MappingNode, source: Source): Source {
   if (written === undefined) return source;
   const file = isAbsolute(written) ? written : join(source.loading.directory, written);
   const loading = { ...source.loading, directory: dirname(file), given: new Map<string, string>() };
-  const documents = readDocuments(file, loading).map(node => project.canonical(node, '', loading));
-  const services = documents.map(node => entryOf(node, 'services')).find(node => node?.kind === 'mapping');
+  const services = readDocuments(file, loading)
+    .map(node => entryOf(node, 'services'))
+    .find(node => node?.kind === 'mapping');
   if (services?.kind !== 'mapping')
     throw fault(extending, `cannot extend a service of ${file}: no services section`);
-  return { services, file, loading };
+  return { services, isRaw: true, file, loading };
 }

@@ -33,7 +33,7 @@ function loadIncluded(include: Node, loading: Loading, including: readonly strin
   const directory = given === undefined ? dirname(main) : absolute(given);
   const envFiles = listOfTexts(entryOf(include, 'env_file')).map(absolute);
   const environment = new Map([
-    ...readEnvFiles(envFiles, directory, loading.environment),
+    ...readEnvFiles(envFiles, directory, loading.environment, loading.warn),
     ...loading.environment,
   ]);
   return loadLayers(files, { ...loading, directory, environment, given: new Map() }, including);

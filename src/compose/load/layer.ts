@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { errnoOf, systemMessageOf } from '../../stdx/errors.ts';
 import { project, withoutEntry } from './attributes/project.ts';
+import { unsetVariable } from './environment.ts';
 import { applyExtends } from './extends.ts';
 import { applyIncludes } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import { ComposeFileError, entryOf, isNull, mapping, type Node } from './node.ts';
 import { readNodes } from './read.ts';
-import { mergeNodes } from './shapes/shape.ts';
+import { mergeNodes, replace, type Shape } from './shapes/shape.ts';
 
 /** What stays the same for all files of a project, or of one that it includes. */
 export interface Loading {
@@ -35,7 +36,8 @@ export function loadLayers(files: readonly string[], loading: Loading, including
   let merged: Node | undefined;
   for (const file of files) {
     for (const document of readDocuments(file, loading)) {
-      const canonical = project.canonical(document, '', loading);
+      const said = merged === undefined ? document : withoutNothing(document, merged, project);
+      const canonical = project.canonical(said, '', loading);
       if (!isNull(entryOf(canonical, 'version'))) {
         loading.warn(
           `${file}: the attribute \`version\` is obsolete, it will be ignored, please remove it to avoid potential confusion`,
@@ -61,7 +63,7 @@ export function readDocuments(file: string, loading: Loading): Node[] {
     return interpolate(
       node,
       name => loading.environment.get(name),
-      name => loading.warn(`The "${name}" variable is not set. Defaulting to a blank string.`),
+      name => loading.warn(unsetVariable(name)),
     );
   });
 }
@@ -75,6 +77,23 @@ function textOfFile(file: string, loading: Loading): string {
     const reason = errnoOf(error) === undefined ? String(error) : systemMessageOf(error);
     throw new ComposeFileError({ file, line: 1, column: 1 }, `cannot be read: ${reason}`);
   }
+}
+
+/**
+ * A key with nothing behind it changes nothing where earlier files say something: what is commented out below
+ * `environment:` in an override file does not make it an error. In a file alone it is one.
+ */
+function withoutNothing(over: Node, base: Node, shape: Shape | undefined): Node {
+  if (over.kind !== 'mapping' || base.kind !== 'mapping' || over.tag !== undefined) return over;
+  const kept = [...over.entries].flatMap(([key, value]) => {
+    const earlier = base.entries.get(key);
+    const below = shape?.fields?.[key] ?? shape?.of;
+    if (earlier === undefined) return [[key, value] as const];
+    if (below === undefined) return [[key, value] as const];
+    if (isNull(value) && value.tag === undefined && below.merge !== replace) return [];
+    return [[key, withoutNothing(value, earlier, below)] as const];
+  });
+  return mapping(kept, over);
 }
 
 /** What `!reset` marks in a file without earlier ones is left out. */

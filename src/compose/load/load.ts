@@ -73,7 +73,7 @@ export function loadProject(sources: Sources, options: LoadOptions): Loaded {
 
 function readServiceFiles(
   project: Project,
-  { environment }: Loading,
+  { environment, warn }: Loading,
   { readsEnvFiles = true, readsLabelFiles = true, keepsLabelFiles = false }: LoadOptions,
   locate: Locate,
 ): void {
@@ -88,7 +88,7 @@ function readServiceFiles(
         );
       }
     };
-    if (readsEnvFiles) reading('env_file', service => withEnvFiles(service, environment));
+    if (readsEnvFiles) reading('env_file', service => withEnvFiles(service, environment, warn));
     if (readsLabelFiles) reading('label_file', service => withLabelFiles(service, keepsLabelFiles));
   }
 }

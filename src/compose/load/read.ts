@@ -84,7 +84,10 @@ class Conversion {
     if (isScalar(node)) return scalar(scalarValue(node, place), written);
     if (isSeq(node)) {
       const items = node.items.map(item => this.convert(item as YamlNode));
-      return sequence(items, written);
+      return sequence(
+        items.filter(({ tag }) => tag !== 'reset'),
+        written,
+      );
     }
     if (isMap(node)) return mapping(this.#entries(node as YAMLMap<YamlNode, YamlNode | null>), written);
     throw new ComposeFileError(place, 'yaml: this is neither a value, a list nor a mapping');

@@ -6,9 +6,14 @@ import { readInto } from './environment.ts';
 /**
  * What a service's env files say, under what it says itself. Their values may use the project's variables and the
  * service's own.
+ * @param warn is told of variables in them that are not set
  * @throws EngineError notFound for a file that is not there and required
  */
-export function withEnvFiles(service: Service, environment: ReadonlyMap<string, string>): Service {
+export function withEnvFiles(
+  service: Service,
+  environment: ReadonlyMap<string, string>,
+  warn: (message: string) => void,
+): Service {
   const { env_file, ...complete } = service;
   if (env_file !== undefined) {
     const own = service.environment ?? {};
@@ -24,7 +29,8 @@ export function withEnvFiles(service: Service, environment: ReadonlyMap<string, 
           'invalid',
           `env file ${path}: unsupported format ${JSON.stringify(format)}, want raw`,
         );
-      readInto(path, variables, name => environment.get(name) ?? own[name] ?? undefined, format);
+      const lookup = (name: string) => environment.get(name) ?? own[name] ?? undefined;
+      readInto(path, variables, lookup, { format, warn });
     }
     const stated = Object.entries(own).filter(([name, value]) => value !== null || !variables.has(name));
     complete.environment = { ...Object.fromEntries(variables), ...Object.fromEntries(stated) };

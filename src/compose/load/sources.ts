@@ -62,7 +62,16 @@ export function findSources(options: SourceOptions): Sources {
   const firstFile = options.files.find(file => file !== '-');
   const near = given ?? (firstFile === undefined ? options.workingDirectory : dirname(absolute(firstFile)));
   const usesUsual = !isTrue(surroundings.get('COMPOSE_DISABLE_ENV_FILE'));
-  let environment = withSurroundings(envFiles, near, usesUsual, surroundings);
+  const warned = new Set<string>();
+  const warnOnce = (message: string) => {
+    if (!warned.has(message)) options.warn(message);
+    warned.add(message);
+  };
+  const read = (directory: string) => {
+    if (envFiles.length === 0 && !usesUsual) return new Map(surroundings);
+    return new Map([...readEnvFiles(envFiles, directory, surroundings, warnOnce), ...surroundings]);
+  };
+  let environment = withoutDisabled(read(near), surroundings);
   const named = options.files.length > 0 ? options.files : filesOfEnvironment(environment);
   const files =
     named.length > 0 ? named.map(absolute) : findFiles(given ?? options.workingDirectory, options.warn);
@@ -71,7 +80,7 @@ export function findSources(options: SourceOptions): Sources {
       throw new EngineError('notFound', `open ${file}: no such file or directory`);
   const main = files.find(file => file !== '-');
   const directory = given ?? (main === undefined ? options.workingDirectory : dirname(main));
-  if (directory !== near) environment = withSurroundings(envFiles, directory, usesUsual, surroundings);
+  if (directory !== near) environment = new Map([...read(directory), ...environment]);
   return {
     files,
     directory,
@@ -85,6 +94,16 @@ export function findSources(options: SourceOptions): Sources {
   };
 }
 
+/** An env file may say that it does not count: then only what is for Compose itself is taken from it. */
+function withoutDisabled(
+  environment: Map<string, string>,
+  surroundings: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const name = 'COMPOSE_DISABLE_ENV_FILE';
+  if (surroundings.has(name) || !isTrue(environment.get(name))) return environment;
+  return new Map([...environment].filter(([key]) => key.startsWith('COMPOSE_') || surroundings.has(key)));
+}
+
 function parallelism(asked: number | undefined, written: string | undefined): number | undefined {
   if (asked === undefined && !written) return undefined;
   const limit = asked ?? Number(written);
@@ -93,25 +112,13 @@ function parallelism(asked: number | undefined, written: string | undefined): nu
       'invalid',
       `COMPOSE_PARALLEL_LIMIT must be an integer (found: ${JSON.stringify(written)})`,
     );
-  if (limit === 0 || limit < -1)
-    throw new EngineError('invalid', `--parallel must be -1 or at least 1 (found: ${limit})`);
-  return limit === -1 ? undefined : limit;
+  return limit > 0 ? limit : undefined;
 }
 
 function envFilesOf(options: SourceOptions, surroundings: ReadonlyMap<string, string>): string[] {
   return options.envFiles.length > 0
     ? [...options.envFiles]
     : splitList(surroundings.get('COMPOSE_ENV_FILES'));
-}
-
-function withSurroundings(
-  envFiles: readonly string[],
-  directory: string,
-  usesUsual: boolean,
-  surroundings: ReadonlyMap<string, string>,
-): Map<string, string> {
-  if (envFiles.length === 0 && !usesUsual) return new Map(surroundings);
-  return new Map([...readEnvFiles(envFiles, directory, surroundings), ...surroundings]);
 }
 
 function filesOfEnvironment(environment: ReadonlyMap<string, string>): string[] {

@@ -119,11 +119,10 @@ function restricted(project: Project, names: readonly string[]): Project {
 }
 
 function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): string {
-  if (flags.on('quiet')) return '';
   if (flags.on('environment'))
     return lines([...sources.environment].map(([name, value]) => `${name}=${value}`).sort());
-  if (flags.on('variables')) return variables(variablesIn(project), flags.string('format'));
-  if (flags.on('services')) return lines(Object.keys(project.services).sort());
+  if (flags.on('variables')) return variables(variablesIn(project), flags.given('format'));
+  if (flags.on('services')) return lines(dependenciesFirst(project));
   if (flags.on('volumes')) return lines(Object.keys(project.volumes ?? {}).sort());
   if (flags.on('networks')) return lines(Object.keys(project.networks ?? {}).sort());
   if (flags.on('models')) return lines(Object.keys(project.models ?? {}).sort());
@@ -133,7 +132,8 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
     const all = [...Object.values(project.services), ...Object.values(disabled)];
     return lines([...new Set(all.flatMap(({ profiles = [] }) => profiles))].sort());
   }
-  if (flags.changed('hash')) return hashes(project, flags.string('hash'));
+  if (flags.string('hash') !== '') return hashes(project, flags.string('hash'));
+  if (flags.on('quiet')) return '';
   const isJson = flags.string('format') === 'json';
   const text = isJson
     ? toGoJson(printedProject(project, 'json'), 2)
@@ -142,13 +142,32 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
   return flags.on('no-interpolate') ? text : text.replaceAll('$', '$$$$');
 }
 
-function variables(of: readonly Variable[], format: string): string {
+function dependenciesFirst({ services }: Project): string[] {
+  const ordered = new Set<string>();
+  const visit = (name: string, above: readonly string[]) => {
+    if (above.includes(name)) return;
+    for (const other of Object.keys(services[name]?.depends_on ?? {}).sort())
+      if (services[other] !== undefined) visit(other, [...above, name]);
+    ordered.add(name);
+  };
+  for (const name of Object.keys(services).sort()) visit(name, []);
+  return [...ordered];
+}
+
+function variables(of: readonly Variable[], format: string | undefined): string {
   if (format === 'json') {
     const entries = of.map(({ name, required, defaultValue, alternateValue }) => [
       name,
       { Name: name, DefaultValue: defaultValue, PresenceValue: alternateValue, Required: required },
     ]);
-    return `${toGoJson(Object.fromEntries(entries), 4)}\n`;
+    return `${toGoJson(Object.fromEntries(entries), 4)}\n\n`;
+  }
+  if (format === 'yaml') {
+    const blocks = of.map(({ name, required, defaultValue, alternateValue }) => {
+      const fields = { name, defaultvalue: defaultValue, presencevalue: alternateValue, required };
+      return `${toYaml([name]).slice(2, -1)}:\n${toYaml(fields).replace(/^(?=.)/gm, '    ')}`;
+    });
+    return blocks.join('');
   }
   const rows = of.map(({ name, required, defaultValue, alternateValue }) => [
     name,

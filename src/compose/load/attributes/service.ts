@@ -36,6 +36,7 @@ import {
   durationOrUnset,
   flag,
   flagOrUnset,
+  goText,
   matching,
   oneOf,
   path,
@@ -44,7 +45,7 @@ import {
   whole,
   wholeOrUnset,
 } from '../shapes/scalars.ts';
-import { mergeMappings, type Shape } from '../shapes/shape.ts';
+import { fault, mergeMappings, replace, type Shape } from '../shapes/shape.ts';
 import { build } from './build.ts';
 import { deploy } from './deploy.ts';
 
@@ -131,10 +132,20 @@ const logging: Shape = {
   },
 };
 
-const storageOptions = mapOf(text);
+const optionText: Shape = {
+  canonical(node, path) {
+    if (node.kind !== 'scalar' || node.value === null)
+      throw fault(node, `${path} must be a boolean, number or string`);
+    return scalar(goText(node.value), node);
+  },
+};
 
-/** The attributes of a service, in the order in which Docker prints and hashes them. */
-export const service = object({
+/** An option may have several values. */
+const providerOptions = mapOf(listOf(optionText, { singleOfAny: true }));
+
+const storageOptions = mapOf(optionText);
+
+const ownService = object({
   profiles: uniqueTexts,
   annotations: labels,
   attach: flagOrUnset,
@@ -167,7 +178,7 @@ export const service = object({
   command: { ...command, inJsonWhenEmpty: true },
   configs: listOf(configMount, { keyOf: configTarget }),
   container_name: matching(/[a-zA-Z0-9][a-zA-Z0-9_.-]+/, 'a container name: want [a-zA-Z0-9][a-zA-Z0-9_.-]+'),
-  credential_spec: object({ config: text, file: text, registry: text }),
+  credential_spec: object({ config: text, file: text, registry: text }, { keepsEmpty: true }),
   depends_on: namesOrMap(dependency, resourceName, item =>
     mapping([['condition', scalar('service_started', item)]], item),
   ),
@@ -179,7 +190,7 @@ export const service = object({
   dns_search: textOrUniqueTexts,
   domainname: text,
   entrypoint: { ...command, inJsonWhenEmpty: true },
-  provider: object({ type: text, options }, { required: ['type'] }),
+  provider: object({ type: text, options: providerOptions }, { required: ['type'] }),
   environment: variables,
   env_file: listOf(envFile, { single: true, keyOf: item => valueText(entryOf(item, 'path') ?? item) }),
   expose: uniqueTextsOrNumbers,
@@ -258,3 +269,20 @@ export const service = object({
   post_start: listOf(hook),
   pre_stop: listOf(hook),
 });
+
+/**
+ * The attributes of a service, in the order in which Docker prints and hashes them. A key with nothing behind it leaves
+ * what the service that is extended says.
+ */
+export const service: Shape = {
+  ...ownService,
+  canonical(node, path, reading) {
+    if (node.kind !== 'mapping' || isNull(node.entries.get('extends')))
+      return ownService.canonical(node, path, reading);
+    const said = [...node.entries].filter(
+      ([key, value]) =>
+        !isNull(value) || value.tag !== undefined || ownService.fields?.[key]?.merge === replace,
+    );
+    return ownService.canonical(mapping(said, node), path, reading);
+  },
+};

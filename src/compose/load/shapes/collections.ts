@@ -113,6 +113,8 @@ interface ListOptions {
   keyOf?(item: Node): string;
   /** A single value is a list of one. */
   single?: boolean;
+  /** So is a single value that is no text. */
+  singleOfAny?: boolean;
   /** The later file's list counts alone. */
   replaces?: boolean;
   /** The same item twice in one file is an error. */
@@ -128,7 +130,7 @@ export function listOf(of: Shape, options: ListOptions = {}): Shape {
       const items =
         node.kind === 'sequence'
           ? node.items
-          : options.single && textOf(node) !== undefined
+          : (options.single && textOf(node) !== undefined) || (options.singleOfAny && node.kind === 'scalar')
             ? [node]
             : undefined;
       if (items === undefined)
