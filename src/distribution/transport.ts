@@ -7,7 +7,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getCACertificates } from 'node:tls';
@@ -202,7 +202,21 @@ async function sendAll(body: AsyncGenerator<Buffer>, outgoing: ClientRequest): P
   outgoing.end();
 }
 
-const poolOptions = { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, timeout: 30_000 };
+/** What is read of any connection comes here first: a read into fresh memory takes 64 kB of it, however few bytes there are. */
+const received = Buffer.allocUnsafeSlow(256 * 1024);
+
+const poolOptions: AgentOptions = {
+  keepAlive: true,
+  maxSockets: 16,
+  maxFreeSockets: 8,
+  timeout: 30_000,
+  onread: {
+    buffer: received,
+    callback(this: Socket, length) {
+      return this.push(Buffer.from(received.subarray(0, length)));
+    },
+  },
+};
 
 /** Reads a body that is small by nature. @throws EngineError `unavailable` when it is longer than `limitBytes`. */
 export async function readBody(response: HttpResponse, limitBytes: number): Promise<Buffer> {
