@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { mediaTypes } from '../oci/media-types.ts';
@@ -142,7 +143,7 @@ export class Repository {
     digest: Digest,
     startAt: number,
     signal: AbortSignal,
-  ): Promise<{ body: Readable; offset: number; totalBytes: number }> {
+  ): Promise<{ body: IncomingMessage; offset: number; totalBytes: number }> {
     const headers: Record<string, string> = startAt > 0 ? { range: `bytes=${startAt}-` } : {};
     const response = await this.#request('GET', `blobs/${digest}`, headers, signal);
     await this.#expect(response, [200, 206]);

@@ -7,7 +7,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getCACertificates } from 'node:tls';
@@ -165,7 +165,7 @@ export class Transport {
       const options = {
         ...poolOptions,
         // That this proxy is the one for this address is decided; the agent has nothing to except.
-        ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+        ...(proxy === undefined ? { onread } : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
       };
       if (!secure) agent = new HttpAgent(options);
       else if (!checks) agent = new HttpsAgent({ ...options, rejectUnauthorized: false });
@@ -202,21 +202,62 @@ async function sendAll(body: AsyncGenerator<Buffer>, outgoing: ClientRequest): P
   outgoing.end();
 }
 
-/** What is read of any connection comes here first: a read into fresh memory takes 64 kB of it, however few bytes there are. */
-const received = Buffer.allocUnsafeSlow(256 * 1024);
+/** What is read of any connection comes here, and is copied but for takeBody: fresh memory would be 64 kB for every read. */
+const memory = Buffer.allocUnsafeSlow(256 * 1024);
+/** Whose bodies takeBody reads now. */
+const taken = new WeakMap<Socket, IncomingMessage>();
 
-const poolOptions: AgentOptions = {
-  keepAlive: true,
-  maxSockets: 16,
-  maxFreeSockets: 8,
-  timeout: 30_000,
-  onread: {
-    buffer: received,
-    callback(this: Socket, length) {
-      return this.push(Buffer.from(received.subarray(0, length)));
-    },
+const onread: OnReadOpts = {
+  buffer: memory,
+  callback(this: Socket, length) {
+    const bytes = memory.subarray(0, length);
+    const body = taken.get(this);
+    const atOnce = body !== undefined && isPassing(this) && isPassing(body);
+    return this.push(atOnce ? bytes : Buffer.from(bytes));
   },
 };
+
+const poolOptions = { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, timeout: 30_000 };
+
+/** What comes goes on at once, and is not kept. */
+function isPassing(stream: Readable): boolean {
+  return stream.readableFlowing === true && stream.readableLength === 0;
+}
+
+/**
+ * Reads a body, all of it through the same memory.
+ * @param take is done with a piece when it returns; what else comes of the connection waits for its promise.
+ */
+export async function takeBody(
+  body: IncomingMessage,
+  take: (piece: Buffer) => Promise<void> | undefined,
+): Promise<void> {
+  const { socket } = body;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (error: Error) => {
+    reject(error);
+    body.destroy(error);
+  };
+  taken.set(socket, body);
+  body.on('data', (piece: Buffer) => {
+    try {
+      const busy = take(piece);
+      if (busy === undefined) return;
+      // Not the body: what else is in this read has to be taken as well.
+      socket.pause();
+      busy.then(() => socket.resume(), fail);
+    } catch (error) {
+      fail(error as Error);
+    }
+  });
+  body.on('end', resolve).on('error', reject);
+  body.on('close', () => reject(new Error('the connection was closed')));
+  try {
+    await promise;
+  } finally {
+    taken.delete(socket);
+  }
+}
 
 /** Reads a body that is small by nature. @throws EngineError `unavailable` when it is longer than `limitBytes`. */
 export async function readBody(response: HttpResponse, limitBytes: number): Promise<Buffer> {

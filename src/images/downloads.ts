@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegistryError } from '../distribution/errors.ts';
 import type { Repository } from '../distribution/repository.ts';
+import { takeBody } from '../distribution/transport.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/image.ts';
 import { EngineError, kindOf } from '../stdx/errors.ts';
@@ -161,20 +163,21 @@ export class LayerDownloads {
 
   async #receive(
     layer: Descriptor,
-    body: AsyncIterable<Buffer>,
+    body: IncomingMessage,
     ingest: BlobIngest,
     download: Download,
   ): Promise<void> {
     const id = shortId(layer.digest);
     const bar = progressBar(event => download.report(event), id, 'Downloading', layer.size);
     let currentBytes = ingest.offset;
-    for await (const chunk of received(body)) {
+    await received(body, chunk => {
       currentBytes += chunk.length;
       if (currentBytes > layer.size) throw verificationFailed(layer.digest);
-      await ingest.write(chunk);
+      const behind = ingest.take(chunk);
       download.reachedBytes = Math.max(download.reachedBytes, currentBytes);
       bar(currentBytes);
-    }
+      return behind;
+    });
     if (currentBytes < layer.size) throw new EngineError('unavailable', 'unexpected EOF');
     download.report({ id, status: 'Verifying Checksum' });
     try {
@@ -257,10 +260,14 @@ class Download {
 }
 
 /** Body errors in the transport's words: a stream that ends early is `unavailable`, not a fault of ours. */
-async function* received(body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+async function received(
+  body: IncomingMessage,
+  take: (chunk: Buffer) => Promise<void> | undefined,
+): Promise<void> {
   try {
-    yield* body;
+    await takeBody(body, take);
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     throw new EngineError('unavailable', 'unexpected EOF', { cause: error });
   }
 }

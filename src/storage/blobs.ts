@@ -31,10 +31,15 @@ export interface BlobIngest {
   /** Where they are until the commit. */
   readonly path: string;
   /**
-   * Not again before the promise of the last one is settled. The chunk is kept a while: nobody may change it afterwards.
+   * Not again before the promise of the last one is settled.
    * @throws EngineError `corrupt` for more than `size`; what the disk says may come with a later call.
    */
   write(chunk: Uint8Array): Promise<void>;
+  /**
+   * The same for a chunk whose memory is good for this call alone.
+   * @returns when the disk is behind: more should come when it settles only.
+   */
+  take(chunk: Uint8Array): Promise<void> | undefined;
   /** Verifies, makes durable and puts in place. @throws EngineError `corrupt`; the bytes are thrown away then. */
   commit(): Promise<BlobInfo>;
   /** @param options.keep leave the bytes for a later attempt. Does nothing after a commit. */
@@ -252,9 +257,11 @@ interface IngestPlace {
   close(): void;
 }
 
-/** Written at once; the next ones are gathered meanwhile. Chunks of a socket alone would mean a thread's visit each. */
+/**
+ * Written at once; the next ones are gathered meanwhile, in memory that is used again. Chunks of a socket that are kept till
+ * they are written outlive the collector's first look, and are searched for in all of the heap then.
+ */
 const batchBytes = 1 << 20;
-const batchChunks = 512;
 /** The disk gets to work while more is received, so that there is little left to wait for at the end. */
 const syncEveryBytes = 32 << 20;
 
@@ -268,9 +275,11 @@ class FileIngest implements BlobIngest {
   readonly #hash: ReturnType<typeof createHash>;
   #length: number;
   #writtenLength: number;
-  #batch: Uint8Array[] = [];
+  #batch = newBatch();
   #batchLength = 0;
-  /** The batch before. */
+  readonly #idle: Buffer[] = [];
+  /** The batches before: how many, and the end of the last one. */
+  #behind = 0;
   #writing: Promise<void> = Promise.resolve();
   #unsyncedLength = 0;
   #syncing: Promise<void> | undefined;
@@ -310,15 +319,23 @@ class FileIngest implements BlobIngest {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    await this.take(chunk);
+  }
+
+  take(chunk: Uint8Array): Promise<void> | undefined {
     const { size } = this.#options;
     if (size !== undefined && this.#length + chunk.length > size) {
       throw new EngineError('corrupt', `more than the ${size} bytes announced`);
     }
-    this.#hash.update(chunk);
     this.#length += chunk.length;
-    this.#batch.push(chunk);
-    this.#batchLength += chunk.length;
-    if (this.#batchLength >= batchBytes || this.#batch.length >= batchChunks) await this.#startWriting();
+    for (let at = 0; at < chunk.length; ) {
+      const taken = Math.min(batchBytes - this.#batchLength, chunk.length - at);
+      this.#batch.set(chunk.subarray(at, at + taken), this.#batchLength);
+      this.#batchLength += taken;
+      at += taken;
+      if (this.#batchLength === batchBytes) this.#startWriting();
+    }
+    return this.#behind > 1 ? this.#writing : undefined;
   }
 
   async commit(): Promise<BlobInfo> {
@@ -368,26 +385,33 @@ class FileIngest implements BlobIngest {
     if (!keep || this.#syncFailure !== undefined) await unlink(this.path).catch(ignoreMissing);
   }
 
-  async #startWriting(): Promise<void> {
-    await this.#writing;
+  #startWriting(): void {
     const batch = this.#batch;
-    this.#batch = [];
+    const bytes = batch.subarray(0, this.#batchLength);
+    this.#batch = this.#idle.pop() ?? newBatch();
     this.#batchLength = 0;
-    this.#writing = this.#writeAll(batch);
+    this.#hash.update(bytes);
+    this.#behind++;
+    this.#writing = this.#writing
+      .then(() => this.#writeAll(bytes))
+      .finally(() => {
+        this.#behind--;
+        this.#idle.push(batch);
+      });
     // It is awaited later; until then a rejection would count as unhandled.
     this.#writing.catch(() => {});
   }
 
   async #written(): Promise<void> {
-    await this.#startWriting();
+    this.#startWriting();
     await this.#writing;
   }
 
-  async #writeAll(batch: Uint8Array[]): Promise<void> {
+  async #writeAll(bytes: Buffer): Promise<void> {
     try {
-      for (let rest = batch; rest.length > 0; ) {
-        const { bytesWritten } = await this.#file.writev(rest);
-        rest = without(rest, bytesWritten);
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await this.#file.write(bytes, at);
+        at += bytesWritten;
         this.#unsyncedLength += bytesWritten;
         this.#writtenLength += bytesWritten;
       }
@@ -424,15 +448,8 @@ class FileIngest implements BlobIngest {
   }
 }
 
-/** What is left of chunks after their first bytes. */
-function without(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  let gone = bytes;
-  const rest: Uint8Array[] = [];
-  for (const chunk of chunks) {
-    if (gone < chunk.length) rest.push(chunk.subarray(gone));
-    gone = Math.max(0, gone - chunk.length);
-  }
-  return rest;
+function newBatch(): Buffer {
+  return Buffer.allocUnsafeSlow(batchBytes);
 }
 
 /** @returns length of what is kept; more than there can be is no beginning of it and is thrown away. */
