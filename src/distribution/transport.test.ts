@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { suite, type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Transport, takeBody } from './transport.ts';
+
+const content = randomBytes(8 << 20);
+const digest = createHash('sha256').update(content).digest('hex');
+
+async function get(t: TestContext, answer: RequestListener) {
+  const server = createServer(answer);
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const transport = new Transport({ userAgent: 'test' });
+  t.after(() => {
+    transport.close();
+    server.close();
+    server.closeAllConnections();
+  });
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  return () => transport.fetch({ method: 'GET', url, signal: AbortSignal.timeout(120_000) });
+}
+
+suite('a body that is taken piece by piece', () => {
+  test('is whole, also when its pieces are held back, and so is the next one of that connection', async t => {
+    const request = await get(t, (asked, response) => {
+      // In chunks: several are in one read.
+      for (let at = 0; at < content.length; at += 5000) response.write(content.subarray(at, at + 5000));
+      response.end();
+      asked.resume();
+    });
+    const sockets = new Set<Socket>();
+    for (const holdsBack of [false, true]) {
+      const { body } = await request();
+      sockets.add(body.socket);
+      const hash = createHash('sha256');
+      let pieces = 0;
+      let held = false;
+      await takeBody(body, piece => {
+        hash.update(piece);
+        if (!holdsBack || ++pieces % 10 > 0) return undefined;
+        held = true;
+        return turn().then(() => {});
+      });
+      assert.equal(held, holdsBack);
+      assert.equal(hash.digest('hex'), digest);
+    }
+    const { body } = await request();
+    sockets.add(body.socket);
+    const kept: Buffer[] = [];
+    for await (const piece of body) kept.push(piece as Buffer);
+    assert.equal(createHash('sha256').update(Buffer.concat(kept)).digest('hex'), digest, 'kept by others');
+    assert.equal(sockets.size, 1);
+  });
+
+  test('ends with what is wrong: with it, with who takes it, or with who waits for it', async t => {
+    const request = await get(t, (_, response) => {
+      response.writeHead(200, { 'content-length': String(content.length) });
+      response.write(content.subarray(0, 1 << 20));
+      setImmediate(() => response.destroy());
+    });
+    await assert.rejects(
+      takeBody((await request()).body, () => undefined),
+      { code: 'ECONNRESET' },
+    );
+    const refuses = () => {
+      throw new Error('enough');
+    };
+    await assert.rejects(takeBody((await request()).body, refuses), /^Error: enough$/);
+    const fails = () => Promise.reject(new Error('no room'));
+    await assert.rejects(takeBody((await request()).body, fails), /^Error: no room$/);
+  });
+});
