@@ -113,10 +113,12 @@ export class VolumePlugin {
   async #post(method: string, body: object): Promise<Record<string, unknown>> {
     const { status, text } = await this.#send(method, JSON.stringify(body));
     const answer = parse(text);
-    const refused = typeof answer['Err'] === 'string' ? answer['Err'] : '';
+    const refused = typeof answer?.['Err'] === 'string' ? answer['Err'] : '';
     if (refused !== '') throw new PluginRefusal(`${method}: ${refused}`);
     if (status !== 200) throw new PluginRefusal(`${method}: ${text.trim() || `status ${status}`}`);
-    return answer;
+    if (answer !== undefined) return answer;
+    // Whatever speaks there, it has not done what it was asked for.
+    throw new EngineError('internal', `${method}: plugin "${this.name}": the answer is no JSON object`);
   }
 
   /** A plugin may be about to start, as at the host's start: it is waited for some seconds. */
@@ -191,12 +193,12 @@ async function post(
   return promise;
 }
 
-function parse(text: string): Record<string, unknown> {
+function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
 

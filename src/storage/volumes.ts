@@ -192,7 +192,7 @@ export class VolumeStore {
    */
   async fill(name: string, copy: (directory: string) => Promise<void>): Promise<void> {
     if (await this.#locks.run(name, () => this.#fillAside(name, copy))) return;
-    const user = `fill:${randomBytes(8).toString('hex')}`;
+    const user = randomBytes(32).toString('hex');
     const directory = await this.mount(name, user);
     try {
       if (!isEmptyDirectory(directory)) return;

@@ -48,12 +48,17 @@ suite('volumes of plugins', () => {
   });
 
   test("whose plugin fails say so in the plugin's words, and are forgotten by force", async t => {
-    const { volumes, shelf } = await shelfWorld(t);
+    const { volumes, shelf, plugin } = await shelfWorld(t);
     await assert.rejects(volumes.create({ name: 'bad', driver: 'shelf', options: { fail: 'full' } }), {
       message: 'create bad: VolumeDriver.Create: asked to fail: full',
     });
     assert.equal(volumes.find('bad'), undefined);
     await volumes.create({ name: 'lost', driver: 'shelf' });
+    plugin.garbled = true;
+    const message = 'create odd: VolumeDriver.Create: plugin "shelf": the answer is no JSON object';
+    await assert.rejects(volumes.create({ name: 'odd', driver: 'shelf' }), { message });
+    await assert.rejects(volumes.remove('lost'), /the answer is no JSON object/);
+    plugin.garbled = false;
     rmSync(join(shelf, 'lost'), { recursive: true });
     await assert.rejects(volumes.mount('lost', 'c1'), /VolumeDriver.Mount: no volume lost on the shelf$/);
     await assert.rejects(volumes.remove('lost'), /^EngineError: remove lost: VolumeDriver.Remove: no volume/);

@@ -24,6 +24,8 @@ export class VolumePluginServer {
   readonly calls: string[] = [];
   /** Ids of the users of each volume. */
   readonly mounts = new Map<string, Set<string>>();
+  /** It does what it is asked for, and says something else. */
+  garbled = false;
   readonly #directory: string;
 
   constructor(directory: string) {
@@ -35,7 +37,7 @@ export class VolumePluginServer {
       this.calls.push([method, body.Name].filter(Boolean).join(' '));
       const { status, answer } = this.#answer(method, body);
       response.writeHead(status, { 'content-type': 'application/vnd.docker.plugins.v1.1+json' });
-      response.end(JSON.stringify(answer));
+      response.end(this.garbled ? '<html>' : JSON.stringify(answer));
     });
   }
 
