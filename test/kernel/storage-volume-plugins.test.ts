@@ -57,7 +57,7 @@ suite('volumes of plugins', () => {
     plugin.garbled = true;
     const message = 'create odd: VolumeDriver.Create: plugin "shelf": the answer is no JSON object';
     await assert.rejects(volumes.create({ name: 'odd', driver: 'shelf' }), { message });
-    await assert.rejects(volumes.remove('lost'), /the answer is no JSON object/);
+    await assert.rejects(volumes.inspect('lost'), /the answer is no JSON object/);
     plugin.garbled = false;
     rmSync(join(shelf, 'lost'), { recursive: true });
     await assert.rejects(volumes.mount('lost', 'c1'), /VolumeDriver.Mount: no volume lost on the shelf$/);
