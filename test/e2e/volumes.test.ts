@@ -64,6 +64,10 @@ describe('mounts and volumes', {
     await assert.rejects(machine.must(`docker run --rm -v ${source}:/d:ro ${touch}`), /Read-only/);
     const bind = `--mount type=bind,src=${source},dst=/d,readonly`;
     await machine.gantry(`run --rm ${bind},bind-recursive=writable ${touch}`);
+    const list = 'busybox ls /d/below';
+    assert.equal(await machine.must(`docker run --rm -v ${source}:/d ${list}`), 'x');
+    const alone = `--mount type=bind,src=${source},dst=/d,bind-recursive=disabled`;
+    assert.equal(await machine.must(`docker run --rm ${alone} ${list}`), '');
     await assert.rejects(
       machine.gantry(`run --rm ${bind},bind-recursive=readonly,bind-propagation=rprivate ${touch}`),
       /Read-only/,

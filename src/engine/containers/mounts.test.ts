@@ -35,7 +35,7 @@ for (const [spec, message] of [
   ['/a:/', /destination can't be '\/'/],
   ['/a:/b:rw,ro', /invalid mode: rw,ro/],
   ['/a:/b:wrong', /invalid mode: wrong/],
-  ['v:/b:rslave', /invalid mode/],
+  ['v:/b:rslave', /field BindOptions must not be specified/],
   ['./here:/b', /includes invalid characters for a local volume name/],
 ] as const) {
   test(`bind "${spec}" is refused`, () => assert.throws(() => parseBind(spec, ''), message));
@@ -74,6 +74,21 @@ test('a target named twice is refused', () => {
     () => planMounts(containerConfig(), hostConfig({ binds: ['/x:/a', 'v:/a'] }), () => []),
     /Duplicate mount point: \/a/,
   );
+});
+
+test('a tmpfs mount takes no options but exec and noexec', () => {
+  const plan = (...options: string[][]) =>
+    planMounts(
+      containerConfig(),
+      hostConfig({
+        mounts: [{ type: 'tmpfs', source: '', target: '/t', readOnly: false, tmpfs: { options } }],
+      }),
+      () => [],
+    );
+  assert.deepEqual(plan(['exec'])[0]?.tmpfsOptions, ['nosuid', 'nodev', 'rw', 'exec']);
+  const prefix = 'invalid mount config for type "tmpfs"';
+  assert.throws(() => plan(['size', '5']), { message: `${prefix}: invalid option: size` });
+  assert.throws(() => plan(['exec'], []), { message: `${prefix}: invalid option array length` });
 });
 
 test('tmpfs has Docker’s options unless others are asked for', () => {

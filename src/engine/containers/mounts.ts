@@ -194,6 +194,10 @@ function planMount(mount: MountRequest, volumeDriver: string): PlannedMount {
       };
     case 'tmpfs':
       if (mount.source !== '') throw refuse('field Source must not be specified');
+      for (const option of mount.tmpfs?.options ?? []) {
+        if (option.length < 1 || option.length > 2) throw refuse('invalid option array length');
+        if (option[0] !== 'exec' && option[0] !== 'noexec') throw refuse(`invalid option: ${option[0]}`);
+      }
       return {
         ...tmpfsMount(target),
         tmpfsOptions: tmpfsOptionsOf(mount),
@@ -210,10 +214,12 @@ function isBelow(path: string): boolean {
 }
 
 function tmpfsOptionsOf(mount: MountRequest): string[] {
-  const options = ['noexec', 'nosuid', 'nodev', mount.readOnly ? 'ro' : 'rw'];
+  const asked = mount.tmpfs?.options ?? [];
+  const defaults = asked.some(([name]) => name === 'exec') ? [] : ['noexec'];
+  const options = [...defaults, 'nosuid', 'nodev', mount.readOnly ? 'ro' : 'rw'];
   if (mount.tmpfs?.sizeBytes) options.push(`size=${mount.tmpfs.sizeBytes}`);
   if (mount.tmpfs?.mode) options.push(`mode=${mount.tmpfs.mode.toString(8)}`);
-  for (const [name, value] of mount.tmpfs?.options ?? []) {
+  for (const [name, value] of asked) {
     options.push(value === undefined ? String(name) : `${name}=${value}`);
   }
   return options;

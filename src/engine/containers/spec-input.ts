@@ -247,7 +247,9 @@ function tmpfsMount(
 }
 
 function runtimeMount(mount: ResolvedMount, facts: StartFacts): RuntimeMount {
-  const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate'];
+  const propagation = mount.propagation || 'rprivate';
+  // crun 1.8 takes the `r` of `rprivate` for that of `rbind`; of one mount alone both say the same.
+  const options = mount.nonRecursive ? ['bind', propagation.replace(/^r/, '')] : ['rbind', propagation];
   return {
     destination: mount.target,
     source: mount.source,
