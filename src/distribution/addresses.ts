@@ -9,6 +9,9 @@ const linkLocal = new BlockList();
 linkLocal.addSubnet('169.254.0.0', 16);
 linkLocal.addSubnet('fe80::', 10, 'ipv6');
 linkLocal.addAddress('fd00:ec2::254', 'ipv6');
+// 169.254.0.0/16 as NAT64 and 6to4 write it.
+linkLocal.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
+linkLocal.addSubnet('2002:a9fe::', 32, 'ipv6');
 
 export function isLoopbackHost(hostname: string): boolean {
   const host = withoutBrackets(hostname);

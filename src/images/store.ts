@@ -1,5 +1,6 @@
 import {
   canonicalName,
+  familiarName,
   familiarText,
   parseReference,
   type Reference,
@@ -209,6 +210,10 @@ export class ImageStore {
     const reference = withDefaultTag(parseReference(text));
     if (reference.digest !== undefined) {
       throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
+    }
+    if (familiarName(reference) === 'sha256') {
+      const message = 'refusing to create an ambiguous tag using digest algorithm as name';
+      throw new EngineError('invalid', message);
     }
     this.#point(id, reference, `:${reference.tag}`);
     return reference;

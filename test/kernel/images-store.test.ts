@@ -45,6 +45,9 @@ test('a tag is taken from one image to another', async context => {
     kind: 'invalid',
     message: 'refusing to create a tag with a digest reference',
   });
+  assert.throws(() => images.tag(one.id, 'sha256:1'), {
+    message: 'refusing to create an ambiguous tag using digest algorithm as name',
+  });
   assert.throws(() => images.tag(one.id, 'App'), { kind: 'invalid' });
 });
 
