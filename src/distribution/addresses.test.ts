@@ -6,7 +6,14 @@ test('link-local addresses in all their forms', () => {
   const others = ['64:ff9b::169.254.169.254', '2002:a9fe:a9fe::1', '::ffff:169.254.1.1', 'fd00:ec2::254'];
   for (const address of ['169.254.169.254', '[fe80::1]', 'febf::1', ...others])
     assert.ok(isLinkLocal(address), address);
-  for (const address of ['169.253.0.1', '10.0.0.1', '::1', 'fec0::1', '64:ff9b::a9ff:1', 'metadata.example']) {
+  for (const address of [
+    '169.253.0.1',
+    '10.0.0.1',
+    '::1',
+    'fec0::1',
+    '64:ff9b::a9ff:1',
+    'metadata.example',
+  ]) {
     assert.ok(!isLinkLocal(address), address);
   }
 });
