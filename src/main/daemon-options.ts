@@ -320,13 +320,13 @@ export const daemonOptions: readonly DaemonOption[] = [
     flag: 'iptables',
     key: 'iptables',
     type: flag,
-    help: 'Have firewall rules; without them proxies alone serve published ports (default true)',
+    help: 'Have firewall rules for IPv4; without them proxies alone serve published ports (default true)',
   },
   {
     flag: 'ip6tables',
     key: 'ip6tables',
     type: flag,
-    help: 'Have the firewall rules for IPv6, too (default true)',
+    help: 'Have firewall rules for IPv6 (default true)',
   },
   {
     flag: 'ip-forward',

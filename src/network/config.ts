@@ -24,9 +24,9 @@ export interface NetworkConfig {
   interContainer?: boolean;
   /** Whether containers on the default bridge leave the host under its own address; true. */
   masquerade?: boolean;
-  /** Whether there are firewall rules at all; true. Without them proxies alone serve published ports. */
+  /** Whether there are firewall rules for IPv4; true. Without them proxies alone serve published ports there. */
   firewall?: boolean;
-  /** Whether the rules are for IPv6, too; true. */
+  /** The same for IPv6; true. */
   firewallForIPv6?: boolean;
   /** Whether the daemon answers on published ports where the kernel's rules do not reach (`[::1]`); true. */
   userlandProxy?: boolean;

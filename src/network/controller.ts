@@ -95,8 +95,10 @@ export class NetworkController {
     this.#records = new NetworkRecords(database, log);
     this.#firewall = new Firewall({
       table: config.firewallTable ?? defaultFirewallTable,
-      enabled: config.firewall !== false,
-      sparesIPv6: config.firewallForIPv6 === false,
+      families: [
+        ...(config.firewall === false ? [] : [4 as const]),
+        ...(config.firewallForIPv6 === false ? [] : [6 as const]),
+      ],
       dockerBridges: () => dockerBridges(this.#socket),
       log,
     });

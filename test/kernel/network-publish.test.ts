@@ -255,7 +255,7 @@ describe('without', () => {
   }
 
   test('rules, the proxy serves published ports', async () => {
-    reopen({ firewall: false });
+    reopen({ firewall: false, firewallForIPv6: false });
     assert.doesNotMatch(nft.run('list tables'), /gantry/);
     runContainer('web', [web]);
     assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 172.17.0.1');
@@ -268,7 +268,7 @@ describe('without', () => {
   });
 
   test('rules, UDP is answered from the address that was asked', async () => {
-    reopen({ firewall: false });
+    reopen({ firewall: false, firewallForIPv6: false });
     runContainer('names', [{ containerPort: 80, protocol: 'udp', hostPort: '5300' }]);
     for (const address of [hostAddress, '192.0.2.2', '2001:db8:9::1', '2001:db8:9::2']) {
       assert.equal(await askUdp(neighbour, address, 5300), 'names', address);
@@ -284,6 +284,17 @@ describe('without', () => {
     assert.match(await askTcp(undefined, '127.0.0.1', 8080), /^web /);
     assert.equal(await askTcp(undefined, '::1', 8080), 'ECONNREFUSED');
     assert.throws(() => serveTcp(undefined, 8080, 'thief'), { code: 'EADDRINUSE' });
+  });
+
+  test('rules for IPv4, those for IPv6 are as they were', async () => {
+    reopen({ firewall: false });
+    runContainer('web', [web]);
+    assert.equal(await askTcp(neighbour, hostAddress, 8080), 'web 172.17.0.1');
+    for (const hook of ['guard', 'prerouting', 'output', 'forward', 'postrouting', 'egress'])
+      assert.match(nft.run(`list chain inet gantry ${hook}`), /policy accept;\s+meta nfproto ipv4 accept/);
+    assert.equal(networks.verify(), false);
+    nft.run('flush ruleset');
+    assert.equal(networks.verify(), true);
   });
 
   test('rules for IPv6, the proxy serves that', async () => {

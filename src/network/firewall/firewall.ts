@@ -35,7 +35,7 @@ import {
 export class Firewall {
   readonly #table: string;
   readonly #enabled: boolean;
-  readonly #sparesIPv6: boolean;
+  readonly #spares: 4 | 6 | undefined;
   readonly #dockerBridges: () => string[];
   readonly #log: Log;
   readonly #nft = new Nftables();
@@ -52,20 +52,19 @@ export class Firewall {
   #wanted = '';
 
   /**
-   * @param options.enabled false: there is no table, and nothing here does anything.
-   * @param options.sparesIPv6 the rules are for IPv4 only.
+   * @param options.families what the rules are for; none: there is no table, and nothing here does anything.
    * @param options.dockerBridges link names of what looks like dockerd's bridges, ours perhaps among them.
    */
   constructor(options: {
     table: string;
-    enabled: boolean;
-    sparesIPv6: boolean;
+    families: readonly (4 | 6)[];
     dockerBridges: () => string[];
     log: Log;
   }) {
     this.#table = options.table;
-    this.#enabled = options.enabled;
-    this.#sparesIPv6 = options.sparesIPv6;
+    this.#enabled = options.families.length > 0;
+    const spared = ([4, 6] as const).filter(family => !options.families.includes(family));
+    this.#spares = this.#enabled ? spared[0] : undefined;
     this.#dockerBridges = options.dockerBridges;
     this.#log = options.log;
   }
@@ -186,7 +185,7 @@ export class Firewall {
     const now = this.#generation.current();
     if (now === this.#seen) {
       // The old interface does not count its changes; without such tables this reads two small files.
-      openLegacyFirewall([...this.#bridges.keys()], this.#table);
+      this.#openLegacy();
       return false;
     }
     const whole = this.#isWhole();
@@ -221,7 +220,7 @@ export class Firewall {
       closed: this.#closed,
       strangers: this.#strangers,
       named: this.#namedNow(),
-      sparesIPv6: this.#sparesIPv6,
+      spares: this.#spares,
     };
   }
 
@@ -327,7 +326,8 @@ export class Firewall {
     const before = this.#generation.current();
     const bridges = [...this.#bridges.keys()];
     const openings = planOpenings(this.#nft.list('list chains'), this.#table);
-    const commands = openings.flatMap(opening => {
+    const ours = openings.filter(({ family }) => this.#spares !== 4 || family === 'ip6');
+    const commands = ours.flatMap(opening => {
       const rules = rulesOf(this.#nft.list(`list chain ${opening.family} ${opening.table} ${opening.name}`));
       return planNeighbours([{ ...opening, rules }], bridges, this.#table);
     });
@@ -340,7 +340,11 @@ export class Firewall {
       if (this.#seen === before) this.#seen = before + 1;
     }
     this.#strangers = strangers;
-    openLegacyFirewall(bridges, this.#table);
+    this.#openLegacy();
+  }
+
+  #openLegacy(): void {
+    if (this.#spares !== 4) openLegacyFirewall([...this.#bridges.keys()], this.#table);
   }
 }
 

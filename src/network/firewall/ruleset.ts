@@ -14,8 +14,8 @@ export interface FirewallState {
   strangers: readonly string[];
   /** Addresses of names on egress lists. */
   named: readonly NamedAddress[];
-  /** Whether IPv6 packets pass as if there were no table; false. */
-  sparesIPv6?: boolean;
+  /** The family whose packets pass as if there were no table. */
+  spares?: 4 | 6 | undefined;
 }
 
 export interface FirewallBridge {
@@ -69,7 +69,7 @@ export function planRuleset(state: FirewallState): string {
     `table inet ${table} {`,
     sets,
     egressSets,
-    ...[rules, egressRules].map(text => (state.sparesIPv6 === true ? sparingIPv6(text) : text)),
+    ...[rules, egressRules].map(text => sparing(text, state.spares)),
     '}',
     ...state.bridges.flatMap(bridge =>
       bridgeElements(bridge).map(element => `add element inet ${table} ${element}`),
@@ -82,8 +82,9 @@ export function planRuleset(state: FirewallState): string {
 }
 
 /** Chains that are called see no packet that the hooks have let pass. */
-function sparingIPv6(text: string): string {
-  return text.replaceAll('policy accept;', 'policy accept;\n\t\tmeta nfproto ipv6 accept');
+function sparing(text: string, family: 4 | 6 | undefined): string {
+  if (family === undefined) return text;
+  return text.replaceAll('policy accept;', `policy accept;\n\t\tmeta nfproto ipv${family} accept`);
 }
 
 export function planBridgeAdded(table: string, bridge: FirewallBridge): string {
