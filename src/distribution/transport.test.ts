@@ -71,4 +71,18 @@ suite('a body that is taken piece by piece', () => {
     const fails = () => Promise.reject(new Error('no room'));
     await assert.rejects(takeBody((await request()).body, fails), /^Error: no room$/);
   });
+
+  test('that was cut before anybody listened ends as well', async t => {
+    const request = await get(t, (_, response) => {
+      response.writeHead(200, { 'content-length': '3000' });
+      response.write('the beginning');
+      setImmediate(() => response.destroy());
+    });
+    const { body } = await request();
+    if (!body.destroyed) await new Promise(resolve => body.once('close', resolve));
+    await assert.rejects(
+      takeBody(body, () => undefined),
+      { code: 'ECONNRESET' },
+    );
+  });
 });

@@ -232,6 +232,8 @@ export async function takeBody(
   body: IncomingMessage,
   take: (piece: Buffer) => Promise<void> | undefined,
 ): Promise<void> {
+  // It says so once, and may have done that before anybody listened.
+  if (body.destroyed) throw body.errored ?? new Error('the connection was closed');
   const { socket } = body;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const fail = (error: Error) => {
