@@ -285,9 +285,6 @@ services:
   'a model': {
     'compose.yaml': 'services: {a: {image: busybox, models: [m]}}\nmodels: {m: {model: ai/small}}\n',
   },
-  'a provider': {
-    'compose.yaml': 'services: {a: {provider: {type: nothing}}, b: {image: busybox, depends_on: [a]}}\n',
-  },
   'an outer network that is not there': {
     'compose.yaml':
       'services: {a: {image: busybox, networks: [n]}}\nnetworks: {n: {external: true, name: absent}}\n',

@@ -50,6 +50,30 @@ configs: {greeting: {content: "hello from \${WHO:-nobody}\\n"}}
 secrets: {key: {file: ./key}}
 `;
 
+  const changing = (label: string) => `
+name: changing
+services:
+  a: {image: busybox, command: sleep 1000, networks: {n: {aliases: [other]}}, stop_grace_period: 0s}
+  b: {image: busybox, command: sleep 1000, networks: [n], stop_grace_period: 0s}
+  side: {image: busybox, command: sleep 1000, network_mode: "service:a", stop_grace_period: 0s}
+networks: {n: {labels: {of: ${label}}}}
+`;
+
+  const given = `
+services:
+  db: {provider: {type: cloud, options: {size: big}}}
+  app: {image: busybox, command: sleep 1000, depends_on: [db], stop_grace_period: 0s}
+  tool: {image: busybox, command: sleep 1000, use_api_socket: true, network_mode: none, stop_grace_period: 0s}
+`;
+  const provider = `#!/bin/sh
+case "$*" in
+  'compose metadata') exit 1;;
+  'compose --project-name=given up --size=big db') echo up >>log; echo '{"type":"setenv","message":"URL=at big"}';;
+  'compose --project-name=given down --size=big db') echo down >>log;;
+  *) echo '{"type":"error","message":"not asked like this"}'; exit 1;;
+esac
+`;
+
   test('a project comes up in order, once', async () => {
     write('compose.yaml', shop());
     write('.env', 'WHO=compose\n');
@@ -118,6 +142,46 @@ services:
     assert.match(stdout, /^one-1 exited with code 3$/m);
     assert.equal(await compose('ps -q'), '');
     await compose('down -t 1');
+  });
+
+  test('a network that changed is made anew, and a dry run changes nothing', async () => {
+    const file = (name: string, label: string) => write(name, changing(label));
+    file('changing/compose.yaml', 'one');
+    const run = (line: string) => compose(`-f changing/compose.yaml ${line}`);
+    await run('up -d');
+    const id = await machine.must('docker ps -q --no-trunc -f name=changing-a');
+    file('changing/compose.yaml', 'two');
+    const label = () => machine.must(`docker network inspect changing_n --format '{{.Labels.of}}'`);
+    assert.match(await run('--dry-run up -d 2>&1'), /^ DRY-RUN MODE - {2}Network changing_n {2}Removed$/m);
+    await run('--dry-run down -v');
+    assert.equal(await label(), 'one');
+    await run('up -d');
+    assert.equal(await label(), 'two');
+    assert.equal(await machine.must('docker ps -q --no-trunc -f name=changing-a'), id);
+    // By the alias that it has in the new network; what shares its namespace is in that one, too.
+    await run('exec -T b ping -c 1 -w 20 other');
+    await run('exec -T side ping -c 1 -w 20 b');
+    assert.equal(await run('plan'), 'nothing to do');
+    await run('down');
+  });
+
+  test('a provider makes what services need, and takes it away', async () => {
+    write('given/compose.yaml', given);
+    write('given/bin/cloud', provider);
+    await machine.must('chmod 755 shop/given/bin/cloud');
+    const run = (line: string) =>
+      machine.must(`cd shop/given && PATH=$PWD/bin:$PATH ${repository}/gantry compose ${line}`);
+    await run('up -d');
+    assert.equal(await run('exec -T app sh -c "env | grep ^DB_"'), 'DB_URL=at big');
+    await run(
+      'exec -T tool sh -c "test -S /var/run/docker.sock && grep auths /run/secrets/docker/config.json"',
+    );
+    assert.match(
+      await machine.must(`cd shop/given && PATH=$PWD/bin:$PATH ${dockerCompose} up -d app 2>&1`),
+      /given-app-1 {2}Running/,
+    );
+    await run('down');
+    assert.equal(await machine.must('cat shop/given/log'), 'up\nup\ndown');
   });
 
   test('hooks run after a start and before a stop; one that fails stops what is done', async () => {

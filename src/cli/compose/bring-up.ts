@@ -6,10 +6,12 @@ import { divergedVolumes, isOrphan, planUp, servicesInOrder, type UpOptions } fr
 import type { Call } from '../command.ts';
 import { agrees } from '../confirm.ts';
 import type { Session } from '../session.ts';
+import { withSocketOf } from './api-socket.ts';
 import { type CarryOutOptions, carryOut } from './carry-out.ts';
 import { prepareImages, type ServiceImage } from './images.ts';
 import { loadNamedProject } from './load-project.ts';
 import { standing } from './plan-words.ts';
+import { provide } from './providers.ts';
 import { pullPolicy, upOptions } from './up-options.ts';
 
 export interface BroughtUp extends Loaded {
@@ -54,22 +56,29 @@ export async function bringUp(
   });
 }
 
-/** Plans what is missing and does it; the images of the services concerned are there. */
+/**
+ * Has providers make what is theirs, plans what is missing and does it; the images of the services concerned are
+ * there.
+ */
 export async function reachState(
   session: Session,
-  loaded: Loaded,
+  { project: written, ...around }: Loaded,
   options: UpOptions,
   images: Record<string, ServiceImage>,
   { onPlan, assumesYes = false, ...following }: Following,
 ): Promise<BroughtUp> {
-  const { project } = loaded;
+  const services = servicesInOrder(written, options.services, options.withDependencies);
+  const { environment } = around.sources;
+  const { progress } = following;
+  const provided = await provide(session, written, { services, environment, progress });
+  const project = await withSocketOf(session, provided);
+  const loaded = { project, ...around };
   const observed = await observe(await session.client(), project.name, project);
   const imageDigests = Object.fromEntries(Object.entries(images).map(([name, { digest }]) => [name, digest]));
   const replacedVolumes = await volumesToReplace(session, divergedVolumes(project, observed), assumesYes);
   const plan = planUp(project, observed, { ...options, imageDigests, replacedVolumes });
   const up = { ...loaded, observed, plan };
   if (!options.removeOrphans && following.progress.mode !== 'quiet') warnOfOrphans(session, up);
-  const services = servicesInOrder(project, options.services, options.withDependencies);
   for (const event of standing(plan, observed, services)) following.progress.tell(event);
   onPlan?.(up);
   await carryOut(session, loaded, plan, { observed, images, ...following });

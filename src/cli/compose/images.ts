@@ -35,9 +35,11 @@ export interface ServiceImage {
 export async function prepareImages(
   session: Session,
   project: Project,
-  services: readonly string[],
+  names: readonly string[],
   options: ImageOptions,
 ): Promise<Record<string, ServiceImage>> {
+  // What a provider makes is no container.
+  const services = names.filter(name => project.services[name]!.provider === undefined);
   const digests = await digestsOf(session, project, services);
   const builds = services.filter(name =>
     isBuilt(project, name, digests.get(imageReference(project, name)), options),

@@ -13,6 +13,7 @@ import { carryOut } from './carry-out.ts';
 import { digestOf } from './images.ts';
 import { loadNamedProject, namedSources } from './load-project.ts';
 import { openProgress } from './progress/open-progress.ts';
+import { takeBack } from './providers.ts';
 
 export type RemovedImages = 'local' | 'all';
 
@@ -34,11 +35,15 @@ export async function takeDown(
   const plan = planDown(name, project, observed, { ...options, remove: true });
   const references =
     images === undefined ? [] : imagesToRemove(observed.containers, loaded, images, options.services);
-  if (plan.length === 0 && references.length === 0)
+  const isProvided = Object.values(loaded.project.services).some(({ provider }) => provider !== undefined);
+  if (plan.length === 0 && references.length === 0 && !isProvided)
     session.err.line(`Warning: No resource found to remove for project "${name}".`);
   const progress = openProgress(call);
   try {
     await carryOut(session, loaded, plan, { observed, stopTimeout, progress });
+    const services = options.services.length > 0 ? options.services : Object.keys(loaded.project.services);
+    const { environment } = loaded.sources;
+    await takeBack(session, loaded.project, { services, environment, progress });
     await Promise.all(
       references.map(async reference => {
         const id = `Image ${reference}`;

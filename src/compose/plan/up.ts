@@ -116,11 +116,11 @@ class UpPlanner {
 
   plan(): Plan {
     const names = servicesInOrder(this.#project, this.#options.services, this.#options.withDependencies);
-    this.#names = names;
+    this.#names = names.filter(name => this.#project.services[name]!.provider === undefined);
     this.#planOrphans();
     this.#planResources(names);
     const { start, oneOff } = this.#options;
-    const planned = names
+    const planned = this.#names
       .filter(name => name !== oneOff?.service)
       .map(name => ({ name, containers: this.#planContainers(name) }));
     if (start) for (const { name, containers } of planned) this.#planStarts(name, containers);

@@ -86,9 +86,6 @@ function refuseForeign(name: string, service: Service): void {
       'notImplemented',
       `services.${name}.models: 'models' support requires Docker Model plugin`,
     );
-  for (const key of ['provider', 'use_api_socket'] as const)
-    if (service[key] !== undefined && service[key] !== false)
-      throw new EngineError('notImplemented', `services.${name}.${key} is not supported`);
 }
 
 function config(

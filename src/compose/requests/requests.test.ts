@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { madeProjects } from '../../../test/compose/made.ts';
 import { goldenDirectory, inProject, surroundings } from '../../../test/compose/projects.ts';
 import type { Making } from '../../../test/compose/recording-proxy.ts';
+import { withApiSocket } from '../api-socket.ts';
 import { loadProject } from '../load/load.ts';
 import { withoutUnused } from '../load/profiles.ts';
 import { findSources } from '../load/sources.ts';
@@ -50,9 +51,7 @@ const refusals: Record<string, { message: string }> = {
   'a secret from outside': { message: 'unsupported external secret s' },
   'a config from outside': { message: 'unsupported external config far' },
   'a secret of a driver': { message: 'secrets.s.driver is not supported' },
-  'a socket of the engine': { message: 'services.a.use_api_socket is not supported' },
   'a model': { message: "services.a.models: 'models' support requires Docker Model plugin" },
-  'a provider': { message: 'services.a.provider is not supported' },
   'an outer network that is not there': {
     message: 'network absent declared as external, but could not be found',
   },
@@ -98,7 +97,7 @@ function makingsOf(directory: string): Making[] {
     keepsLabelFiles: true,
     warn: () => {},
   });
-  const project = withoutUnused(loaded.project);
+  const project = withApiSocket(withoutUnused(loaded.project), '/var/run/docker.sock', () => ({}));
   const outside = new Map([['made-before', { labels: {} }]]);
   const nothing = { containers: [], networks: outside, volumes: outside };
   const plan = planUp(project, nothing, {

@@ -3,6 +3,7 @@ import { showPlan } from '../../../compose/plan/plan.ts';
 import { divergedVolumes, planUp } from '../../../compose/plan/up.ts';
 import { toJson } from '../../../stdx/template/json.ts';
 import { anyArguments, type Command } from '../../command.ts';
+import { withSocketOf } from '../../compose/api-socket.ts';
 import { loadNamedProject } from '../../compose/load-project.ts';
 import { upFlags, upOptions } from '../../compose/up-options.ts';
 import { UsageError } from '../../errors.ts';
@@ -21,7 +22,8 @@ ${upFlags}
       throw new UsageError(
         `invalid argument ${JSON.stringify(format)} for "--format" flag: want text or json`,
       );
-    const { project } = loadNamedProject(session, groupFlags, { services: args });
+    const loaded = loadNamedProject(session, groupFlags, { services: args });
+    const project = await withSocketOf(session, loaded.project);
     const observed = await observe(await session.client(), project.name, project);
     const plan = planUp(project, observed, {
       ...upOptions(flags, args, project),
