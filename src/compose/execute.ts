@@ -308,6 +308,10 @@ async function ignoringAbsence(removal: Promise<unknown>): Promise<void> {
   try {
     await removal;
   } catch (error) {
-    if (kindOf(error) !== 'notFound' && !/No such container|not found/i.test(messageOf(error))) throw error;
+    if (
+      kindOf(error) !== 'notFound' &&
+      !/No such container|not found|is not connected to/i.test(messageOf(error))
+    )
+      throw error;
   }
 }

@@ -6,16 +6,20 @@ import type { ProgressEvent } from './progress/progress.ts';
 export class PlanWords {
   /** What stands aside until it takes the place of another. */
   readonly #finalNames = new Map<string, string>();
-  /** Names of containers that are made anew, before and after. */
+  /** Containers that others are made in place of. */
   readonly #replaced = new Set<string>();
+  /** Those others, by the names that they have first. */
+  readonly #made = new Set<string>();
   readonly #containers = new Map<string, Set<string>>();
 
   constructor(plan: Plan, { containers }: Observed) {
     for (const { service, name, oneOff } of containers) if (!oneOff) this.#note(service, name);
     for (const { action } of plan) {
       if (action.do === 'rename container') this.#finalNames.set(action.name, action.to);
-      if (action.do === 'create container' && action.replaces !== undefined)
+      if (action.do === 'create container' && action.replaces !== undefined) {
         this.#replaced.add(action.replaces);
+        this.#made.add(action.name);
+      }
       if (action.do === 'start container') this.#note(action.service, action.name);
     }
   }
@@ -57,7 +61,7 @@ export class PlanWords {
       case 'remove container':
         return this.#replaced.has(action.name) ? undefined : ['Removing', 'Removed'];
       case 'rename container':
-        return [recreate, 'Recreated'];
+        return this.#made.has(action.name) ? [recreate, 'Recreated'] : ['Renaming', 'Renamed'];
       case 'disconnect container':
       case 'connect container':
         return undefined;

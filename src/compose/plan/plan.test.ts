@@ -168,6 +168,18 @@ describe('up', () => {
     );
   });
 
+  test('one that was left aside when somebody was ended gets its name', () => {
+    const aside = (observed: Observed) => {
+      const web = observed.containers.find(({ service }) => service === 'web')!;
+      web.name = `0123456789ab_${web.name}`;
+      return observed;
+    };
+    equalPlan(
+      up(shop, aside(allOf(shop))),
+      '1 rename container 0123456789ab_shop-web-1 to shop-web-1: it was left aside',
+    );
+  });
+
   test('a stopped container is started, an orphan is left alone or removed', () => {
     const there = allOf(shop);
     there.containers.find(({ service }) => service === 'setup')!.running = false;

@@ -400,9 +400,18 @@ class UpPlanner {
 
   #planUnchanged(existing: ObservedContainer): Planned {
     const { name, service } = existing;
+    this.#planOwnName(existing);
     if (!this.#options.start || !this.#disconnected.has(name)) return { name, existing };
     this.#interrupted.add(service);
     return { name, existing, connected: this.#planConnections(existing) };
+  }
+
+  /** Somebody who made it in place of another was ended before it had that one's name. */
+  #planOwnName({ name, service, number }: ObservedContainer): void {
+    const to = containerName(this.#project, service, number);
+    const isFree = this.#observed.containers.every(other => other.name !== to);
+    if (!isFree || name.slice(12) !== `_${to}`) return;
+    this.#steps.add({ do: 'rename container', service, name, to }, [], 'it was left aside');
   }
 
   /** What must be there before a service's container can be made. */
