@@ -13,6 +13,7 @@ import {
 } from 'yaml';
 import { ComposeFileError, type MergeTag, mapping, type Node, type Place, scalar, sequence } from './node.ts';
 import { plainScalar } from './plain-scalar.ts';
+import { readUsualYaml } from './usual-yaml.ts';
 
 /** More values than any project has: what anchors of anchors of anchors grow to before the memory is full. */
 const mostExpandedNodes = 500_000;
@@ -25,6 +26,12 @@ const mostExpandedNodes = 500_000;
  */
 export function readNodes(text: string, file: string): Node[] {
   refuseUnreadable(text, file);
+  const usual = readUsualYaml(text, file);
+  return usual === undefined ? readAnyYaml(text, file) : [usual];
+}
+
+/** The same by the YAML parser, which knows all of YAML and takes its time. */
+export function readAnyYaml(text: string, file: string): Node[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
