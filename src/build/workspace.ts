@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError } from '../stdx/errors.ts';
-import type { ConfinedRoot, HashedTree, TreeHashes } from '../storage/confined.ts';
+import { type ConfinedRoot, type HashedTree, TreeHashes } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { BroughtContext } from './request.ts';
 
@@ -28,7 +28,7 @@ export interface View {
 export class Workspace {
   readonly #storage: Storage;
   #contextDirectory: string;
-  #contextHashes: TreeHashes = new Map();
+  #contextHashes = new TreeHashes();
   readonly #temporaryParent: string;
   readonly #views = new Map<string, Promise<View>>();
   readonly #closers: (() => Promise<void>)[] = [];
@@ -70,7 +70,7 @@ export class Workspace {
     if (only !== undefined || root !== this.#contextRoot) return root.hashTree(path, { only });
     const known = this.#contextHashes.get(path);
     if (known !== undefined) return known;
-    const tree = await root.hashTree(path);
+    const tree = await root.hashTree(path, { known: this.#contextHashes.before(path) });
     this.#contextHashes.set(path, tree);
     return tree;
   }
@@ -147,7 +147,7 @@ export class Workspace {
 
   async #openContext(): Promise<ConfinedRoot> {
     if (this.#bring !== undefined) {
-      const { directory, hashes = new Map() } = await this.#bring();
+      const { directory, hashes = new TreeHashes() } = await this.#bring();
       this.#contextDirectory = directory;
       this.#contextHashes = hashes;
     }

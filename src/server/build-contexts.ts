@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { TreeHashes } from '../storage/confined.ts';
+import { TreeHashes } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface BuildContext {
@@ -70,7 +70,10 @@ export class BuildContexts {
     const index = this.#kept.findLastIndex(one => one.key === key);
     const { directory, memory } =
       index < 0
-        ? { ...(await this.empty()), memory: { list: undefined, digest: undefined, hashes: new Map() } }
+        ? {
+            ...(await this.empty()),
+            memory: { list: undefined, digest: undefined, hashes: new TreeHashes() },
+          }
         : this.#kept.splice(index, 1)[0]!;
     const remove = () => rm(directory, { recursive: true, force: true });
     return {

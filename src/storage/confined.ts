@@ -91,17 +91,18 @@ export class HashedTree {
   readonly digest: Digest;
   /** Of its entries. */
   readonly count: number;
-  readonly #packed: Uint8Array;
+  /** HashedColumns (worker/hash-tree.ts). */
+  readonly packed: Uint8Array;
 
   constructor({ digest, packed, count }: TreeHash) {
     this.digest = digest;
     this.count = count;
-    this.#packed = packed;
+    this.packed = packed;
   }
 
   /** Sorted by path. */
   entries(): HashedEntry[] {
-    const columns = JSON.parse(zstdDecompressSync(this.#packed).toString('utf8')) as HashedColumns;
+    const columns = JSON.parse(zstdDecompressSync(this.packed).toString('utf8')) as HashedColumns;
     const { paths, types, contents, attributes } = columns;
     return paths.map((path, index) => {
       const content = contents[index] || undefined;
@@ -110,8 +111,32 @@ export class HashedTree {
   }
 }
 
-/** Of a tree that stays as it is as long as they are kept; by path. */
-export type TreeHashes = Map<string, HashedTree>;
+/** Hashes of one tree, by path. */
+export class TreeHashes {
+  readonly #current = new Map<string, HashedTree>();
+  /** Before the tree was changed. */
+  readonly #before = new Map<string, HashedTree>();
+
+  get(path: string): HashedTree | undefined {
+    return this.#current.get(path);
+  }
+
+  set(path: string, tree: HashedTree): void {
+    this.#current.set(path, tree);
+    this.#before.delete(path);
+  }
+
+  /** As it was when it was hashed last: most of the files are the same as a rule. */
+  before(path: string): HashedTree | undefined {
+    return this.#before.get(path);
+  }
+
+  /** The tree is going to be changed. */
+  outdate(): void {
+    for (const [path, tree] of this.#current) this.#before.set(path, tree);
+    this.#current.clear();
+  }
+}
 
 export interface HashedEntry {
   /** Relative to the hashed path; '' for itself. */
@@ -252,10 +277,16 @@ export class ConfinedRoot {
 
   /**
    * What was read once is not read again while its file stays as it is, by inode, size and times.
-   * @param only as in ReadTarOptions. @throws EngineError `notFound`
+   * @param options.only as in ReadTarOptions.
+   * @param options.known the hash of an earlier state, whose files need not be read where they are the same.
+   * @throws EngineError `notFound`
    */
-  async hashTree(path: string, options: { only?: readonly string[] } = {}): Promise<HashedTree> {
-    return new HashedTree(await absentAs(path, () => this.#worker.call('hashTree', { path, ...options })));
+  async hashTree(
+    path: string,
+    { only, known }: { only?: readonly string[]; known?: HashedTree | undefined } = {},
+  ): Promise<HashedTree> {
+    const argument = { path, only, known: known?.packed };
+    return new HashedTree(await absentAs(path, () => this.#worker.call('hashTree', argument)));
   }
 
   /** The archive as chunks, and what it was when all of it is out. */

@@ -336,7 +336,7 @@ class FrontendFiles {
     let root: ConfinedRoot | undefined;
     const open = async () => {
       memory.list = undefined;
-      memory.hashes.clear();
+      memory.hashes.outdate();
       root = await engine.storage.confine(directory);
       return root;
     };

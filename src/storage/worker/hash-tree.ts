@@ -1,14 +1,25 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { constants as zlib, zstdCompressSync } from 'node:zlib';
+import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { asPath } from '../../archive/names.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { errnoOf } from '../../stdx/errors.ts';
 import { type FileType, type ListedFile, listTree } from './look.ts';
 import { joined } from './pack.ts';
+import { readXattrs } from './xattrs.ts';
 
-/** Digests of file contents by device, inode, size and times, so that an unchanged file is read once. */
-export type DigestMemo = Map<string, Digest>;
+/** What is known of regular files by device, inode, size and times, so that an unchanged one is read once. */
+export type FileMemo = Map<string, HashedFile>;
+
+interface HashedFile {
+  /** '' for what is no regular file. */
+  content: Digest | '';
+  attributes: string;
+  /** Of all of it. */
+  digest: Digest;
+}
+
+type Xattrs = ReturnType<typeof readXattrs>;
 
 export interface TreeHash {
   /** Of all paths and their digests. */
@@ -26,24 +37,47 @@ export interface HashedColumns {
   /** Of regular files; '' for all others. */
   contents: (Digest | '')[];
   attributes: string[];
+  /** Of regular files, as FileMemo has them; '' for all others. */
+  identities: string[];
+  digests: (Digest | '')[];
 }
 
-/** Hashes a tree, or only some of it. */
-export function hashTree(path: string, only: readonly string[] | undefined, memo: DigestMemo): TreeHash {
+/**
+ * Hashes a tree, or only some of it.
+ * @param known what a hash of an earlier state of it was packed to: files that are the same are not read again.
+ */
+export function hashTree(
+  path: string,
+  only: readonly string[] | undefined,
+  memo: FileMemo,
+  known?: Uint8Array,
+): TreeHash {
+  if (known !== undefined) recall(known, memo);
   const files = listTree(path, true, only).sort((a, b) => (a.path < b.path ? -1 : 1));
   const buffer = Buffer.allocUnsafeSlow(1 << 20);
-  const tree: HashedColumns = { paths: [], types: [], contents: [], attributes: [] };
+  const tree: HashedColumns = {
+    paths: [],
+    types: [],
+    contents: [],
+    attributes: [],
+    identities: [],
+    digests: [],
+  };
   const digests: [path: string, digest: Digest][] = [];
   const firstNames = new Map<string, string>();
   for (const file of files) {
-    const content = file.type === 'file' ? contentOf(path, file, memo, buffer) : '';
     const first = firstNames.get(file.inode);
     if (file.type === 'file' && first === undefined) firstNames.set(file.inode, file.path);
+    const isFirst = file.type !== 'file' || first === undefined;
+    const { content, attributes, digest } = hashedFile(path, file, memo, buffer);
     tree.paths.push(file.path);
     tree.types.push(file.type);
-    digests.push([file.path, digestOfEntry(file, content, file.type === 'file' ? (first ?? '') : '')]);
     tree.contents.push(content);
-    tree.attributes.push(describeAttributes(file));
+    tree.attributes.push(attributes);
+    tree.identities.push(content === '' ? '' : file.identity);
+    tree.digests.push(content === '' ? '' : digest);
+    // Another name of a file that came before is more than a file that is like it.
+    digests.push([file.path, isFirst ? digest : digestOf(JSON.stringify([digest, first]))]);
   }
   return { digest: digestOf(JSON.stringify(digests)), packed: pack(tree), count: files.length };
 }
@@ -53,22 +87,35 @@ function pack(tree: HashedColumns): Uint8Array<ArrayBuffer> {
   return new Uint8Array(zstdCompressSync(JSON.stringify(tree), { params }));
 }
 
-/** '' for a file that is gone. */
-function contentOf(top: string, file: ListedFile, memo: DigestMemo, buffer: Buffer): Digest | '' {
-  const known = memo.get(file.identity);
-  if (known !== undefined) return known;
-  const digest = hashFile(file.path === '' ? top : joined(top, file.path), buffer);
-  if (digest === undefined) return '';
-  memo.set(file.identity, digest);
-  return digest;
+function recall(packed: Uint8Array, memo: FileMemo): void {
+  const columns = JSON.parse(zstdDecompressSync(packed).toString('utf8')) as HashedColumns;
+  const { identities, contents, attributes, digests } = columns;
+  for (const [index, identity] of identities.entries()) {
+    const [content, digest] = [contents[index]!, digests[index]!];
+    if (content !== '' && digest !== '')
+      memo.set(identity, { content, attributes: attributes[index]!, digest });
+  }
 }
 
-function hashFile(path: string, buffer: Buffer): Digest | undefined {
+function hashedFile(top: string, file: ListedFile, memo: FileMemo, buffer: Buffer): HashedFile {
+  const known = file.type === 'file' ? memo.get(file.identity) : undefined;
+  if (known !== undefined) return known;
+  const path = file.path === '' ? top : joined(top, file.path);
+  const xattrs = readXattrs(asPath(path));
+  const content = file.type === 'file' ? hashFile(path, buffer) : '';
+  const attributes = describeAttributes(file, xattrs);
+  const hashed = { content, attributes, digest: digestOfEntry(file, xattrs, content) };
+  if (content !== '') memo.set(file.identity, hashed);
+  return hashed;
+}
+
+/** '' for a file that is gone. */
+function hashFile(path: string, buffer: Buffer): Digest | '' {
   let fd: number;
   try {
     fd = openSync(asPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return '';
     throw error;
   }
   try {
@@ -84,16 +131,15 @@ function hashFile(path: string, buffer: Buffer): Digest | undefined {
   }
 }
 
-/** @param same the first of the hashed names of the same file, when this is another. */
-function digestOfEntry(file: ListedFile, content: string, same: string): Digest {
-  const { type, permissions, uid, gid, link, rdev, xattrs } = file;
+function digestOfEntry(file: ListedFile, xattrs: Xattrs, content: string): Digest {
+  const { type, permissions, uid, gid, link, rdev } = file;
   const device = type === 'char' || type === 'block' ? String(rdev) : '';
-  const attributes = [...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
-  return digestOf(JSON.stringify([type, permissions, uid, gid, link, device, attributes, content, same]));
+  const attributes = [...xattrs].map(([name, value]) => [name, value.toString('base64')]);
+  return digestOf(JSON.stringify([type, permissions, uid, gid, link, device, attributes, content]));
 }
 
-function describeAttributes({ permissions, uid, gid, link, xattrs }: ListedFile): string {
+function describeAttributes({ permissions, uid, gid, link }: ListedFile, xattrs: Xattrs): string {
   const target = link === '' ? '' : ` -> ${link}`;
-  const names = [...xattrs].map(([name, value]) => ` ${name}=${Buffer.from(value).toString('base64')}`);
+  const names = [...xattrs].map(([name, value]) => ` ${name}=${value.toString('base64')}`);
   return `${permissions.toString(8)} ${uid}:${gid}${target}${names.join('')}`;
 }

@@ -16,7 +16,6 @@ import { EngineError, errnoOf } from '../../stdx/errors.ts';
 import { applyMode, applyOwner } from './attributes.ts';
 import { fromKernel, type Owner } from './owners.ts';
 import { joined, sortedNames } from './pack.ts';
-import { readXattrs } from './xattrs.ts';
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -41,7 +40,6 @@ export interface ListedFile extends WorkerStat {
   /** Device and inode: the same for all names of a file. */
   inode: string;
   rdev: bigint;
-  xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
 export function statPath(path: string, follow: boolean): WorkerStat | undefined {
@@ -164,7 +162,6 @@ function listed(path: string, relative: string): ListedFile {
     identity: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`,
     inode: `${stat.dev}:${stat.ino}`,
     rdev: stat.rdev,
-    xattrs: readXattrs(native),
   };
 }
 

@@ -16,7 +16,7 @@ import type { Confinement } from './confinement.ts';
 import { type CopyLayer, copyLayer, helpCopyLayer, type LayerCopied } from './copy-layer.ts';
 import { archiveError } from './errors.ts';
 import { deriveUpper, flattenLayers } from './flat-roots.ts';
-import { type DigestMemo, hashTree, type TreeHash } from './hash-tree.ts';
+import { type FileMemo, hashTree, type TreeHash } from './hash-tree.ts';
 import { ImpliedDirectories } from './implied-directories.ts';
 import {
   type ListedFile,
@@ -67,7 +67,7 @@ export interface Operations {
   resolve: { argument: string; result: string };
   makeDirectory: { argument: { path: string; owner?: Owner; permissions?: number }; result: void };
   /** Remembers contents while the root is the same. */
-  hashTree: { argument: { path: string; only?: readonly string[] }; result: TreeHash };
+  hashTree: { argument: { path: string; only?: readonly string[]; known?: Uint8Array }; result: TreeHash };
   compareUpper: { argument: { upper: string; lower: readonly string[] }; result: UpperChange[] };
   sizeOfTree: { argument: { root: string }; result: number };
   removeTree: { argument: string; result: void };
@@ -114,7 +114,7 @@ type OperationTable = {
 };
 
 /** Of the root that is entered now. */
-const memo: DigestMemo = new Map();
+const memo: FileMemo = new Map();
 
 export const operations: OperationTable = {
   enter: ({ root, mappings }, { confinement }) => {
@@ -148,7 +148,7 @@ export const operations: OperationTable = {
   },
   resolve: path => resolvePath(path),
   makeDirectory: ({ path, owner, permissions }) => makeDirectory(path, owner, permissions),
-  hashTree: ({ path, only }) => hashTree(path, only, memo),
+  hashTree: ({ path, only, known }) => hashTree(path, only, memo, known),
   compareUpper: ({ upper, lower }, { confinement }) => compareUpper(upper, lower, confinement),
   sizeOfTree: ({ root }, { confinement }) => inside(confinement, root, () => sizeOfTree('/')),
   removeTree: removeRecursively,
