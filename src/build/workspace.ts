@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError } from '../stdx/errors.ts';
-import { type ConfinedRoot, type HashedTree, TreeHashes } from '../storage/confined.ts';
+import type { ConfinedRoot, HashedTree, TreeHashes } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { BroughtContext } from './request.ts';
 
@@ -28,7 +28,7 @@ export interface View {
 export class Workspace {
   readonly #storage: Storage;
   #contextDirectory: string;
-  #contextHashes = new TreeHashes();
+  #contextHashes: TreeHashes = { current: new Map(), before: new Map() };
   readonly #temporaryParent: string;
   readonly #views = new Map<string, Promise<View>>();
   readonly #closers: (() => Promise<void>)[] = [];
@@ -68,10 +68,10 @@ export class Workspace {
   /** The hash of files of the context or another root, asked for once however many steps take them. */
   async hashOf(root: ConfinedRoot, path: string, only?: readonly string[]): Promise<HashedTree> {
     if (only !== undefined || root !== this.#contextRoot) return root.hashTree(path, { only });
-    const known = this.#contextHashes.get(path);
+    const known = this.#contextHashes.current.get(path);
     if (known !== undefined) return known;
-    const tree = await root.hashTree(path, { known: this.#contextHashes.before(path) });
-    this.#contextHashes.set(path, tree);
+    const tree = await root.hashTree(path, { known: this.#contextHashes.before.get(path) });
+    this.#contextHashes.current.set(path, tree);
     return tree;
   }
 
@@ -147,7 +147,7 @@ export class Workspace {
 
   async #openContext(): Promise<ConfinedRoot> {
     if (this.#bring !== undefined) {
-      const { directory, hashes = new TreeHashes() } = await this.#bring();
+      const { directory, hashes = this.#contextHashes } = await this.#bring();
       this.#contextDirectory = directory;
       this.#contextHashes = hashes;
     }

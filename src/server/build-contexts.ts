@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { TreeHashes } from '../storage/confined.ts';
+import type { TreeHashes } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface BuildContext {
@@ -72,7 +72,7 @@ export class BuildContexts {
       index < 0
         ? {
             ...(await this.empty()),
-            memory: { list: undefined, digest: undefined, hashes: new TreeHashes() },
+            memory: { list: undefined, digest: undefined, hashes: { current: new Map(), before: new Map() } },
           }
         : this.#kept.splice(index, 1)[0]!;
     const remove = () => rm(directory, { recursive: true, force: true });

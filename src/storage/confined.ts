@@ -112,30 +112,10 @@ export class HashedTree {
 }
 
 /** Hashes of one tree, by path. */
-export class TreeHashes {
-  readonly #current = new Map<string, HashedTree>();
-  /** Before the tree was changed. */
-  readonly #before = new Map<string, HashedTree>();
-
-  get(path: string): HashedTree | undefined {
-    return this.#current.get(path);
-  }
-
-  set(path: string, tree: HashedTree): void {
-    this.#current.set(path, tree);
-    this.#before.delete(path);
-  }
-
-  /** As it was when it was hashed last: most of the files are the same as a rule. */
-  before(path: string): HashedTree | undefined {
-    return this.#before.get(path);
-  }
-
-  /** The tree is going to be changed. */
-  outdate(): void {
-    for (const [path, tree] of this.#current) this.#before.set(path, tree);
-    this.#current.clear();
-  }
+export interface TreeHashes {
+  current: Map<string, HashedTree>;
+  /** As it was before it was changed: most of the files are the same as a rule. */
+  before: ReadonlyMap<string, HashedTree>;
 }
 
 export interface HashedEntry {

@@ -336,7 +336,9 @@ class FrontendFiles {
     let root: ConfinedRoot | undefined;
     const open = async () => {
       memory.list = undefined;
-      memory.hashes.outdate();
+      const { hashes } = memory;
+      hashes.before = new Map([...hashes.before, ...hashes.current]);
+      hashes.current = new Map();
       root = await engine.storage.confine(directory);
       return root;
     };
