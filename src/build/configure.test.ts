@@ -92,6 +92,7 @@ test("CMD of the same stage survives ENTRYPOINT, the base's does not", () => {
 
 test('ARG: given wins over default, default over global; of ARG and ENV the later', () => {
   const value = (text: string, args = {}): string => apply(`${text}\nUSER $A`, {}, args).config.User!;
+  assert.equal(value('ARG A=d\nARG A'), 'd');
   assert.equal(value('ARG A=d'), 'd');
   assert.equal(value('ARG A=d', { A: 'given' }), 'given');
   assert.equal(value('ENV A=env\nARG A=d', { A: 'given' }), 'given');

@@ -161,7 +161,8 @@ function configureArg(
         ? undefined
         : expandWord(defaultValue, lookupIn({ ...state, args }), context.escapeToken);
     const value = context.buildArgs[name] ?? written ?? context.globalArgs.get(name);
-    args.set(name, value);
+    // Declared again without a value it stays what it was.
+    if (value !== undefined || !args.has(name)) args.set(name, value);
     return value === undefined ? name : `${name}=${value}`;
   });
   const entry = { created_by: `ARG ${words.join(' ')}`, comment: historyComment, empty_layer: true };

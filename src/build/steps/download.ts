@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, utimes } from 'node:fs/promises';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { basename } from 'node:path';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 
@@ -62,7 +64,7 @@ async function fetchInto(url: string, file: string, algorithm: string, signal: A
   const hash = createHash(algorithm);
   const handle = await open(file, 'wx', 0o600);
   try {
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
       hash.update(chunk);
       await handle.writeFile(chunk);
     }
@@ -73,24 +75,50 @@ async function fetchInto(url: string, file: string, algorithm: string, signal: A
     await handle.close();
   }
   // As old as the server says; the same for everybody who fetches it.
-  const modified = new Date(response.headers.get('last-modified') ?? 0);
+  const modified = new Date(response.headers['last-modified'] ?? 0);
   const time = Number.isNaN(modified.getTime()) ? new Date(0) : modified;
   await utimes(file, time, time);
   return `${algorithm}:${hash.digest('hex')}`;
 }
 
-async function request(url: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal, redirect: 'follow' });
-  } catch (error) {
-    signal.throwIfAborted();
-    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    throw new EngineError('unavailable', `ADD failed: Get "${url}": ${messageOf(reason)}`, { cause: error });
+const maxRedirects = 10;
+
+/** A GET, redirects followed. fetch() would refuse some ports, and URLs with a password in them. */
+async function request(url: string, signal: AbortSignal): Promise<IncomingMessage> {
+  let at = new URL(url);
+  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+    const response = await get(at, signal).catch(error => {
+      signal.throwIfAborted();
+      const reason = error instanceof AggregateError ? error.errors[0] : error;
+      throw new EngineError('unavailable', `ADD failed: Get "${url}": ${messageOf(reason)}`, {
+        cause: error,
+      });
+    });
+    const { statusCode = 0, statusMessage = '', headers } = response;
+    if (statusCode >= 200 && statusCode < 300) return response;
+    response.resume();
+    if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined) {
+      const message = `ADD failed: failed to GET ${url} with status ${`${statusCode} ${statusMessage}`.trim()}`;
+      throw new EngineError(statusCode >= 500 ? 'unavailable' : 'notFound', message);
+    }
+    const next = URL.canParse(headers.location, at) ? new URL(headers.location, at) : undefined;
+    if (next === undefined || !isRemote(next.href))
+      throw new EngineError('unavailable', `ADD failed: Get "${url}": it leads to ${headers.location}`);
+    at = next;
   }
-  if (response.ok) return response;
-  await response.body?.cancel();
-  const status = `${response.status} ${response.statusText}`.trim();
-  const message = `ADD failed: failed to GET ${url} with status ${status}`;
-  throw new EngineError(response.status >= 500 ? 'unavailable' : 'notFound', message);
+  throw new EngineError('unavailable', `ADD failed: Get "${url}": stopped after ${maxRedirects} redirects`);
+}
+
+/** Longest silence of a server. */
+const silenceMs = 300_000;
+
+function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  const asked = start(url, { signal, headers: { 'user-agent': 'gantry' } });
+  asked.on('response', resolve);
+  asked.on('error', reject);
+  asked.setTimeout(silenceMs, () => asked.destroy(new Error('i/o timeout')));
+  asked.end();
+  return promise;
 }
