@@ -27,10 +27,10 @@ export const command: Command = {
         const image = await perform(client, imageOperations.inspect, { path: { name: summary.ImageID } });
         const { repository, tag = 'latest' } = splitReference(summary.Image);
         return {
+          ID: image.Id,
           ContainerName: name,
           Repository: repository,
           Tag: tag,
-          ID: image.Id,
           Platform: [image.Os, image.Architecture].join('/'),
           Size: image.Size,
           LastTagTime: image.Metadata.LastTagTime ?? image.Created ?? '',

@@ -1,5 +1,6 @@
 import { composeLabels } from '../../../compose/labels.ts';
 import { EngineError } from '../../../stdx/errors.ts';
+import { GoTypes } from '../../../stdx/template/go-types.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { isAlive } from '../../compose/life-cycle.ts';
 import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
@@ -61,6 +62,15 @@ function statusesOf(filters: readonly string[]): string[] {
   return status;
 }
 
+/** As templates print them. */
+const types = new GoTypes(`
+PortPublisher
+  URL string
+  TargetPort,PublishedPort int
+  Protocol string
+PortPublishers []PortPublisher
+`);
+
 /** Compose's columns; everything else of a container is there for templates as well. */
 function layout(truncate: boolean): ListLayout<ServiceContainer> {
   const ofContainers = containerLayout({ truncate, size: false });
@@ -84,12 +94,15 @@ function layout(truncate: boolean): ListLayout<ServiceContainer> {
       Health:
         /\((healthy|unhealthy|health: starting)\)/.exec(summary.Status)?.[1]?.replace('health: ', '') ?? '',
       Publishers: () =>
-        summary.Ports.map(({ IP = '', PrivatePort, PublicPort = 0, Type }) => ({
-          URL: IP,
-          TargetPort: PrivatePort,
-          PublishedPort: PublicPort,
-          Protocol: Type,
-        })),
+        types.decode(
+          'PortPublishers',
+          summary.Ports.map(({ IP = '', PrivatePort, PublicPort = 0, Type }) => ({
+            URL: IP,
+            TargetPort: PrivatePort,
+            PublishedPort: PublicPort,
+            Protocol: Type,
+          })),
+        ),
     }),
   };
 }
