@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { IdMappings } from '../../oci/id-mappings.ts';
 import { requireSafeDevMount } from '../../runtime/dev-mounts.ts';
+import { requireSafeProcMounts } from '../../runtime/proc-mounts.ts';
 import { recursiveReadOnlyObstacle } from '../../runtime/recursive-read-only.ts';
 import { type NamespaceChoice, planSpec } from '../../runtime/spec.ts';
 import { StartError } from '../../runtime/start-error.ts';
@@ -123,6 +124,7 @@ async function createProcess(context: EngineContext, record: ContainerRecord, un
     recursiveReadOnlyObstacle: recursiveReadOnlyObstacle(context.runtime.host, runtime),
   });
   if (runtime !== undefined) requireSafeDevMount(input, runtime);
+  requireSafeProcMounts(input.mounts);
   const spec = planSpec(input, context.runtime.host);
   undo.push('the process', () => context.runtime.delete(id));
   const { pid } = await context.runtime.create({

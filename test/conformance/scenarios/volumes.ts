@@ -96,6 +96,15 @@ export const volumesScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'bind: nothing stands in for /proc',
+    files: { 'dir/f': 'x\n' },
+    steps: [
+      'docker run --rm -v $PWD/dir:/proc busybox true 2>&1 | grep -o "cannot be mounted because it is not of type proc"',
+      'docker run --rm -v $PWD/dir/f:/proc/version busybox true 2>&1 | grep -o "cannot be mounted because it is inside /proc"',
+      'docker run --rm -v $PWD/dir/f:/proc/uptime busybox cat /proc/uptime',
+    ],
+  },
+  {
     name: 'mount: the long form and its errors',
     steps: [
       'docker run --rm --mount type=bogus,dst=/x busybox true',
