@@ -1,5 +1,7 @@
+import { listAddresses } from '../linux/netlink/addresses.ts';
 import { NetlinkSocket } from '../linux/netlink/socket.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
+import type { IpAddress } from '../stdx/ip.ts';
 import type { Log } from '../stdx/log.ts';
 import type { Database } from '../storage/database.ts';
 import { dockerBridges, markOf } from './bridges.ts';
@@ -188,6 +190,13 @@ export class NetworkController {
   /** When no network is being removed. */
   async settled(): Promise<void> {
     await this.#networks.settled();
+  }
+
+  /** Also where nothing is plugged in, as on a bridge without containers: it answers there all the same. */
+  isHostAddress(address: IpAddress): boolean {
+    return listAddresses(this.#socket).some(
+      held => held.address.family === address.family && held.address.value === address.value,
+    );
   }
 
   endpointsOf(network: { id: string }): Endpoint[] {

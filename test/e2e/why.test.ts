@@ -93,6 +93,9 @@ describe('gantry why', { concurrency: false }, () => {
       [...whole.matchAll(/^ok +(\w+)/gm)].map(match => match[1]),
       ['name', 'address', 'route', 'bridge', 'firewall', 'listener', 'connection'],
     );
+    // The host's address on a bridge that nothing is plugged into.
+    await machine.must('docker network create --subnet 10.219.7.0/24 empty');
+    await trace('way 10.219.7.1:18090', 0, /10\.219\.7\.1 is the host.*Port 18090 leads to port 80 of near/s);
     await trace('beside near:80', 0, /127\.0\.0\.11 says so/);
     await trace('way near:81', 1, /BREAKS {2}listener {4}Nobody in near listens on port 81\/tcp/);
     await trace('--udp way near:80', 1, /BREAKS {2}listener .*80\/udp/);
@@ -105,7 +108,7 @@ describe('gantry why', { concurrency: false }, () => {
     await trace(`way ${address}:80`, 0, /connection {2}A connection is accepted/);
     await trace('way nosuch', 1, /BREAKS {2}name .*Nobody knows the name nosuch/);
     await trace('way a:b', 1, /invalid destination: a:b/);
-    await machine.must('docker rm -f beside way near far');
+    await machine.must('docker rm -f beside way near far; docker network rm empty');
     await trace('ok ok:80', 0, /is the container itself/);
   });
 

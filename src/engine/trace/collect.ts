@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { askNameServer, type NameAnswer } from '../../network/dns/ask.ts';
 import type { Endpoint, Network } from '../../network/network.ts';
 import {
@@ -155,7 +154,7 @@ function findOwner(
     const sockets = listeningSockets(holder.state.pid);
     return { kind: 'container', name: holder.name, network: endpoint.networkName, sockets };
   }
-  if (isHostAddress(address)) {
+  if (context.network.isHostAddress(ip)) {
     const published = port === undefined ? undefined : findPublished(context, address, port, protocol);
     return { kind: 'host', published, sockets: listeningSockets(process.pid) };
   }
@@ -163,10 +162,6 @@ function findOwner(
     .list()
     .find(({ ipam }) => ipam.pools.some(pool => contains(parseSubnet(pool.subnet)!, ip)));
   return network === undefined ? { kind: 'outside' } : { kind: 'nobody', network: network.name };
-}
-
-function isHostAddress(address: string): boolean {
-  return Object.values(networkInterfaces()).some(held => held?.some(one => one.address === address));
 }
 
 function findPublished(
