@@ -122,8 +122,8 @@ export async function runFileStep(
     const made = await step.makeLayer?.({ parent: below, owner, times, signal });
     if (made !== undefined) return made;
     const id = newSnapshotId();
-    // To hash the layer, and for the step after it.
-    context.storage.workers.anticipate(2);
+    // To hash the layer.
+    context.storage.workers.anticipate(1);
     await snapshots.create(id, below, { mountPoints: step.mountPoints });
     try {
       await step.apply(snapshots.mount(id, { unsynced: true }), emit, signal);
