@@ -115,4 +115,5 @@ export const brokenProjects: Record<string, string | Record<string, string>> = {
   'a control character': 'services:\n  a: {image: "x\x7f"}\n',
   'a variable without a name': 'services: {a: {image: x, environment: {"": x}}}\n',
   'a number that is too large': 'services: {a: {image: x, cpu_shares: 9223372036854775808}}\n',
+  'two merge keys': 'services:\n  a:\n    <<: {image: x}\n    <<: {user: u}\n',
 };

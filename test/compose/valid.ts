@@ -399,6 +399,9 @@ services:
     environment: {A: "\\x07", B: "\\e[0m", C: "\\U0001F600", D: "'q'", E: "\\na", F: "a\\n ", G: "---", H: "2001-1-1", I: oN, J: .inf}
     labels: {"a\\nb": "1", x01: "2", x1: "3", "é": "4"}
 x-n: [1e-7, 1e21, .inf]
+x-i: &i
+  k: &k [1]
+x-j: {i: *i, k: *k}
 `,
   },
   'an override that says nothing': {

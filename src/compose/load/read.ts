@@ -1,6 +1,5 @@
 import {
   type Alias,
-  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -48,10 +47,14 @@ export function readAnyYaml(text: string, file: string): Node[] {
     const fault = document.errors[0];
     if (fault !== undefined) {
       const [message] = fault.message.split(' at line ');
-      throw new ComposeFileError(placeOf(fault.pos[0]), `yaml: ${message}`);
+      const isDeep = message === 'Maximum call stack size exceeded';
+      throw new ComposeFileError(
+        placeOf(fault.pos[0]),
+        isDeep ? 'yaml: nested too deeply' : `yaml: ${message}`,
+      );
     }
     if (document.contents === null) continue;
-    nodes.push(new Conversion(document, placeOf).convert(document.contents as YamlNode));
+    nodes.push(new Conversion(placeOf).convert(document.contents as YamlNode));
   }
   return nodes;
 }
@@ -69,24 +72,45 @@ function refuseUnreadable(text: string, file: string): void {
   );
 }
 
+/** What stands behind an anchor; aliases share it. */
+interface Anchored {
+  written: YamlNode;
+  /** Undefined while it is being converted. */
+  node?: Node;
+  /** How many values are in it. */
+  size: number;
+}
+
 class Conversion {
-  readonly #document: Document;
   readonly #placeOf: (offset: number) => Place;
-  /** Anchors whose value is being converted. */
-  readonly #open = new Set<YamlNode>();
+  readonly #anchors = new Map<string, Anchored>();
   #count = 0;
 
-  constructor(document: Document, placeOf: (offset: number) => Place) {
-    this.#document = document;
+  constructor(placeOf: (offset: number) => Place) {
     this.#placeOf = placeOf;
   }
 
   convert(node: YamlNode): Node {
     const place = this.#placeOf(node.range?.[0] ?? 0);
-    this.#count++;
+    if (isAlias(node)) return this.#convertAlias(node, place);
+    const before = this.#count;
+    this.#counted(1, place);
+    const anchor = (node as { anchor?: string }).anchor;
+    if (anchor === undefined) return this.#convertWritten(node, place);
+    const anchored: Anchored = { written: node, size: 0 };
+    this.#anchors.set(anchor, anchored);
+    anchored.node = this.#convertWritten(node, place);
+    anchored.size = this.#count - before;
+    return anchored.node;
+  }
+
+  #counted(more: number, place: Place): void {
+    this.#count += more;
     if (this.#count > mostExpandedNodes)
       throw new ComposeFileError(place, 'yaml: document contains excessive aliasing');
-    if (isAlias(node)) return this.#convertAlias(node, place);
+  }
+
+  #convertWritten(node: YamlNode, place: Place): Node {
     const written = { place, tag: mergeTag(node, place) };
     if (isScalar(node)) return scalar(scalarValue(node, place), written);
     if (isSeq(node)) {
@@ -101,15 +125,18 @@ class Conversion {
   }
 
   #convertAlias(node: Alias, place: Place): Node {
-    const target = node.resolve(this.#document);
-    if (target === undefined)
-      throw new ComposeFileError(place, `yaml: unknown anchor '${node.source}' referenced`);
-    if (this.#open.has(target))
+    const target = this.#anchored(node, place);
+    if (target.node === undefined)
       throw new ComposeFileError(place, `yaml: anchor '${node.source}' value contains itself`);
-    this.#open.add(target);
-    const converted = this.convert(target);
-    this.#open.delete(target);
-    return converted;
+    this.#counted(target.size, place);
+    return target.node;
+  }
+
+  #anchored(alias: Alias, place: Place): Anchored {
+    const target = this.#anchors.get(alias.source);
+    if (target === undefined)
+      throw new ComposeFileError(place, `yaml: unknown anchor '${alias.source}' referenced`);
+    return target;
   }
 
   #entries(map: YAMLMap<YamlNode, YamlNode | null>): Map<string, Node> {
@@ -120,10 +147,7 @@ class Conversion {
       const place = this.#placeOf(key.range?.[0] ?? 0);
       const name = this.#keyOf(key, place);
       const node = value === null ? scalar(null, { place }) : this.convert(value);
-      if (name === '<<') {
-        merged.push(...(node.kind === 'sequence' ? node.items : [node]));
-        continue;
-      }
+      const merges = name === '<<' && isScalar(key) && key.type === 'PLAIN';
       const earlier = lineOfKey.get(name);
       if (earlier !== undefined) {
         throw new ComposeFileError(
@@ -132,6 +156,10 @@ class Conversion {
         );
       }
       lineOfKey.set(name, place.line);
+      if (merges) {
+        merged.push(...(node.kind === 'sequence' ? node.items : [node]));
+        continue;
+      }
       entries.set(name, { ...node, keyPlace: place });
     }
     for (const node of merged) {
@@ -146,7 +174,7 @@ class Conversion {
   }
 
   #keyOf(key: YamlNode, place: Place): string {
-    const resolved = isAlias(key) ? key.resolve(this.#document) : key;
+    const resolved = isAlias(key) ? this.#anchored(key, place).written : key;
     if (isScalar(resolved)) {
       const value = scalarValue(resolved, place);
       if (typeof value === 'string') return value;

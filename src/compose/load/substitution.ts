@@ -3,13 +3,22 @@ export type Lookup = (name: string) => string | undefined;
 
 export type Substituted = { text: string } | { fault: 'format' } | { fault: 'required'; message: string };
 
+/** Defaults in defaults; more than anybody writes by hand. */
+const deepest = 100;
+
 /**
  * Puts variables into a text: `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME-word}`, `${NAME:?word}`, `${NAME?word}`,
  * `${NAME:+word}`, `${NAME+word}`, where words may contain variables; `$$` is a dollar sign, and so is one that no name
  * follows.
  * @param missing is told of variables that are not set and have no default
  */
-export function substitute(text: string, lookup: Lookup, missing: (name: string) => void): Substituted {
+export function substitute(
+  text: string,
+  lookup: Lookup,
+  missing: (name: string) => void,
+  depth = 0,
+): Substituted {
+  if (depth > deepest) return { fault: 'format' };
   if (!text.includes('$')) return { text };
   let result = '';
   let at = 0;
@@ -28,7 +37,7 @@ export function substitute(text: string, lookup: Lookup, missing: (name: string)
     } else if (rest.startsWith('{')) {
       const end = closingBrace(rest);
       if (end === undefined) return { fault: 'format' };
-      const inner = expand(rest.slice(1, end), lookup, missing);
+      const inner = expand(rest.slice(1, end), lookup, missing, depth + 1);
       if ('fault' in inner) return inner;
       result += inner.text;
       at = dollar + 1 + end + 1;
@@ -47,7 +56,7 @@ function variableOf(name: string, lookup: Lookup, missing: (name: string) => voi
 }
 
 /** @param body what is between the braces */
-function expand(body: string, lookup: Lookup, missing: (name: string) => void): Substituted {
+function expand(body: string, lookup: Lookup, missing: (name: string) => void, depth: number): Substituted {
   const match = /^([_a-z][_a-z0-9]*)(?:(:?)([-?+])([\s\S]*))?$/i.exec(body);
   if (match === null) return { fault: 'format' };
   const [, name, colon, operator, word] = match;
@@ -57,7 +66,7 @@ function expand(body: string, lookup: Lookup, missing: (name: string) => void): 
   if (operator === '-' && counts) return { text: value };
   if (operator === '+' && !counts) return { text: value ?? '' };
   if (operator === '?' && counts) return { text: value };
-  const inner = substitute(word!, lookup, missing);
+  const inner = substitute(word!, lookup, missing, depth);
   if ('fault' in inner || operator !== '?') return inner;
   const reason = inner.text === '' ? '' : `: ${inner.text}`;
   return { fault: 'required', message: `required variable ${name} is missing a value${reason}` };

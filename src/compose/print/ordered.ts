@@ -46,7 +46,7 @@ function printObject(
     const item = print(value[key], shape, notation);
     // No words are other than none said: then it is the image's command.
     const isSaid = shape.keepsEmpty || (shape.inJsonWhenEmpty && Array.isArray(item));
-    if (!isEmpty(item) || (item !== undefined && isSaid)) printed[key] = item;
+    if (!isEmpty(item) || (item !== undefined && item !== null && isSaid)) printed[key] = item;
     else if (shape.inJsonWhenEmpty && notation === 'json') printed[key] = emptyOf(shape);
   }
   if (extensions === 'json') return printed;

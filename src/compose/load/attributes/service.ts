@@ -32,7 +32,6 @@ import { gpus, ulimits } from '../shapes/resources.ts';
 import {
   byteSize,
   decimal,
-  duration,
   durationOrUnset,
   flag,
   flagOrUnset,
@@ -243,7 +242,7 @@ const ownService = object({
     /^(always|never|build|if_not_present|missing|refresh|daily|weekly|every_(\d+[wdhms])+)$/,
     'a pull policy: want always, never, build, missing, daily, weekly or every_DURATION',
   ),
-  pull_refresh_after: duration,
+  pull_refresh_after: text,
   read_only: flag,
   restart: text,
   runtime: text,

@@ -185,7 +185,9 @@ export function goText(value: string | number | boolean): string {
   if (typeof value !== 'number') return String(value);
   if (!Number.isFinite(value))
     return String(value).replace(/^(-?)Infinity$/, (_, sign) => `${sign || '+'}Inf`);
-  const text = Math.abs(value) < 1e-4 && value !== 0 ? value.toExponential() : String(value);
+  const size = Math.abs(value);
+  const text =
+    !Number.isSafeInteger(value) && (size < 1e-4 || size >= 1e6) ? value.toExponential() : String(value);
   return text.replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
