@@ -24,8 +24,6 @@ const graphs: [string[], Partial<GraphOptions>, string[]][] = [
   ],
   // A name that is no stage is an image.
   [['FROM a', 'COPY --from=nginx:1 /a /a'], {}, ['0: a linux/amd64']],
-  // What is wrong with a stage that nobody needs does no harm.
-  [['FROM b AS a', 'COPY --from=b x y', 'FROM c AS b'], {}, ['1 b: c linux/amd64']],
   // Variables.
   [['ARG V=1', 'ARG B=img:$V', 'FROM $B'], {}, ['0: img:1 linux/amd64']],
   [['ARG V=1', 'FROM img:${V:-2}'], { buildArgs: { V: '3' } }, ['0: img:3 linux/amd64']],
@@ -65,6 +63,12 @@ const faults: [string[], Partial<GraphOptions>, string][] = [
     ['FROM a AS x', 'COPY --from=y a b', 'FROM x AS y'],
     {},
     'cannot copy from stage "y", it needs to be defined before current stage "x"',
+  ],
+  // Of a stage that nobody needs, too.
+  [
+    ['FROM b AS a', 'COPY --from=b x y', 'FROM c AS b'],
+    {},
+    'cannot copy from stage "b", it needs to be defined before current stage "a"',
   ],
   [['FROM a', 'COPY --from=7 a b'], {}, 'invalid from flag value 7: invalid stage index 7'],
   [['FROM --platform=a/b/c/d x'], {}, '"a/b/c/d": invalid platform: want os[/arch[/variant]]'],
