@@ -254,6 +254,10 @@ describe('gantry, the client', { concurrency: false }, () => {
     assert.equal(JSON.parse(await done('cat md'))['containerimage.config.digest'], id);
     assert.equal(await done('gantry run --rm kit; gantry run --rm kit cat /m /linked'), 'secret\nt\nm\nm');
     assert.match((await kit(`${build} .`)).stderr, /COPY --from=one \/s \/\n#\d+ CACHED/);
+    assert.match(
+      (await kit(`${build} --memory 64m .`)).stderr,
+      /--memory is for the classic builder: DOCKER_BUILDKIT=1 turns it off/,
+    );
     // Other ways out, and other ways in.
     await done(`${build} -q -o ../tree . && TOKEN=t gantry build ${flags} -q -o type=oci,dest=../kit.tar .`);
     assert.equal(

@@ -117,9 +117,17 @@ const onlyClassic = [
 
 /** As docker decides it: by DOCKER_BUILDKIT, else by what the daemon says of itself. */
 async function usesBuildKit({ session, flags }: Call): Promise<boolean> {
-  const asked = session.env['DOCKER_BUILDKIT'];
-  if (asked !== undefined && asked !== '') return !/^(0|f|false)$/i.test(asked);
   const wanted = onlyClassic.find(name => flags.changed(name));
+  const asked = session.env['DOCKER_BUILDKIT'];
+  if (asked !== undefined && asked !== '') {
+    const isOn = !/^(0|f|false)$/i.test(asked);
+    if (isOn && wanted !== undefined)
+      throw new EngineError(
+        'notImplemented',
+        `--${wanted} is for the classic builder: DOCKER_BUILDKIT=${asked} turns it off`,
+      );
+    return isOn;
+  }
   const conflicting = onlyBuildKit.find(name => flags.changed(name));
   if (wanted !== undefined && conflicting !== undefined) {
     const message = `--${wanted} is for the classic builder, which knows no --${conflicting}`;
