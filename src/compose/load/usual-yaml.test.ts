@@ -35,7 +35,26 @@ describe('YAML as it is usually written', () => {
       'a: http://b:80/c#d\nb: ${C:-d}\nc: a,b]c\nd: [a:b, -x, ${A}]\ne: é # ü\n',
     ];
     const read = rows.map(readAlike);
-    assert.deepEqual(read, [true, true, true, false, true, true, true, false]);
+    assert.deepEqual(read, [true, true, true, true, true, true, true, false]);
+  });
+
+  test('collections in brackets, texts and anchors are read over several lines', () => {
+    const rows = [
+      'a: {b: c,\n  d: [e,\n    f # g\n    , h,\n  ], # i\n\n  j: "k"\n}\nl: m\n',
+      'a:\n  b: [\n    c\n  ]\n  d: {\n    "e":1, "f": \'g\',\n  # h\n    }\n',
+      'a:\n- [b,\n   c]\n- {d: e,\n f: g\n}\n',
+      '"a": "b\\n\\"c\\\\"\n"d e":\n  f: \'g\'\'h\'\n',
+      'a: |\n  b\n   c # d\n\n  e\n\nf:\n  - >-\n      g\n      h\n  # i\n  - |- # j\n    k\nl: >\n  m\n',
+      'a: |\n  b',
+      'a: &x\n  b: [c]\nd: *x\n',
+      'x-a: &a\n  b: &b [c]\n  d: e\nf:\n  <<: *a\n  d: g\n  h: {<<: [*a], i: *b, j: [*b]}\nk:\n- *b\n- &l m\n- *l\n',
+      'a: &b |\n  c\nd: *b\n',
+    ];
+    const read = rows.map(readAlike);
+    assert.deepEqual(
+      read,
+      rows.map(() => true),
+    );
   });
 
   test('anything else is left to the parser', () => {
@@ -53,14 +72,29 @@ describe('YAML as it is usually written', () => {
       'a: b\n  c: d\n',
       'a:\n  b: c\n d: e\n',
       'a:\n    b: c\n  d: e\n',
-      'a: |\n  b\n',
-      'a: &b c\nd: *b\n',
+      'a: |+\n  b\n',
+      'a: |\n',
+      'a: |2\n  b\n',
+      'a: >\n  b\n\n  c\n',
+      'a: |\n    b\n  c\n',
+      'a: &b c\nd: &b e\n',
+      'a: &b\nd: *b\n',
+      'a: *b\n',
+      'a: &b {c: *b}\n',
+      'a: [&b c]\n',
+      '{a: b}\n',
+      'a: &b c\nd: &e *b\n',
       'a: !reset b\n',
-      '<<: {a: b}\n',
+      '<<: {a: b}\n<<: {c: d}\n',
+      '<<: a\n',
+      '"<<": {a: b}\n',
+      'a:\n  b: {c: d\n }\n',
+      'a: [b\n]c\n',
+      'a: [[b\n]]\n',
+      'a: {b:\n  }\n',
       '1: a\nnull: b\n',
       'a: "b\n  c"\n',
-      "a: 'b''c'\n",
-      'a: "b\\n"\n',
+      'a: "b\\x41"\n',
       'a: b: c\n',
       'a: [b, c\n',
       'a: [b: c]\n',
@@ -121,6 +155,16 @@ describe('YAML as it is usually written', () => {
       '\n  k: v',
       '\n- ',
       '\n  - ',
+      ',\n',
+      '\n   ',
+      '"b":',
+      '"\\n"',
+      '|',
+      '>-',
+      '\n\n',
+      '&x ',
+      '*x',
+      '<<: ',
       '$',
       '?',
     ];
