@@ -69,7 +69,6 @@ export interface ProcessInput {
   oomScoreAdj?: number;
   rlimits?: RuntimeRlimit[];
   apparmorProfile?: string;
-  selinuxLabel?: string;
 }
 
 export type NamespaceChoice = 'private' | 'host' | { path: string };
@@ -174,7 +173,6 @@ export function planProcess(input: ProcessInput, host: HostFacts): RuntimeProces
   if ((input.rlimits ?? []).length > 0) process.rlimits = input.rlimits!;
   // Docker, too, asks for a profile only where the kernel has AppArmor.
   if (host.apparmor && input.apparmorProfile) process.apparmorProfile = input.apparmorProfile;
-  if (input.selinuxLabel) process.selinuxLabel = input.selinuxLabel;
   return process;
 }
 

@@ -3,7 +3,7 @@ import { closeSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } f
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { busyboxArchive } from '../support/base-images.ts';
-import { findCgroups, processesIn } from '../support/cgroups.ts';
+import { findCgroups, processesIn, removeCgroups } from '../support/cgroups.ts';
 import { settled } from '../support/settled.ts';
 import { leftovers } from './leftovers.ts';
 import { daemonKind, Machine } from './machine.ts';
@@ -236,10 +236,13 @@ describe('what outlives the daemon and the machine', {
     closeSync(file);
   }
 
-  /** The machine as it is after its power came back: no process, no mount, no link, an empty exec-root. */
+  /** The machine as it is after its power came back: no process, no cgroup, no mount, no link, an empty exec-root. */
   async function reboot(): Promise<void> {
     await machine.daemon.kill();
-    for (const id of await containerIds()) for (const path of findCgroups(id)) killAll(processesIn(path));
+    for (const id of await containerIds()) {
+      for (const path of findCgroups(id)) killAll(processesIn(path));
+      await removeCgroups(`gantry/${id}`);
+    }
     const exec = machine.world.path('exec');
     await settled(async () => {
       const script = `for p in $(pgrep -x conmon); do kill -9 $p; done; awk '$2 ~ "/merged$" { print $2 }' /proc/mounts | xargs -r umount; ip -o link | grep -o 'veth[^@:]*' | sort -u | xargs -rn 1 ip link del; ip link del docker0 2>/dev/null; find ${exec} -mindepth 1 -delete; ! grep -q merged /proc/mounts`;

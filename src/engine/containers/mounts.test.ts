@@ -47,7 +47,7 @@ test('what the caller names wins over --volumes-from, and that over the image', 
     { ...parseBind('logs:/logs', ''), source: '/volumes/logs' },
   ];
   const mounts = planMounts(
-    containerConfig({ volumes: ['/data', '/cache', '/logs/'] }),
+    containerConfig({ volumes: ['/data', '/cache', 'logs/'] }),
     hostConfig({ binds: ['mine:/data'], volumesFrom: ['other:ro'] }),
     () => other,
   );

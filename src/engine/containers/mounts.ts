@@ -41,7 +41,8 @@ export function planMounts(
   for (const mount of hostConfig.mounts) add(planMount(mount, hostConfig.volumeDriver));
   for (const [target, options] of Object.entries(hostConfig.tmpfs)) add(planTmpfs(target, options));
   for (const target of config.volumes) {
-    const clean = cleanTarget(target, target, 'volume');
+    // Docker takes what a Dockerfile's VOLUME says without a slash at its beginning as well.
+    const clean = cleanTarget(posix.resolve('/', target), target, 'volume');
     if (!byTarget.has(clean)) byTarget.set(clean, volumeMount('', clean, hostConfig.volumeDriver));
   }
   return inMountingOrder([...byTarget.values()]);

@@ -2,6 +2,7 @@ import { knownCapabilities, normalizeCapabilities } from '../../runtime/capabili
 import { EngineError, within } from '../../stdx/errors.ts';
 import { validateBandwidth } from './bandwidth.ts';
 import type { ContainerConfig, EndpointRequest, HostConfig } from './config.ts';
+import { readSecurityOptions } from './security-options.ts';
 import { parseStopSignal } from './signals.ts';
 
 /**
@@ -43,6 +44,7 @@ export function validateHostConfig(hostConfig: HostConfig, config: ContainerConf
   validateBandwidth(hostConfig);
   validateRestartPolicy(hostConfig);
   validateCapabilities(hostConfig);
+  readSecurityOptions(hostConfig.securityOpt);
   const { oomScoreAdj } = hostConfig;
   if (oomScoreAdj < -1000 || oomScoreAdj > 1000) {
     throw new EngineError(

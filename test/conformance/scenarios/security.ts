@@ -189,6 +189,15 @@ export const securityScenarios: readonly Scenario[] = [
     ].slice(0, 4),
   },
   {
+    name: 'security: a wrong --security-opt is refused before anything is made',
+    steps: [
+      'for o in nosuch=1 label:user=x no-new-privileges=maybe; do docker create --name $N --security-opt $o busybox true; done',
+      `for o in nosuch '' label seccomp =; do printf '{"Image":"busybox","HostConfig":{"SecurityOpt":["%s"]}}' "$o" | curl -s --unix-socket $SOCK -H 'Content-Type: application/json' -d @- "http://d/v1.41/containers/create?name=$N"; done`,
+      'docker ps -aq --filter name=$N',
+      'docker run --rm --security-opt no-new-privileges=T busybox grep NoNewPrivs /proc/self/status',
+    ],
+  },
+  {
     name: 'namespaces: what cannot be joined',
     steps: [
       {

@@ -195,6 +195,14 @@ export const volumesScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'volume: a path without a slash at its beginning',
+    steps: [
+      "printf 'FROM busybox\\nRUN mkdir /rel && touch /rel/f\\nVOLUME rel\\n' | docker build -q -t $N - >/dev/null; docker run --rm $N ls /rel",
+      // The client takes the letter for a drive, and the whole for a volume without a name.
+      'docker run --rm -v a:/x busybox ls -d /a:/x',
+    ],
+  },
+  {
     name: 'volume: what options mount elsewhere is neither counted nor pruned',
     alone: true,
     steps: [
