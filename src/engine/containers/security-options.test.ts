@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSecurityOptions, readSecurityOptions } from './security-options.ts';
 
-const defaults = { seccomp: { profile: 'default', path: '' }, noNewPrivileges: true } as const;
+const defaults = { seccomp: { name: 'builtin', profile: 'default' }, noNewPrivileges: true } as const;
 
 for (const [option, message] of [
   ['bogus', 'invalid --security-opt 1: "bogus"'],
