@@ -47,6 +47,21 @@ services:
     await inProject(`${compose} down`);
   });
 
+  test('what is started again and again says each line once', async () => {
+    write(
+      'compose.yaml',
+      `
+services:
+  again: {image: busybox, command: "sh -c 'echo first; sleep 0.1; echo last; exit 3'", restart: "on-failure:2"}
+`,
+    );
+    const text = await inProject(`${compose} up; ${compose} up; ${compose} down`);
+    const said = text.split('\n').filter(line => line.includes('|'));
+    const lives = Array.from({ length: 2 * 3 }, () => ['again-1  | first', 'again-1  | last']);
+    assert.deepEqual(said, lives.flat());
+    assert.match(text, /^again-1 exited with code 3$/m);
+  });
+
   test('Ctrl-C while an image is built ends it, and nothing is left', async () => {
     write(
       'compose.yaml',
@@ -168,12 +183,14 @@ services:
   test('what does not go together is refused', async () => {
     write(
       'compose.yaml',
-      'services: {a: {image: busybox, develop: {watch: [{path: ., action: rebuild}]}}, b: {image: busybox}}\n',
+      'services: {a: {image: busybox, develop: {watch: [{path: ., action: rebuild}]}}, b: {image: nowhere.invalid/b}}\n',
     );
     const cases: [string, RegExp][] = [
       ['up -d --watch', /^--detach cannot be combined with --abort-on-container-exit, .* or --watch$/m],
       ['up --wait --exit-code-from a', /^--wait cannot be combined with --abort-on-container-exit/m],
       ['up --attach a --attach-dependencies', /^cannot combine --attach and --attach-dependencies$/m],
+      ['up --exit-code-from nope', /^no such service: nope$/m],
+      ['up b --exit-code-from a', /^no such service: a: disabled$/m],
       ['up --attach nope', /^cannot attach to services not included in up: nope$/m],
       [
         'up --abort-on-container-exit --abort-on-container-failure',

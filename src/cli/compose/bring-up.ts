@@ -21,6 +21,8 @@ export interface BroughtUp extends Loaded {
 
 export interface Following
   extends Pick<CarryOutOptions, 'onStarted' | 'hookOutput' | 'signal' | 'progress' | 'stopTimeout'> {
+  /** The last moment to refuse: images are not prepared yet. */
+  onLoaded?(loaded: Loaded): void;
   onPlan?(up: BroughtUp): void;
   /** Nobody is asked (`--yes`). */
   assumesYes?: boolean;
@@ -36,6 +38,7 @@ export async function bringUp(
   following: Following,
 ): Promise<BroughtUp> {
   const loaded = loadNamedProject(session, groupFlags, { services: args });
+  following.onLoaded?.(loaded);
   const { project } = loaded;
   const options = { ...upOptions(flags, args, project), start };
   const services = servicesInOrder(project, args, options.withDependencies);

@@ -8,6 +8,8 @@ import { kindOf } from '../../stdx/errors.ts';
 import type { Session } from '../session.ts';
 import type { LogLines } from './log-lines.ts';
 
+type State = ContainerInspect['State'];
+
 export interface LogQuery {
   follow: boolean;
   tail: string;
@@ -51,23 +53,79 @@ export async function printLog(
     out.end();
     err.end();
     if (!query.follow) return undefined;
-    const State = await stateOf(client, container.id);
-    if (State === undefined) return undefined;
-    if (!State.Running && !State.Restarting) return State.ExitCode;
-    onRestart(State.Restarting ? State.ExitCode : await lastExitCode(client, container.id));
-    // While it waits to be started again, its start is still that of the last time.
-    const since = unixTime(State.Restarting ? State.FinishedAt : State.StartedAt);
-    asked = { ...query, tail: 'all', since };
+    const state = await stateOf(client, container.id);
+    if (state === undefined) return undefined;
+    if (isDown(state)) return state.ExitCode;
+    onRestart(state.Restarting ? state.ExitCode : await lastExitCode(client, container.id));
+    const next = state.Restarting ? await nextState(client, container.id, state) : state;
+    if (next === undefined) return undefined;
+    if (isDown(next)) return next.ExitCode;
+    asked = { ...query, tail: 'all', since: outputSince(state.FinishedAt, next.StartedAt) };
   }
 }
 
-/** `2026-01-02T03:04:05.678901234Z` in seconds, with every digit: a line of the millisecond before is not shown again. */
-export function unixTime(timestamp: string): string {
-  const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '0';
-  return `${Math.floor(Date.parse(timestamp) / 1000)}.${fraction.padEnd(9, '0')}`;
+/**
+ * From when on a container's output is that of its next life, in seconds. A dockerd before 25 writes the start down after
+ * the first line has come, and the last line of the life before may come a little after its end: hence a moment between.
+ */
+export function outputSince(finishedAt: string, startedAt: string): string {
+  const end = nanoseconds(finishedAt);
+  const gap = nanoseconds(startedAt) - end;
+  const neverEnded = end < 0n;
+  if (gap <= 0n || neverEnded) return inSeconds(nanoseconds(startedAt));
+  return inSeconds(end + (gap > 2n * longestDelay ? longestDelay : gap / 2n));
 }
 
-async function stateOf(client: Client, id: string): Promise<ContainerInspect['State'] | undefined> {
+const second = 1_000_000_000n;
+const longestDelay = second;
+
+function nanoseconds(timestamp: string): bigint {
+  const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '';
+  return BigInt(Math.floor(Date.parse(timestamp) / 1000)) * second + BigInt(fraction.padEnd(9, '0'));
+}
+
+function inSeconds(nanoseconds: bigint): string {
+  return `${nanoseconds / second}.${String(nanoseconds % second).padStart(9, '0')}`;
+}
+
+function isDown(state: State): boolean {
+  return !state.Running && !state.Restarting;
+}
+
+/**
+ * Waits while a container waits to be started again. Its log cannot be followed then: dockerd ends such a stream at once.
+ * @returns undefined when it is gone
+ */
+async function nextState(client: Client, id: string, { FinishedAt }: State): Promise<State | undefined> {
+  let state: State | undefined;
+  const settled = new AbortController();
+  let looking = Promise.resolve();
+  const look = async () => {
+    if (settled.signal.aborted) return;
+    state = await stateOf(client, id);
+    if (!state?.Restarting) settled.abort();
+  };
+  const filters = encodeFilters(
+    new Map([
+      ['type', ['container']],
+      ['container', [id]],
+      ['event', ['start', 'stop', 'die', 'destroy']],
+    ]),
+  );
+  // Since its end: it may have been started meanwhile.
+  const query = { since: inSeconds(nanoseconds(FinishedAt)), filters };
+  try {
+    await follow(client, systemOperations.events, { query, signal: settled.signal }, () => {
+      looking = looking.then(look);
+    });
+  } catch (error) {
+    if (!settled.signal.aborted) throw error;
+  }
+  await looking;
+  return state;
+}
+
+async function stateOf(client: Client, id: string): Promise<State | undefined> {
   try {
     return (await perform(client, containerOperations.inspect, { path: { id } })).State;
   } catch (error) {

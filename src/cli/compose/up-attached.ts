@@ -13,7 +13,7 @@ import { EngineError, kindOf, messageOf } from '../../stdx/errors.ts';
 import type { Call } from '../command.ts';
 import { type BroughtUp, bringUp } from './bring-up.ts';
 import { carryOut, interruptedStatus } from './carry-out.ts';
-import { printLog, unixTime } from './follow-logs.ts';
+import { outputSince, printLog } from './follow-logs.ts';
 import { KeyMenu } from './key-menu.ts';
 import { LineWriter, LogLines } from './log-lines.ts';
 import { LiveBlock } from './progress/live-block.ts';
@@ -37,8 +37,8 @@ class AttachedProject {
   readonly #starting = new AbortController();
   /** Ids of the containers that are followed. */
   readonly #followed = new Set<string>();
-  /** When those that were followed to an end had been started; '' when they run again. By id. */
-  readonly #seen = new Map<string, string>();
+  /** When those that were followed to an end had been started, or '' when they run again, and when they ended. By id. */
+  readonly #seen = new Map<string, { startedAt: string; finishedAt: string }>();
   /** Services whose containers a watch ends and starts again. */
   readonly #replacing = new Set<string>();
   /** Each follows one container until it has ended for good. */
@@ -91,6 +91,7 @@ class AttachedProject {
     this.#bringing = bringUp(this.#call, true, {
       progress,
       signal: this.#starting.signal,
+      onLoaded: ({ project }) => this.#refuseWhatCannotBe(project),
       onPlan: up => this.#prepare(up),
       onStarted: name => this.#follow(name),
       hookOutput: name => this.#hookOutput(name),
@@ -109,19 +110,26 @@ class AttachedProject {
     await this.#untilAllEnded();
   }
 
+  #refuseWhatCannotBe(project: Project): void {
+    const { flags } = this.#call;
+    const from = flags.given('exit-code-from');
+    if (from !== undefined && project.services[from] === undefined)
+      throw new EngineError('notFound', `no such service: ${from}`);
+    const all = this.#servicesOf(project);
+    if (from !== undefined && !all.includes(from))
+      throw new EngineError('notFound', `no such service: ${from}: disabled`);
+    const outside = flags.list('attach').filter(name => !all.includes(name));
+    if (outside.length > 0)
+      throw new EngineError('invalid', `cannot attach to services not included in up: ${outside.join(', ')}`);
+    if (flags.on('watch')) watchedRules(project, all);
+  }
+
   #prepare(up: BroughtUp): void {
     this.#up = up;
     const { flags, args, session } = this.#call;
     const { project } = up;
-    const from = flags.given('exit-code-from');
-    if (from !== undefined && project.services[from] === undefined)
-      throw new EngineError('notFound', `no such service: ${from}`);
-    const only = flags.list('attach');
     const all = this.#services();
-    const outside = only.filter(name => !all.includes(name));
-    if (outside.length > 0)
-      throw new EngineError('invalid', `cannot attach to services not included in up: ${outside.join(', ')}`);
-    if (flags.on('watch')) watchedRules(project, all);
+    const only = flags.list('attach');
     const without = flags.list('no-attach');
     const asked = args.length === 0 || flags.on('attach-dependencies') ? all : args;
     const attached = (only.length > 0 ? only : asked).filter(
@@ -188,17 +196,28 @@ class AttachedProject {
     const { Id, State, Config } = found;
     const service = Config.Labels?.[composeLabels.service];
     // Who follows it goes on with it when it is started again.
-    if (this.#followed.has(Id) || this.#seen.get(Id) === State.StartedAt) return;
+    const seen = this.#seen.get(Id);
+    if (this.#followed.has(Id) || seen?.startedAt === State.StartedAt) return;
     this.#followed.add(Id);
-    const since = sinceMs === undefined ? undefined : String(sinceMs / 1000);
-    const code = await this.#followToTheEnd(Id, name, this.#seen.has(Id) ? unixTime(State.StartedAt) : since);
+    const from = sinceMs === undefined ? undefined : String(sinceMs / 1000);
+    const earlierEnd = seen?.finishedAt ?? (this.#wasThere(Id) ? State.FinishedAt : undefined);
+    const since = from ?? (earlierEnd && outputSince(earlierEnd, State.StartedAt));
+    const code = await this.#followToTheEnd(Id, name, since);
     // Otherwise it was removed, or another took its place.
     if (code !== undefined) this.#ended(service, code);
     const ended = await lookAt(client, Id);
-    this.#seen.set(Id, ended === undefined || ended.State.Running ? '' : ended.State.StartedAt);
+    if (ended !== undefined) {
+      const { Running, StartedAt, FinishedAt } = ended.State;
+      this.#seen.set(Id, { startedAt: Running ? '' : StartedAt, finishedAt: FinishedAt });
+    }
     this.#followed.delete(Id);
     // Whoever came to follow it between its end and this moment has gone again.
     if ((await lookAt(client, Id))?.State.Running && this.#stopping === undefined) this.#follow(name);
+  }
+
+  /** What it said in earlier lives is not of this `up`. */
+  #wasThere(id: string): boolean {
+    return this.#up!.observed.containers.some(container => container.id === id);
   }
 
   #sayAttaching(): void {
@@ -325,8 +344,12 @@ class AttachedProject {
   }
 
   #services(): string[] {
+    return this.#servicesOf(this.#up!.project);
+  }
+
+  #servicesOf(project: Project): string[] {
     const { flags, args } = this.#call;
-    return servicesInOrder(this.#up!.project, args, !flags.on('no-deps'));
+    return servicesInOrder(project, args, !flags.on('no-deps'));
   }
 
   async #stop(): Promise<void> {

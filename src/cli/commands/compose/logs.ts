@@ -48,7 +48,9 @@ export const command: Command = {
     await Promise.all(
       wanted.map(async container => {
         const shown = shownName(name, container);
-        const code = await printLog(session, { id: container.id, shown }, lines, query);
+        const code = await printLog(session, { id: container.id, shown }, lines, query, exitCode =>
+          lines.say(`${shown} exited with code ${exitCode} (restarting)`),
+        );
         if (code !== undefined) lines.say(`${shown} exited with code ${code}`);
       }),
     );

@@ -54,13 +54,9 @@ export class ProjectWatch {
   /** Changes from now on count. Those of rules with `initial_sync` are brought over first. */
   start(): void {
     for (const rule of this.#rules) {
-      try {
-        const watcher = this.#watch(rule);
-        if (rule.initialSync && rule.action.startsWith('sync')) this.#add(rule, watcher.paths());
-      } catch (error) {
-        if (kindOf(error) !== 'notFound') throw error;
-        this.#options.say(`${messageOf(error)}: it is not watched`);
-      }
+      const watcher = this.#watch(rule);
+      if (rule.initialSync && rule.action.startsWith('sync')) this.#add(rule, watcher.paths());
+      if (!watcher.found) this.#options.say(`path ${JSON.stringify(rule.path)} does not exist yet`);
     }
     this.#options.say('Watch enabled');
   }

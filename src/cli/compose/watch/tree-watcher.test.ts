@@ -126,5 +126,37 @@ test('one file, also when another takes its place', async () => {
   write('next', 'new one');
   renameSync(join(root, 'next'), join(root, 'package.json'));
   assert.deepEqual(await until(['']), []);
-  assert.throws(() => watchTree(join(root, 'nothing')), /does not exist/);
+  rmSync(join(root, 'package.json'));
+  assert.deepEqual(await until(['']), []);
+  write('package.json', 'again');
+  assert.deepEqual(await until(['']), []);
+});
+
+test('what is not there is waited for, at first and when it has gone', async () => {
+  const { watcher, until } = watchTree(join(root, 'a/b'));
+  assert.equal(watcher.found, false);
+  assert.deepEqual(watcher.paths(), []);
+  make('a');
+  write('a/other');
+  make('a/b/c');
+  write('a/b/c/f');
+  await until(['', 'c', 'c/f']);
+  assert.ok(watcher.found);
+  // As a branch is changed, and another folder moved to the place.
+  rmSync(join(root, 'a'), { recursive: true });
+  await until(['', 'c', 'c/f']);
+  make('next/b');
+  write('next/b/g');
+  renameSync(join(root, 'next'), join(root, 'a'));
+  await until(['', 'g']);
+  renameSync(join(root, 'a/b'), join(root, 'gone'));
+  await until(['', 'g']);
+  write('a/b', 'a file now');
+  await until(['']);
+  rmSync(join(root, 'a/b'));
+  make('a/b');
+  write('a/b/h');
+  await until(['', 'h']);
+  write('a/b/h', 'changed');
+  assert.deepEqual(await until(['h']), []);
 });

@@ -20,33 +20,35 @@ const patiencePeriods = 10;
 /**
  * Watches a directory and all below it, or one file, by one inotify watch for each directory. Events only say where to
  * look: what is told is the difference to what was there before, so a file that is replaced by another, a tree that
- * goes as a whole and events that were lost all come out right. Links are not followed.
+ * goes as a whole and events that were lost all come out right. Links are not followed. What is not there yet, or not any
+ * more, is waited for.
  */
 export class TreeWatcher {
-  readonly #root: string;
+  readonly #path: string;
   readonly #options: TreeWatcherOptions;
+  /** The directory that is watched: at the path or, when that is a file, around it. */
+  #root = '';
   /** What identifies the state of everything below the root, by path. */
   readonly #known = new Map<string, string>();
   readonly #watchers = new Map<string, FSWatcher>();
-  /** Only this name in the root's directory, when the root is a file. */
-  readonly #only: string | undefined;
+  /** Only this name in the root's directory, when the path is a file's. */
+  #only: string | undefined;
+  /** While nothing is at the path: watches the nearest directory above it. */
+  #above: FSWatcher | undefined;
   #suspects = new Set<string>();
   #eventCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #firstMs = 0;
 
-  /** @throws EngineError notFound when there is nothing at `root` */
-  constructor(root: string, options: TreeWatcherOptions) {
+  constructor(path: string, options: TreeWatcherOptions) {
+    this.#path = path;
     this.#options = options;
-    const stat = statOf(root);
-    if (stat === undefined) throw new EngineError('notFound', `path ${JSON.stringify(root)} does not exist`);
-    this.#only = stat.isDirectory() ? undefined : basename(root);
-    this.#root = stat.isDirectory() ? root : dirname(root);
-    if (this.#only === undefined) this.#look('', new Set());
-    else {
-      this.#watch('');
-      this.#known.set('', stateOf(stat));
-    }
+    this.#begin(new Set());
+  }
+
+  /** Whether something is at the path. */
+  get found(): boolean {
+    return this.#known.size > 0;
   }
 
   /** Everything that is there now, directories too, by path below the root. */
@@ -58,21 +60,50 @@ export class TreeWatcher {
     clearTimeout(this.#timer);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
+    this.#above?.close();
+  }
+
+  #begin(changed: Set<string>): void {
+    this.#above?.close();
+    this.#above = undefined;
+    const stat = statOf(this.#path);
+    if (stat === undefined) {
+      this.#watchAbove();
+      return;
+    }
+    this.#only = stat.isDirectory() ? undefined : basename(this.#path);
+    this.#root = stat.isDirectory() ? this.#path : dirname(this.#path);
+    if (this.#only !== undefined) this.#watch('');
+    this.#look('', changed);
+  }
+
+  #watchAbove(): void {
+    let above = this.#path;
+    do {
+      above = dirname(above);
+      this.#above = this.#open(above, () => this.#lookSoon());
+    } while (this.#above === undefined && above !== '/');
+    // It may have come between the two.
+    if (statOf(this.#path) !== undefined) this.#lookSoon();
   }
 
   #watch(below: string): void {
     if (this.#watchers.has(below)) return;
+    const watcher = this.#open(this.#full(below), name => this.#suspect(below, name));
+    if (watcher === undefined) return;
+    watcher.on('error', () => this.#unwatch(below));
+    this.#watchers.set(below, watcher);
+  }
+
+  #open(directory: string, onEvent: (name: string | null) => void): FSWatcher | undefined {
     try {
-      const watcher = watch(this.#full(below), (_, name) => this.#suspect(below, name));
-      watcher.on('error', () => this.#unwatch(below));
-      this.#watchers.set(below, watcher);
+      return watch(directory, (_, name) => onEvent(name));
     } catch (error) {
       // It may have gone meanwhile; its parent tells.
-      if (errnoOf(error) === 'ENOENT') return;
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
       const hint = errnoOf(error) === 'ENOSPC' ? ' (fs.inotify.max_user_watches is too low)' : '';
-      this.#options.onError(
-        new EngineError('internal', `watching ${this.#full(below)}: ${messageOf(error)}${hint}`),
-      );
+      this.#options.onError(new EngineError('internal', `watching ${directory}: ${messageOf(error)}${hint}`));
+      return undefined;
     }
   }
 
@@ -86,13 +117,20 @@ export class TreeWatcher {
   }
 
   #suspect(directory: string, name: string | null): void {
+    // So its end and its way elsewhere are told.
+    const isRoot = directory === '' && name === basename(this.#root);
     if (this.#only !== undefined) {
-      if (name !== null && name !== this.#only) return;
+      if (name !== null && name !== this.#only && !isRoot) return;
       this.#suspects.add('');
     } else {
       this.#suspects.add(name === null ? directory : join(directory, name));
+      if (isRoot) this.#suspects.add('');
     }
     this.#eventCount++;
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
     const quietMs = this.#options.quietMs ?? 200;
     const nowMs = Date.now();
     if (this.#timer === undefined) this.#firstMs = nowMs;
@@ -111,6 +149,7 @@ export class TreeWatcher {
     if (lost) this.#lookEverywhere(changed);
     // Directories before what is in them: what has gone with one is forgotten in one go.
     else for (const below of [...suspects].sort()) this.#look(below, changed);
+    if (!this.found) this.#begin(changed);
     if (changed.size > 0) this.#options.onChanges([...changed].sort());
   }
 
@@ -134,6 +173,10 @@ export class TreeWatcher {
     const isOther = before !== undefined && identityOf(before) !== identityOf(state);
     // What was below a directory that is no more went with it.
     if (isOther) this.#forget(below, changed);
+    if (isOther && below === '') {
+      this.#begin(changed);
+      return;
+    }
     if (state !== before) {
       this.#known.set(below, state);
       changed.add(below);
