@@ -5,7 +5,12 @@ import { type ConfigInstruction, configure } from './configure.ts';
 import { parseDockerfile } from './dockerfile/parse.ts';
 import { type BuildState, imageConfigOf, scratchState, withLayer } from './state.ts';
 
-function apply(text: string, base: ImageRunConfig = {}, buildArgs: Record<string, string> = {}): BuildState {
+function apply(
+  text: string,
+  base: ImageRunConfig = {},
+  buildArgs: Record<string, string> = {},
+  asBuildKit = false,
+): BuildState {
   const { stages } = parseDockerfile({ file: 'Dockerfile', text: `FROM x\n${text}` });
   let state: BuildState = { ...scratchState({ os: 'linux', architecture: 'amd64' }), config: base };
   for (const instruction of stages[0]!.instructions) {
@@ -13,6 +18,7 @@ function apply(text: string, base: ImageRunConfig = {}, buildArgs: Record<string
       escapeToken: '\\',
       buildArgs,
       globalArgs: new Map([['GLOBAL', 'g']]),
+      asBuildKit,
     });
   }
   return state;
@@ -85,6 +91,13 @@ test('what each instruction does to the configuration and the history', () => {
   }
 });
 
+test('CMD and ENTRYPOINT with nothing after them are an empty line of the shell to BuildKit', () => {
+  assert.deepEqual(apply('CMD').config.Cmd, ['/bin/sh', '-c']);
+  const { Cmd, Entrypoint } = apply('CMD\nENTRYPOINT', {}, {}, true).config;
+  assert.deepEqual([Cmd, Entrypoint], Array(2).fill(['/bin/sh', '-c', '']));
+  assert.deepEqual(apply('CMD []', {}, {}, true).config.Cmd, []);
+});
+
 test("CMD of the same stage survives ENTRYPOINT, the base's does not", () => {
   assert.deepEqual(apply('CMD ["a"]\nENTRYPOINT ["b"]').config.Cmd, ['a']);
   assert.equal(apply('ENTRYPOINT ["b"]', { Cmd: ['a'] }).config.Cmd, undefined);
@@ -116,7 +129,7 @@ const faults: [string, string][] = [
   ['EXPOSE 70000', 'Invalid containerPort: 70000'],
   ['EXPOSE 9-8', 'Invalid containerPort: 9-8: invalid range specified for port'],
   ['STOPSIGNAL not a signal', 'Invalid signal: not a signal'],
-  ['USER ${U:?who}', 'U: who'],
+  ['USER ${U:?who}', 'failed to process "${U:?who}": U: who'],
 ];
 
 test('faults', () => {

@@ -24,6 +24,8 @@ export interface ConfigureContext {
   buildArgs: Record<string, string | null>;
   /** Values for `ARG name` without a default: global ARGs and the platform's. */
   globalArgs: ReadonlyMap<string, string>;
+  /** As in BuildRequest; otherwise CMD and ENTRYPOINT with nothing after them give the shell no line. */
+  asBuildKit?: boolean;
 }
 
 /** The state after an instruction, with its line of history in BuildKit's words. @throws EngineError `invalid` */
@@ -61,15 +63,16 @@ export function configure(
     }
     case 'CMD': {
       const { shell, args: words } = instruction.command;
-      // With nothing after it, it is the shell alone.
-      const args = shell ? [...shellOf(config), ...words] : words;
+      const args = shell ? [...shellOf(config), ...shellWords(words, context)] : words;
       return {
         ...withConfig(state, { Cmd: args, ArgsEscaped: true }, `CMD ${quoteList(args)}`),
         cmdSet: true,
       };
     }
     case 'ENTRYPOINT': {
-      const args = commandLine(instruction.command, config);
+      const { shell, args: words } = instruction.command;
+      const command = shell ? { shell, args: shellWords(words, context) } : instruction.command;
+      const args = commandLine(command, config);
       const cmd = state.cmdSet ? {} : { Cmd: undefined };
       return withConfig(state, { Entrypoint: args, ...cmd }, `ENTRYPOINT ${quoteList(args)}`);
     }
@@ -100,6 +103,11 @@ export function workingDirectory(state: BuildState, path: string, escapeToken: s
   if (expanded.startsWith('/')) return expanded;
   if (expanded === '') return state.config.WorkingDir || '/';
   return posix.resolve('/', state.config.WorkingDir ?? '', expanded);
+}
+
+/** To BuildKit nothing is an empty line. */
+function shellWords(words: string[], { asBuildKit }: ConfigureContext): string[] {
+  return asBuildKit && words.length === 0 ? [''] : words;
 }
 
 /** What a CMD, ENTRYPOINT or RUN executes. */

@@ -10,7 +10,8 @@ import type { LintWarning } from './lint/lint.ts';
  * `stepFinished` and `stepFailed`, then `stepEnded`.
  */
 export type BuildEvent =
-  | { type: 'planned'; steps: BuildStep[] }
+  /** `alone`: there is one stage, and it takes no files from elsewhere. Its name is not shown then. */
+  | { type: 'planned'; steps: BuildStep[]; alone: boolean }
   | { type: 'warning'; text: string }
   /** What the linter says of the Dockerfile, before the first step. */
   | { type: 'lintWarning'; warning: LintWarning; source: DockerfileSource }
@@ -61,6 +62,8 @@ export interface BuildStep {
   text: string;
   /** Of a FROM: the image's name, variables expanded. */
   image?: string;
+  /** As BuildKit shows it, with variables expanded; known when a step that changes files is started. */
+  shown?: string;
   /** Lines in the Dockerfile, from 1, both included. */
   lines: { first: number; last: number };
   trigger: boolean;

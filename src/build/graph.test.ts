@@ -72,7 +72,7 @@ const faults: [string[], Partial<GraphOptions>, string][] = [
   ],
   [['FROM a', 'COPY --from=7 a b'], {}, 'invalid from flag value 7: invalid stage index 7'],
   [['FROM --platform=a/b/c/d x'], {}, '"a/b/c/d": invalid platform: want os[/arch[/variant]]'],
-  [['FROM ${X:?none}'], {}, 'X: none'],
+  [['FROM ${X:?none}'], {}, 'failed to process "${X:?none}": X: none'],
 ];
 
 test('faults', () => {

@@ -39,6 +39,7 @@ import {
   withConfig,
   withLayer,
 } from './state.ts';
+import { shownStep } from './step-name.ts';
 import type { CacheMounts } from './steps/cache-mounts.ts';
 import { type CopyOrigin, prepareCopy } from './steps/copy.ts';
 import { prepareDirectory } from './steps/directory.ts';
@@ -116,7 +117,7 @@ export class Solve {
   /** The state of the target. Nothing of the build runs any more when this settles. */
   async run(): Promise<BuildState> {
     const { output, graph } = this.#context;
-    output.event({ type: 'planned', steps: this.#steps.all });
+    output.event({ type: 'planned', steps: this.#steps.all, alone: this.#steps.alone });
     for (const step of this.#steps.global) {
       output.event({ type: 'stepStarted', step, timeMs: Date.now() });
       output.event({ type: 'stepEnded', step });
@@ -253,6 +254,7 @@ export class Solve {
   ): Promise<BuildState> {
     const { graph, request } = this.#context;
     const { escapeToken } = graph.dockerfile;
+    if (isFileInstruction(instruction)) step.shown = shownStep(state, instruction, escapeToken);
     return this.#guarded(step, async () => {
       let after: { state: BuildState; result: StepResult; hit?: boolean };
       if (isFileInstruction(instruction)) {
@@ -262,6 +264,7 @@ export class Solve {
           escapeToken,
           buildArgs: request.buildArgs,
           globalArgs: graph.globalArgs,
+          asBuildKit: request.asBuildKit,
         });
         after = { state: configured, result: {} };
       }

@@ -1,4 +1,5 @@
 import type { Instruction } from './dockerfile/instructions.ts';
+import type { Stage } from './dockerfile/parse.ts';
 import type { BuildStep, StepPlatform } from './events.ts';
 import { argsOf, type BuildGraph, type PlannedStage } from './graph.ts';
 import { formatPlatform } from './platform.ts';
@@ -9,6 +10,8 @@ export interface PlannedSteps {
   global: BuildStep[];
   /** By stage: FROM first, then its instructions. */
   ofStage: Map<number, BuildStep[]>;
+  /** The Dockerfile has one stage, which takes no files from elsewhere. */
+  alone: boolean;
 }
 
 /** @param several the graph is one of several, each for a platform of its own */
@@ -51,7 +54,16 @@ export function planSteps(graph: BuildGraph, several = false): PlannedSteps {
     if (base.type === 'image') steps[0]!.image = base.reference;
     ofStage.set(stage.index, steps);
   }
-  return { all, global, ofStage };
+  const { stages } = graph.dockerfile;
+  return { all, global, ofStage, alone: stages.length === 1 && !takesFromElsewhere(stages[0]!) };
+}
+
+function takesFromElsewhere({ instructions }: Stage): boolean {
+  return instructions.some(
+    instruction =>
+      (instruction.kind === 'RUN' && instruction.mounts.length > 0) ||
+      (instruction.kind === 'COPY' && instruction.from !== undefined),
+  );
 }
 
 /** A stage that asks for its target is another one for each. */

@@ -52,8 +52,7 @@ const otherWords: Record<string, string> = {
     'COPY failed: file not found in build context or excluded by .dockerignore: stat ../outside: file does not exist',
   'copy-several-to-file': '/nowhere: not a directory',
   empty: 'failed to parse Dockerfile: file with no instructions',
-  'expand-modifier': 'unsupported modifier (%) in substitution',
-  'expand-open': "syntax error: missing '}'",
+  'expand-open': `failed to process "\${x": syntax error: missing '}'`,
   'expose-protocol': 'invalid proto: xyz',
   'from-bad-reference': 'invalid reference format',
   'from-platform-bad': '"linux/what/is/this": invalid platform: want os[/arch[/variant]]',
@@ -65,7 +64,6 @@ const otherWords: Record<string, string> = {
   'mount-source-missing': 'failed to compute cache key: "/missing": not found',
   'onbuild-copy-missing':
     'COPY failed: file not found in build context or excluded by .dockerignore: stat nothing-here: file does not exist',
-  'quote-open': 'unexpected end of statement while looking for matching double-quote',
   'run-insecure': 'security.insecure is not allowed',
   'run-no-program':
     'failed to create task for container: failed to create shim task: OCI runtime create failed: <runtime> create failed: unable to start container process: exec: "no-such-program": executable file not found in $PATH: unknown',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '../../stdx/errors.ts';
-import { expandText, expandWord, expandWords } from './expand.ts';
+import { expandKnown, expandText, expandWord, expandWords } from './expand.ts';
 
 const variables: Record<string, string> = {
   A: 'alpha',
@@ -88,7 +88,7 @@ const faults: [string, RegExp][] = [
   ['${A:-x', /^syntax error: missing '}'$/],
   ['${A/x', /^syntax error: missing '\/'$/],
   ['${}', /^syntax error: bad substitution$/],
-  ['${A:x}', /^unsupported modifier \(x\) in substitution$/],
+  ['${A:x}', /^unsupported modifier \(:x\) in substitution$/],
   ['${A@Q}', /^unsupported modifier \(@\) in substitution$/],
   ["'open", /single-quote$/],
   ['"open', /double-quote$/],
@@ -102,7 +102,10 @@ test('faults say what is wrong', () => {
     assert.throws(
       () => expandWord(word, lookup),
       (error: unknown) =>
-        error instanceof EngineError && error.kind === 'invalid' && message.test(error.message),
+        error instanceof EngineError &&
+        error.kind === 'invalid' &&
+        error.message.startsWith(`failed to process ${JSON.stringify(word)}: `) &&
+        message.test(error.message.replace(/^failed to process ".*": /, '')),
       word,
     );
   }
@@ -121,6 +124,15 @@ test('words are cut at unquoted space, that of values too', () => {
 test('heredoc text keeps its quotes', () => {
   assert.equal(expandText(`"$A" '$A' \\$A\n`, lookup), `"alpha" 'alpha' $A\n`);
   assert.equal(expandText('a\\b \\\\ \\" end\\\n', lookup), 'ab \\ " end\n');
+});
+
+test('a command as it is shown keeps its quotes and what is unset', () => {
+  const shown: [string, string][] = [
+    [`echo \\$A '$A' "$A" "x\\"$A" y\\ z`, `echo $A '$A' "alpha" "x"alpha" y z`],
+    ['$MISSING ${MISSING} ${MISSING:-d} ${MISSING:+x}', '$MISSING ${MISSING} ${MISSING:-d} ${MISSING:+x}'],
+    ['${A:+"x"} ${A#al} $EMPTY| $$ $1 $(date)', '"x" pha | $$ $1 $(date)'],
+  ];
+  for (const [text, expected] of shown) assert.equal(expandKnown(text, lookup), expected, text);
 });
 
 test('a pattern of many stars takes no time to fail', () => {

@@ -1,4 +1,4 @@
-import { EngineError } from '../../stdx/errors.ts';
+import { EngineError, within } from '../../stdx/errors.ts';
 
 /** What a variable's name stands for; undefined when it is unset. */
 export type Lookup = (name: string) => string | undefined;
@@ -10,20 +10,48 @@ export type Lookup = (name: string) => string | undefined;
  * @throws EngineError `invalid`
  */
 export function expandWord(word: string, lookup: Lookup, escapeToken = '\\'): string {
-  return new Expander(word, lookup, escapeToken).all().text;
+  return expansionOf(word, { lookup, escapeToken, quotes: 'dropped' }).text;
 }
 
 /** Like expandWord, and white space outside quotes (that of expanded variables too) separates words: EXPOSE. */
 export function expandWords(text: string, lookup: Lookup, escapeToken = '\\'): string[] {
-  return new Expander(text, lookup, escapeToken).all().words;
+  return expansionOf(text, { lookup, escapeToken, quotes: 'dropped' }).words;
 }
 
-/** Expands variables and drops escapes, of whatever character; quotes stay. For heredocs of COPY. */
+/** Expands variables and drops escapes, of whatever character; quotes are letters like others. For heredocs of COPY. */
 export function expandText(text: string, lookup: Lookup): string {
-  return new Expander(text, lookup, '\\', true).all().text;
+  return expansionOf(text, { lookup, escapeToken: '\\', quotes: 'letters' }).text;
+}
+
+/** A command as it is shown: what is set is expanded, what is unset stays as it is written, and so do quotes. */
+export function expandKnown(text: string, lookup: Lookup, escapeToken = '\\'): string {
+  return expansionOf(text, { lookup, escapeToken, quotes: 'kept', keepsUnset: true }).text;
+}
+
+interface Reading {
+  lookup: Lookup;
+  escapeToken: string;
+  /** `letters` hide nothing. */
+  quotes: 'dropped' | 'kept' | 'letters';
+  /** What names an unset variable stays as it is written. */
+  keepsUnset?: boolean;
+}
+
+function expansionOf(text: string, reading: Reading): Expansion {
+  try {
+    return new Expander(text, reading).all();
+  } catch (error) {
+    throw within(`failed to process ${JSON.stringify(text)}`, error);
+  }
 }
 
 const namePattern = /[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?\-$!]/y;
+
+interface Variable {
+  value: string | undefined;
+  /** With what its modifier makes of it. */
+  text: string;
+}
 
 interface Expansion {
   text: string;
@@ -33,16 +61,12 @@ interface Expansion {
 /** A reader that walks the word once, left to right; `until` nests for `${x:-${y}}`. */
 class Expander {
   readonly #text: string;
-  readonly #lookup: Lookup;
-  readonly #escapeToken: string;
-  readonly #rawQuotes: boolean;
+  readonly #reading: Reading;
   #at = 0;
 
-  constructor(text: string, lookup: Lookup, escapeToken: string, rawQuotes = false) {
+  constructor(text: string, reading: Reading) {
     this.#text = text;
-    this.#lookup = lookup;
-    this.#escapeToken = escapeToken;
-    this.#rawQuotes = rawQuotes;
+    this.#reading = reading;
   }
 
   all(): Expansion {
@@ -55,16 +79,17 @@ class Expander {
    */
   #until(stop: string, escapes: 'drop' | 'keep' | 'pattern' = 'drop'): Expansion {
     const out = new WordList();
+    const { quotes, escapeToken } = this.#reading;
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at]!;
       if (stop !== '' && char === stop) {
         this.#at++;
         return out.done();
       }
-      if (char === "'" && !this.#rawQuotes) out.quoted(this.#singleQuoted());
-      else if (char === '"' && !this.#rawQuotes) out.quoted(this.#doubleQuoted());
+      if (char === "'" && quotes !== 'letters') out.quoted(this.#withQuotes(char, this.#singleQuoted()));
+      else if (char === '"' && quotes !== 'letters') out.quoted(this.#withQuotes(char, this.#doubleQuoted()));
       else if (char === '$') out.plain(this.#dollar());
-      else if (char === this.#escapeToken) out.quoted(this.#escaped(escapes));
+      else if (char === escapeToken) out.quoted(this.#escaped(escapes));
       else {
         out.plain(char);
         this.#at++;
@@ -79,8 +104,12 @@ class Expander {
     if (next === undefined) return '';
     this.#at++;
     if (escapes === 'pattern') return `\\${next}`;
-    if (escapes === 'keep') return this.#escapeToken + next;
+    if (escapes === 'keep') return this.#reading.escapeToken + next;
     return next;
+  }
+
+  #withQuotes(quote: string, text: string): string {
+    return this.#reading.quotes === 'kept' ? quote + text + quote : text;
   }
 
   #singleQuoted(): string {
@@ -92,6 +121,7 @@ class Expander {
   }
 
   #doubleQuoted(): string {
+    const { escapeToken } = this.#reading;
     let text = '';
     this.#at++;
     while (this.#at < this.#text.length) {
@@ -104,7 +134,7 @@ class Expander {
       else {
         this.#at++;
         const next = this.#text[this.#at];
-        if (char === this.#escapeToken && (next === '"' || next === '$' || next === this.#escapeToken)) {
+        if (char === escapeToken && (next === '"' || next === '$' || next === escapeToken)) {
           text += next;
           this.#at++;
         } else text += char;
@@ -114,17 +144,29 @@ class Expander {
   }
 
   #dollar(): string {
-    this.#at++;
-    if (this.#text[this.#at] !== '{') {
-      const name = this.#name();
-      return name === '' ? '$' : (this.#lookup(name) ?? '');
-    }
-    this.#at++;
-    const first = this.#text[this.#at];
+    const start = this.#at++;
+    const { value, text } = this.#text[this.#at] === '{' ? this.#braced() : this.#bare();
+    if (value === undefined && this.#reading.keepsUnset === true) return this.#text.slice(start, this.#at);
+    return text;
+  }
+
+  #bare(): Variable {
+    const name = this.#name();
+    if (name === '') return { value: '', text: '$' };
+    const value = this.#reading.lookup(name);
+    return { value, text: value ?? '' };
+  }
+
+  #braced(): Variable {
+    const first = this.#text[++this.#at];
     if (first === undefined) throw syntaxError("missing '}'");
     if (first === '{' || first === '}' || first === ':') throw syntaxError('bad substitution');
     const name = this.#name();
-    const value = this.#lookup(name);
+    const value = this.#reading.lookup(name);
+    return { value, text: this.#modified(name, value) };
+  }
+
+  #modified(name: string, value: string | undefined): string {
     const operator = this.#text[this.#at++];
     switch (operator) {
       case '}':
@@ -143,7 +185,7 @@ class Expander {
       case undefined:
         throw syntaxError("missing '}'");
       default:
-        throw new EngineError('invalid', `unsupported modifier (${operator}) in substitution`);
+        throw unsupportedModifier(operator);
     }
   }
 
@@ -158,7 +200,7 @@ class Expander {
   #substitute(name: string, value: string | undefined, operator: string | undefined, emptyIsUnset: boolean) {
     if (operator !== '+' && operator !== '-' && operator !== '?') {
       if (operator === undefined) throw syntaxError("missing '}'");
-      throw new EngineError('invalid', `unsupported modifier (${operator}) in substitution`);
+      throw unsupportedModifier(`:${operator}`);
     }
     const word = this.#until('}').text;
     const isSet = value !== undefined && !(emptyIsUnset && value === '');
@@ -264,6 +306,10 @@ function matchesShellPattern(pattern: string, text: string): boolean {
   }
   while (pattern[p] === '*') p++;
   return p >= pattern.length;
+}
+
+function unsupportedModifier(modifier: string): EngineError {
+  return new EngineError('invalid', `unsupported modifier (${modifier}) in substitution`);
 }
 
 function syntaxError(what: string): EngineError {

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../stdx/errors.ts';
 import type { RunMount } from '../dockerfile/instructions.ts';
-import type { FileOwner } from '../executor.ts';
+import type { ExecutorMount, FileOwner } from '../executor.ts';
 import { parseMode } from './mode.ts';
 
 /** One --mount of a RUN, expanded and checked. */
@@ -59,6 +59,18 @@ export function readMounts(
     const number = agents++;
     return spec.target === '' ? { ...spec, target: `/run/buildkit/ssh_agent.${number}` } : spec;
   });
+}
+
+/**
+ * As BuildKit has it: of what has the same target the last is there, and files of secrets and agents come after all else;
+ * what is further out is mounted first.
+ */
+export function arrangeMounts(mounts: readonly ExecutorMount[]): ExecutorMount[] {
+  const isFile = ({ type }: ExecutorMount): boolean => type === 'secret' || type === 'agent';
+  const ordered = [...mounts.filter(mount => !isFile(mount)), ...mounts.filter(isFile)];
+  const last = new Map(ordered.map(mount => [mount.target, mount]));
+  const depthOf = ({ target }: ExecutorMount): number => target.split('/').length;
+  return [...last.values()].sort((a, b) => depthOf(a) - depthOf(b));
 }
 
 function readMount(mount: RunMount, workingDirectory: string, expand: (word: string) => string): MountSpec {

@@ -20,7 +20,7 @@ import type { BuildRequest } from '../request.ts';
 import { type BuildState, defaultPath, envOf, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
 import type { CacheMounts } from './cache-mounts.ts';
-import { type MountSpec, readMounts } from './run-mounts.ts';
+import { arrangeMounts, type MountSpec, readMounts } from './run-mounts.ts';
 
 export interface RunContext {
   storage: Storage;
@@ -301,38 +301,68 @@ async function withMounts<T>(
   context: RunContext,
   work: (ready: ReadyMounts) => Promise<T>,
 ): Promise<T> {
-  const ready: ReadyMounts = { mounts: [], env: [] };
-  if (plan.script !== undefined) {
-    const source = await context.workspace.temporaryFile(plan.script.name, plan.script.content, 0o755);
-    ready.mounts.push({ type: 'bind', source, target: scriptDirectory, readOnly: true });
-  }
-  const next = async (index: number): Promise<T> => {
-    const mount = plan.mounts[index];
-    if (mount === undefined) return work(ready);
-    const { spec } = mount;
-    if (spec.type === 'tmpfs') ready.mounts.push(spec);
-    else if (spec.type === 'bind') ready.mounts.push(await bindMount(spec, mount, context));
-    else if (spec.type === 'secret') await addSecret(spec, context.request, ready);
-    else if (spec.type === 'ssh') await addAgent(spec, context.request, plan.env, ready);
-    else {
-      const fill =
-        spec.from === undefined
-          ? undefined
-          : (directory: string) => fillCache(directory, spec.source, mount, context);
-      return context.cacheMounts.use({ ...spec, fill }, async directory => {
-        const { target, readOnly } = spec;
-        const part = spec.from === undefined ? partOfCache(directory, spec.source, context) : undefined;
-        try {
+  return withCaches(plan.mounts, context, async caches => {
+    const ready: ReadyMounts = { mounts: [], env: [] };
+    const parts: ReturnType<typeof partOfCache>[] = [];
+    try {
+      if (plan.script !== undefined) {
+        const source = await context.workspace.temporaryFile(plan.script.name, plan.script.content, 0o755);
+        ready.mounts.push({ type: 'bind', source, target: scriptDirectory, readOnly: true });
+      }
+      for (const mount of plan.mounts) {
+        const { spec } = mount;
+        if (spec.type === 'tmpfs') ready.mounts.push(spec);
+        else if (spec.type === 'bind') ready.mounts.push(await bindMount(spec, mount, context));
+        else if (spec.type === 'secret') await addSecret(spec, context.request, ready);
+        else if (spec.type === 'ssh') await addAgent(spec, context.request, plan.env, ready);
+        else {
+          const { target, readOnly } = spec;
+          const directory = caches.get(spec.id)!;
+          const part = spec.from === undefined ? partOfCache(directory, spec.source, context) : undefined;
+          parts.push(part);
           ready.mounts.push({ type: 'bind', source: part?.path ?? directory, target, readOnly });
-          return await next(index + 1);
-        } finally {
-          part?.release();
         }
-      });
+      }
+      return await work({ ...ready, mounts: arrangeMounts(ready.mounts) });
+    } finally {
+      for (const part of parts) part?.release();
     }
-    return next(index + 1);
+  });
+}
+
+/**
+ * Each cache is taken once, at however many places it is mounted, and in the order of their ids: steps that lock the same
+ * caches do not wait for each other.
+ * @param work is given the directories by id
+ */
+async function withCaches<T>(
+  mounts: readonly PreparedMount[],
+  context: RunContext,
+  work: (directories: ReadonlyMap<string, string>) => Promise<T>,
+): Promise<T> {
+  const caches = Map.groupBy(mounts.filter(isCache), ({ spec }) => spec.id);
+  const ids = [...caches.keys()].sort();
+  const directories = new Map<string, string>();
+  const next = async (index: number): Promise<T> => {
+    const id = ids[index];
+    if (id === undefined) return work(directories);
+    const places = caches.get(id)!;
+    const mount = places.find(({ spec }) => spec.sharing === 'locked') ?? places[0]!;
+    const { spec } = mount;
+    const fill =
+      spec.from === undefined
+        ? undefined
+        : (directory: string) => fillCache(directory, spec.source, mount, context);
+    return context.cacheMounts.use({ ...spec, fill }, directory => {
+      directories.set(id, directory);
+      return next(index + 1);
+    });
   };
   return next(0);
+}
+
+function isCache(mount: PreparedMount): mount is PreparedMount & { spec: { type: 'cache' } } {
+  return mount.spec.type === 'cache';
 }
 
 async function addSecret(

@@ -4,7 +4,7 @@ import { EngineError } from '../../stdx/errors.ts';
 import { planMoves, readSourcePath } from './copy-plan.ts';
 import { parseMode } from './mode.ts';
 import { resolveOwner } from './owner.ts';
-import { readMounts } from './run-mounts.ts';
+import { arrangeMounts, readMounts } from './run-mounts.ts';
 
 const file = (path: string) => ({ path, isDirectory: false });
 const directory = (path: string) => ({ path, isDirectory: true });
@@ -110,6 +110,20 @@ test('owners', async () => {
   await assert.rejects(resolveOwner('nobody', read), /can't find uid for user nobody: no such user: nobody$/);
   await assert.rejects(resolveOwner('a:b:c', read), /invalid chown string format/);
   await assert.rejects(resolveOwner('9999999999', read), /must be in range/);
+});
+
+test('of mounts at one place the last is there, and outer ones come first', () => {
+  const owner = { permissions: 0o400, uid: 0, gid: 0 };
+  const secret = { type: 'secret' as const, target: '/s', value: Buffer.from('x'), ...owner };
+  const bind = (source: string, target: string) => ({
+    type: 'bind' as const,
+    source,
+    target,
+    readOnly: true,
+  });
+  const tmpfs = (target: string) => ({ type: 'tmpfs' as const, target });
+  const all = [secret, bind('1', '/a/b'), tmpfs('/s'), bind('2', '/a'), tmpfs('/a/c'), bind('3', '/a/b')];
+  assert.deepEqual(arrangeMounts(all), [secret, bind('2', '/a'), bind('3', '/a/b'), tmpfs('/a/c')]);
 });
 
 test('mounts of RUN', () => {

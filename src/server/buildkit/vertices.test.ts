@@ -31,10 +31,11 @@ describe("a build's events as vertices", () => {
       [0, 'RUN make', 'tools'],
       [1, 'FROM tools'],
       [1, 'ENV A=1'],
-      [1, 'COPY a /a'],
+      [1, 'COPY $A /a'],
     );
-    vertices.event({ type: 'planned', steps: all });
+    vertices.event({ type: 'planned', steps: all, alone: false });
     for (const step of all) {
+      if (step.text === 'COPY $A /a') step.shown = 'COPY a /a';
       vertices.event({ type: 'stepStarted', step, timeMs: 1000 });
       const type = step.text.startsWith('RUN') ? 'stepCached' : 'stepFinished';
       vertices.event({ type, step, result: {}, timeMs: 2000 });
@@ -61,7 +62,7 @@ describe("a build's events as vertices", () => {
       const platform = { target, label: 'linux/amd64' };
       return steps([0, 'RUN make']).map(step => ({ ...step, platform }));
     });
-    for (const planned of both) vertices.event({ type: 'planned', steps: planned });
+    for (const planned of both) vertices.event({ type: 'planned', steps: planned, alone: true });
     for (const [step] of both) vertices.event({ type: 'stepStarted', step: step!, timeMs: 1 });
     for (const [step] of both) {
       vertices.event({ type: 'log', step: step!, stream: 'stdout', chunk: Buffer.from('made\n') });
@@ -87,7 +88,7 @@ describe("a build's events as vertices", () => {
       ...steps([0, 'RUN make'])[0]!,
       platform: { target, label: 'linux/amd64' },
     }));
-    for (const step of [first!, second!]) vertices.event({ type: 'planned', steps: [step] });
+    for (const step of [first!, second!]) vertices.event({ type: 'planned', steps: [step], alone: true });
     for (const step of [first!, second!]) vertices.event({ type: 'stepStarted', step, timeMs: 1 });
     const failed = (step: BuildStep, error: EngineError) =>
       vertices.event({ type: 'stepFailed', step, error, timeMs: 2 });
@@ -104,7 +105,7 @@ describe("a build's events as vertices", () => {
     const log = new StatusLog();
     const vertices = new Vertices('ref', log);
     const [step] = steps([0, 'RUN yes']);
-    vertices.event({ type: 'planned', steps: [step!] });
+    vertices.event({ type: 'planned', steps: [step!], alone: true });
     vertices.event({ type: 'stepStarted', step: step!, timeMs: 1 });
     const chunk = Buffer.alloc(1024 * 1024, 'y');
     for (let count = 0; count < 5; count++) {

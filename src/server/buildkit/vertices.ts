@@ -21,7 +21,8 @@ export interface Task {
 export class Vertices implements BuildOutput {
   readonly #ref: string;
   readonly #log: StatusLog;
-  readonly #names = new Map<string, string>();
+  /** Where it is among those of its stage, as it is shown: `[build 2/5]`. */
+  readonly #places = new Map<string, string>();
   /** The vertex before it in its stage. */
   readonly #inputs = new Map<string, string[]>();
   readonly #startedMs = new Map<string, number>();
@@ -55,7 +56,7 @@ export class Vertices implements BuildOutput {
   event(event: BuildEvent): void {
     switch (event.type) {
       case 'planned':
-        this.#plan(event.steps);
+        this.#plan(event.steps, event.alone);
         return;
       case 'lintWarning': {
         const { warning, source } = event;
@@ -181,22 +182,21 @@ export class Vertices implements BuildOutput {
     });
   }
 
-  #plan(steps: readonly BuildStep[]): void {
+  #plan(steps: readonly BuildStep[], alone: boolean): void {
     const counted = steps.filter(step => isVertex(step, steps));
     const stages = Map.groupBy(counted, step => step.stage);
-    const several = new Set(steps.map(step => step.stage).filter(stage => stage >= 0)).size > 1;
-    this.total += counted.filter(step => !this.#names.has(keyOf(step))).length;
+    this.total += counted.filter(step => !this.#places.has(keyOf(step))).length;
     for (const [stage, ofStage] of stages) {
       const total = ofStage.length;
       const { stageName, platform } = ofStage[0]!;
       const label =
         (platform === undefined ? '' : `${platform.label} `) +
-        (several ? `${stageName ?? `stage-${stage}`} ` : '');
+        (alone ? '' : `${stageName ?? `stage-${stage}`} `);
       let before: string | undefined;
       for (const [index, step] of ofStage.entries()) {
         const key = keyOf(step);
         const position = String(index + 1).padStart(String(total).length);
-        this.#names.set(key, `[${label}${position}/${total}] ${shownText(step)}`);
+        this.#places.set(key, `[${label}${position}/${total}]`);
         if (before !== undefined) this.#inputs.set(key, [before]);
         before = this.#digestOf(key);
       }
@@ -222,10 +222,11 @@ export class Vertices implements BuildOutput {
     const { step } = event;
     const key = step.trigger ? `${keyOf(step)} trigger ${this.#triggerOf(event)}` : keyOf(step);
     if (step.trigger && isFileStep(step.text)) {
-      this.#names.set(key, `[${step.stageName ?? `stage-${step.stage}`}] ONBUILD ${step.text}`);
+      this.#places.set(key, `[${step.stageName ?? `stage-${step.stage}`}] ONBUILD`);
     }
-    const name = this.#names.get(key);
-    if (name === undefined) return;
+    const place = this.#places.get(key);
+    if (place === undefined) return;
+    const name = `${place} ${shownText(step)}`;
     if (this.#isEcho(key, event)) return;
     const digest = this.#digestOf(key);
     const vertex = { digest, name, inputs: this.#inputs.get(key) ?? [] };
@@ -334,8 +335,8 @@ function errorText(error: unknown): string {
 }
 
 /** FROM as BuildKit shows it: the image alone, by its full name. */
-function shownText({ image, text }: BuildStep): string {
-  if (image === undefined) return text;
+function shownText({ image, shown, text }: BuildStep): string {
+  if (image === undefined || shown !== undefined) return shown ?? text;
   const name = canonicalName(image);
   return `FROM ${/[:@][^/]*$/.test(name) ? name : `${name}:latest`}`;
 }
