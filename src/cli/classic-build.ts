@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import { type BuildExplanation, type BuildResult, explanationId } from '../api/build.ts';
 import type { ProgressMessage } from '../api/images.ts';
 import { registryConfigHeader } from '../api/paths.ts';
@@ -51,7 +53,7 @@ async function build(
     body:
       context.body === undefined
         ? ''
-        : counted(context.body, bytes => {
+        : counted(flags.on('compress') ? gzipped(context.body) : context.body, bytes => {
             sentBytes += bytes;
           }),
   });
@@ -98,6 +100,11 @@ function explanationText(explanations: readonly BuildExplanation[]): string {
       return `step ${Step} (${Instruction}): ${Hit ? 'cached' : 'built'}, ${Reason}\n`;
     })
     .join('');
+}
+
+function gzipped(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  // Whoever reads the stream hears of the errors.
+  return pipeline(body, createGzip(), () => {});
 }
 
 async function* counted(

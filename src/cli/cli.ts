@@ -39,6 +39,7 @@ async function dispatch(args: readonly string[], surroundings: Surroundings): Pr
     to.write(rootHelp(helpWidth(surroundings)));
     return 0;
   }
+  checkLogLevel(globals.values.string('log-level'));
   const session = new Session(surroundings, globals.values);
   try {
     if (name === 'help') return await helpAbout(rest, session);
@@ -46,6 +47,11 @@ async function dispatch(args: readonly string[], surroundings: Surroundings): Pr
   } finally {
     session.close();
   }
+}
+
+function checkLogLevel(level: string): void {
+  if (!/^(panic|fatal|error|warn|warning|info|debug|trace)$/i.test(level))
+    throw new ExitError(1, `Unable to parse logging level: ${level}`);
 }
 
 async function runNamed(name: string, rest: string[], session: Session, help: boolean): Promise<number> {

@@ -54,6 +54,11 @@ export class Session {
     return this.#config;
   }
 
+  /** Requests are told on standard error (`--debug`). */
+  get debug(): boolean {
+    return this.#globals.on('debug') || /^(debug|trace)$/i.test(this.#globals.string('log-level'));
+  }
+
   client(): Promise<Client> {
     this.#client ??= this.#connect();
     return this.#client;
@@ -113,6 +118,9 @@ export class Session {
       apiVersion: this.env['DOCKER_API_VERSION']?.replace(/^v/, '') || undefined,
       headers: this.config().HttpHeaders,
       readOnly: this.dryRun,
+      onAnswer: this.debug
+        ? (method, path, status) => this.err.line(`DEBUG ${method} ${path}: ${status}`)
+        : undefined,
     });
   }
 

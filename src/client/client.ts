@@ -15,6 +15,8 @@ export interface ClientOptions {
   headers?: Record<string, string>;
   /** Nothing is asked that changes anything. */
   readOnly?: boolean;
+  /** Hears of every request, once its answer begins; the path is without the query. */
+  onAnswer?: (method: string, path: string, status: number) => void;
 }
 
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
@@ -135,6 +137,7 @@ export class Client {
     const connection = this.#takeIdle() ?? (await HttpConnection.open(this.endpoint));
     const target = path + encodeQuery(options.query ?? {});
     const response = await connection.request({ method, target, headers, body, upgrade, signal });
+    this.#options.onAnswer?.(method, path, response.status);
     const consume = response.consume;
     response.consume = async sink => {
       await consume(sink);

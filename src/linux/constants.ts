@@ -59,16 +59,10 @@ export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
-export const SEEK_DATA = 3;
-export const SEEK_HOLE = 4;
-export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
-/** _IOW(0x94, 9, int) */
-export const FICLONE = 0x40049409;
 /** _IOR('f', 1, long) and _IOW('f', 2, long); what they point to is an int all the same (linux/fs.h) */
 export const FS_IOC_GETFLAGS = 0x80086601;
 export const FS_IOC_SETFLAGS = 0x40086602;

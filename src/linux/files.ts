@@ -3,7 +3,6 @@ import { EngineError, errnoOf } from '../stdx/errors.ts';
 import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
-  FICLONE,
   FS_IOC_GETFLAGS,
   FS_IOC_SETFLAGS,
   FS_TOPDIR_FL,
@@ -13,14 +12,10 @@ import {
   LOCK_UN,
   O_CLOEXEC,
   O_PATH,
-  RENAME_EXCHANGE,
-  RENAME_NOREPLACE,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   S_IFIFO,
-  SEEK_DATA,
-  SEEK_HOLE,
   SYS_openat2,
 } from './constants.ts';
 import { cPath, libc, libcRaw, shown, syscall } from './libc.ts';
@@ -185,34 +180,9 @@ export function statfs(path: string): {
   return { type, totalBytes: blocks * bsize, freeBytes: bfree * bsize, availableBytes: bavail * bsize };
 }
 
-/** Where data begins at or after `offset`; undefined when only a hole follows. Moves the file's offset. */
-export function seekData(fd: number, offset: number): number | undefined {
-  try {
-    return lseek(`fd ${fd}`, fd, offset, SEEK_DATA);
-  } catch (error) {
-    if (errnoOf(error) === 'ENXIO') return undefined;
-    throw error;
-  }
-}
-
-/** Where the next hole begins at or after `offset` (the end of the file counts as one). Moves the file's offset. */
-export function seekHole(fd: number, offset: number): number {
-  return lseek(`fd ${fd}`, fd, offset, SEEK_HOLE);
-}
-
 /** Changes the root of all threads that share this one's: unshare(CLONE_FS) in a worker first. */
 export function chroot(path: string): void {
   chrootCall(path, cPath(path));
-}
-
-/** rename without replacing what stands there. @throws SystemError EEXIST */
-export function renameNoReplace(from: Path, to: Path): void {
-  rename2(from, to, RENAME_NOREPLACE);
-}
-
-/** Swaps two files, at once. */
-export function renameExchange(from: Path, to: Path): void {
-  rename2(from, to, RENAME_EXCHANGE);
 }
 
 /** @returns false when somebody else holds it and `wait` is not set. The lock goes with the last copy of the fd. */
@@ -238,22 +208,6 @@ export function syncFileSystemOf(path: string): void {
     syncfsCall(path, fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-/** Copies in the kernel from and to the files' own offsets. @returns bytes copied; 0 at the end of the file. */
-export function copyFileRange(fromFd: number, toFd: number, lengthBytes: number): number {
-  return copyFileRangeCall(`fd ${fromFd}`, fromFd, null, toFd, null, lengthBytes, 0);
-}
-
-/** Shares the blocks of a whole file. @returns false where the file system cannot. */
-export function cloneFile(fromFd: number, toFd: number): boolean {
-  try {
-    ioctl('FICLONE', toFd, FICLONE, fromFd);
-    return true;
-  } catch (error) {
-    if (['ENOTSUP', 'EXDEV', 'EINVAL', 'ENOTTY', 'ENOSYS'].includes(errnoOf(error) ?? '')) return false;
-    throw error;
   }
 }
 
@@ -315,17 +269,9 @@ const lchownCall = libc<[CPath, number, number]>('int lchown(const char *path, u
 const utimensatCall = libc<[number, CPath, Buffer, number]>(
   'int utimensat(int fd, const char *path, const void *times, int flags)',
 );
-const lseek = libc<[number, number, number]>('int64 lseek(int fd, int64 offset, int whence)');
 const chrootCall = libc<[CPath]>('int chroot(const char *path)');
-const renameat2 = libc<[number, CPath, number, CPath, number]>(
-  'int renameat2(int fromFd, const char *from, int toFd, const char *to, uint flags)',
-);
 const flockCall = libc<[number, number]>('int flock(int fd, int operation)');
 const syncfsCall = libc<[number]>('int syncfs(int fd)');
-const copyFileRangeCall = libc<[number, null, number, null, number, number]>(
-  'long copy_file_range(int fromFd, void *fromOffset, int toFd, void *toOffset, size_t length, uint flags)',
-);
-const ioctl = libc<[number, number, number]>('int ioctl(int fd, unsigned long request, long argument)');
 const ioctlPointer = libc<[number, number, Buffer]>(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
@@ -385,7 +331,3 @@ function writeTimespec(target: Buffer, offset: number, timeNs: bigint): void {
 }
 
 const NS_PER_S = 1_000_000_000n;
-
-function rename2(from: Path, to: Path, flags: number): void {
-  renameat2(`${shown(from)} to ${shown(to)}`, AT_FDCWD, cPath(from), AT_FDCWD, cPath(to), flags);
-}

@@ -170,7 +170,9 @@ function oneOf(...values: readonly string[]): OptionType {
 }
 
 const onlyFalse = (value: OptionValue) => value === false;
+const onlyZero = (value: OptionValue) => value === 0;
 const never = () => false;
+const nothingToChoose = new Set<DaemonOption['supports']>([onlyFalse, onlyZero, never]);
 const noSwarm = 'there is no swarm mode';
 const noContainerd = 'there is no containerd here';
 
@@ -590,14 +592,14 @@ export const daemonOptions: readonly DaemonOption[] = [
     key: 'cpu-rt-period',
     type: integer,
     help: 'Realtime scheduling',
-    supports: value => value === 0,
+    supports: onlyZero,
   },
   {
     flag: 'cpu-rt-runtime',
     key: 'cpu-rt-runtime',
     type: integer,
     help: 'Realtime scheduling',
-    supports: value => value === 0,
+    supports: onlyZero,
   },
   {
     flag: 'cri-containerd',
@@ -626,15 +628,16 @@ export const daemonOptions: readonly DaemonOption[] = [
   },
 ];
 
-/** What `--help` prints. */
+/** What `--help` prints: all but what is refused, or could only be given as it is without. */
 export function daemonHelp(): string {
   const lines = daemonOptions
-    .filter(option => option.supports !== never && option.fileOnly !== true)
-    .map(
-      option =>
-        `  ${option.short === undefined ? '    ' : `-${option.short}, `}--${option.flag.padEnd(30)} ${option.help}`,
-    );
-  return `Usage:  gantryd [OPTIONS]\n\nThe container daemon.\n\nOptions:\n${lines.sort().join('\n')}\n`;
+    .filter(({ supports, fileOnly }) => fileOnly !== true && !nothingToChoose.has(supports))
+    .sort((a, b) => (a.flag < b.flag ? -1 : 1))
+    .map(({ short, flag, help, meaningless }) => {
+      const effect = meaningless === undefined ? '' : ` (no effect: ${meaningless})`;
+      return `  ${short === undefined ? '    ' : `-${short}, `}--${flag.padEnd(30)} ${help}${effect}`;
+    });
+  return `Usage:  gantryd [OPTIONS]\n\nThe container daemon.\n\nOptions:\n${lines.join('\n')}\n`;
 }
 
 /** strconv.ParseBool */

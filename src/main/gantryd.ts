@@ -6,8 +6,9 @@ import { type DaemonInvocation, parseDaemonConfig } from './daemon-config.ts';
 import { daemonHelp } from './daemon-options.ts';
 
 /**
- * The daemon's executable. SIGTERM and SIGINT end it; containers run on. SIGHUP reads the configuration again. SIGUSR2 ends it and takes its bridges,
- * rules and running containers along, for daemons that were made for a moment (`gantry demo`, tests).
+ * The daemon's executable. SIGTERM and SIGINT end it; containers run on. SIGHUP reads the configuration again. SIGUSR2
+ * ends it and takes its bridges, rules and running containers along, for daemons that were made for a moment
+ * (`gantry demo`, tests).
  */
 const invocation = parse();
 switch (invocation.action) {

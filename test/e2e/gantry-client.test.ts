@@ -224,6 +224,12 @@ describe('gantry, the client', { concurrency: false }, () => {
       await must('cd app; gantry build --explain .'),
       /\nstep 3 \(RUN echo .*\): (cached|built), /,
     );
+    const packed =
+      "mkdir z; cd z; head -c 500000 /dev/zero > z; printf 'FROM busybox\\nCOPY z /z\\n' > Dockerfile";
+    assert.match(
+      await must(`${packed}; gantry build --compress .`),
+      /^Sending build context to daemon {2}\d(\.\d+)?kB\n/,
+    );
     await must('gantry rmi app:1 app:2; gantry builder prune -af; gantry image prune -f');
   });
 
@@ -318,6 +324,9 @@ describe('gantry, the client', { concurrency: false }, () => {
       (await shell('gantry pss')).stderr,
       /unknown command: gantry pss\n\nDid you mean this\?\n\tps\n/,
     );
+    assert.match((await shell('gantry -l debug ps -q')).stderr, /^DEBUG GET \S*\/containers\/json: 200$/m);
+    assert.equal(await must("gantry -D info -f '{{.ClientInfo.Debug}}'"), 'true');
+    assert.deepEqual(await refused('gantry -l loud ps'), [1, 'Unable to parse logging level: loud']);
     assert.match(await must('gantry run --help'), /--network network/);
     assert.match(await must('gantry completion bash'), /complete /);
   });

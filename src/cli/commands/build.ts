@@ -105,6 +105,7 @@ const onlyBuildKit = [
   'ssh',
 ] as const;
 const onlyClassic = [
+  'compress',
   'cpu-period',
   'cpu-quota',
   'cpu-shares',

@@ -22,7 +22,7 @@ ${inspectFormatFlag}
     const format = flags.string('format');
     const template = format === '' || format === 'json' ? undefined : readInspectTemplate(format);
     const clientInfo = {
-      Debug: false,
+      Debug: session.debug,
       Version: version,
       Context: session.contextName(),
       Plugins: [],
@@ -45,7 +45,7 @@ ${inspectFormatFlag}
       printTemplate(session, template, dockerTypes.decode('system.dockerInfo', shown));
     } else {
       session.out.write(
-        `Client:\n Version:    ${version}\n Context:    ${clientInfo.Context}\n Debug Mode: false\n\nServer:\n`,
+        `Client:\n Version:    ${version}\n Context:    ${clientInfo.Context}\n Debug Mode: ${clientInfo.Debug}\n\nServer:\n`,
       );
       if (server !== undefined)
         session.out.write(
