@@ -1,10 +1,13 @@
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-/** Runs the groups one after the other, in order of speed, and closes with one count over all of them. */
+/**
+ * Runs the groups one after the other, in order of speed, and closes with one count over all of them. A word that is no
+ * group chooses files when it is part of a file's name (or, with a slash, of its path), else tests by their names.
+ */
 const repository = join(import.meta.dirname, '..');
 
 interface Group {
@@ -66,29 +69,51 @@ const failures: string[] = [];
 const started = performance.now();
 const words = process.argv.slice(2);
 if (words.includes('--record')) process.env['GANTRY_RECORD'] = '1';
-const chosen = words.filter(word => word in groups);
-const patterns = words.filter(word => !(word in groups) && !word.startsWith('--'));
-
+const named = words.filter(word => word in groups);
 const usual = Object.keys(groups).filter(name => groups[name]!.onDemand !== true);
-for (const name of chosen.length > 0 ? chosen : usual) {
+const chosen = named.length > 0 ? named : usual;
+const patterns = words.filter(word => !(word in groups) && !word.startsWith('--'));
+const ofFiles = patterns.filter(word => chosen.some(name => filesOf(groups[name]!).some(isNamed(word))));
+const ofTests = patterns.filter(word => !ofFiles.includes(word));
+/** Tests that ran: without those that other names left out, and without the one that Node makes of each file. */
+let ran = 0;
+
+for (const name of chosen) {
   const ok = await runGroup(name, groups[name]!);
   if (!ok) process.exitCode = 1;
 }
 reportTotal();
+if (ran === 0) {
+  console.log(`no test has a name with ${ofTests.map(word => JSON.stringify(word)).join(' or ')}`);
+  process.exitCode = 1;
+}
+
+function filesOf(group: Group): string[] {
+  return group.files.flatMap(pattern => globSync(pattern, { cwd: repository })).sort();
+}
+
+function isNamed(word: string): (file: string) => boolean {
+  return file => (word.includes('/') ? file : basename(file)).includes(word);
+}
 
 function runGroup(name: string, group: Group): Promise<boolean> {
-  const files = group.files
-    .flatMap(pattern => globSync(pattern, { cwd: repository }))
+  const files = filesOf(group)
+    .filter(file => ofFiles.length === 0 || ofFiles.some(word => isNamed(word)(file)))
     .map(file => join(repository, file));
   if (files.length === 0) return Promise.resolve(true);
   console.log(`\n── ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
   const events = run({
-    files: files.sort(),
+    files,
     concurrency: group.concurrency,
     timeout: group.timeoutMs,
-    ...(patterns.length > 0 && { testNamePatterns: patterns }),
+    ...(ofTests.length > 0 && { testNamePatterns: ofTests }),
   });
   let success = true;
+  const count = ({ name: test, details }: { name: string; details: { type?: string } }) => {
+    if (details.type !== 'suite' && !files.includes(test)) ran++;
+  };
+  events.on('test:pass', count);
+  events.on('test:fail', count);
   events.on('test:summary', summary => {
     if (summary.file !== undefined) return;
     success = summary.success;
