@@ -11,6 +11,7 @@ import { type Kind, kinds, runUsualCommands } from './warm-up.ts';
  *     dist/build.cjs, ...   for each kind of commands, the parts that usual ones of them use
  *     dist/build.code, ...  what V8 made of the functions that they run
  *     dist/gantry.cjs       the entry: loads the parts that the command line needs
+ *     dist/sources.sh       what all of this was made of, for the launcher, which compares times
  *
  * Node's own compile cache holds what is compiled when a file is loaded, which is next to nothing of it: functions are
  * compiled when they are called. Here the cache is made at the end of commands that were really run; what others
@@ -43,7 +44,7 @@ function place(name: string, text: string): void {
 }
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-const parts = await makeParts();
+const { parts, sources } = await makeParts();
 mkdirSync(join(folder, 'client'), { recursive: true });
 for (const [name, { text }] of parts) place(`client/${name}`, text);
 // Clients that run may still load parts of the bundle before this.
@@ -53,6 +54,7 @@ for (const name of readdirSync(join(folder, 'client'))) {
   if (Date.now() - statSync(path).mtimeMs > dayMs) rmSync(path);
 }
 for (const [name, kind] of Object.entries(kinds)) await pack(name, kind);
+place('sources.sh', `sources='${sources.join('\n')}'\n`);
 place('gantry.cjs', loader(''));
 
 interface Part {
@@ -64,7 +66,7 @@ interface Part {
   needs: string[];
 }
 
-async function makeParts(): Promise<Map<string, Part>> {
+async function makeParts(): Promise<{ parts: Map<string, Part>; sources: string[] }> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: ['src/main/gantry.ts'],
@@ -94,7 +96,9 @@ async function makeParts(): Promise<Map<string, Part>> {
     };
     return [basename(path), part] as const;
   });
-  return new Map(await Promise.all(made));
+  const own = ['src/main/bundle.ts', 'src/main/warm-up.ts'];
+  const sources = Object.keys(metafile.inputs).filter(path => path.startsWith('src/'));
+  return { parts: new Map(await Promise.all(made)), sources: [...own, ...sources] };
 }
 
 /** Node's loader of ES modules costs 2 ms more. */
