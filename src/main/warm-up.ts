@@ -11,6 +11,7 @@ import {
   fileSyncService,
   packetMessage,
   packetType,
+  smallFilesService,
 } from '../api/buildkit/filesync.ts';
 import { GrpcConnection } from '../api/grpc/client.ts';
 import { type GrpcHandler, serveGrpc } from '../api/grpc/server.ts';
@@ -146,7 +147,11 @@ function builderOf(sessionOf: () => GrpcConnection | undefined): Parameters<type
     [controlService.solve.path]: async call => {
       const session = sessionOf();
       if (session !== undefined) {
-        await fetchDirectory(session, 'dockerfile');
+        const { read } = smallFilesService;
+        await session.unary(
+          read.path,
+          read.request.encode({ files: [{ directory: 'dockerfile', name: 'Dockerfile' }] }),
+        );
         const metadata = new Map([[fileSyncHeader.directory, ['context']]]);
         await session.unary(fileDigestService.digest.path, Buffer.alloc(0), { metadata });
         await fetchDirectory(session, 'context');

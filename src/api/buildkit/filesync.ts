@@ -10,12 +10,14 @@
  */
 import {
   bigInt64,
+  bool,
   bytes,
   int32,
   int64,
   mapOf,
   message,
   nested,
+  repeated,
   single,
   string,
   uint32,
@@ -73,6 +75,21 @@ export const fileSyncService = service('moby.filesync.v1.FileSync', {
 export const fileDigestService = service('gantry.filesync.v1.FileDigest', {
   digest: ['Digest', message({}), message({ digest: single(1, bytes) })],
 });
+
+/**
+ * Served by Gantry's client beside FileSync: a few small files, each by the name of a directory that is offered and its own name
+ * there, in one answer instead of a transfer for each. Of what is no regular file, or not there, nothing is found.
+ */
+export const smallFilesService = service('gantry.filesync.v1.SmallFiles', {
+  read: [
+    'Read',
+    message({ files: repeated(1, message({ directory: single(1, string), name: single(2, string) })) }),
+    message({ files: repeated(1, message({ found: single(1, bool), data: single(2, bytes) })) }),
+  ],
+});
+
+/** A Dockerfile is a text that people write. */
+export const smallFilesLimitBytes = 8 << 20;
 
 /** Headers of FileSync's DiffCopy. A value may be percent-encoded: then `<name>-encoded` is `1`. */
 export const fileSyncHeader = {

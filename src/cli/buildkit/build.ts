@@ -20,6 +20,7 @@ import { printCheck } from './check.ts';
 import { buildFailure, FlagFault } from './faults.ts';
 import { planAttestations, planAttributes, planEntitlements } from './frontend-attributes.ts';
 import { openInputs, readSecrets } from './inputs.ts';
+import { OfferedDirectories } from './offered-directories.ts';
 import { type BuildOutput, planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { QuietDisplay, RawDisplay } from './raw-display.ts';
@@ -75,7 +76,7 @@ async function build(call: Call, given?: Display): Promise<number> {
       text => session.err.line(`WARNING: ${text}`),
     );
     const offers: Offers = {
-      directories: inputs.directories,
+      directories: new OfferedDirectories(inputs.directories),
       secret: readSecrets(flags.list('secret'), session.env, workingDirectory),
       agents: readAgents(flags.list('ssh'), session.env, workingDirectory),
       upload: inputs.upload,

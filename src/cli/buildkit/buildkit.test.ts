@@ -28,7 +28,8 @@ import { planOutputs } from './outputs.ts';
 import { PlainDisplay } from './plain-display.ts';
 import { RawDisplay } from './raw-display.ts';
 import { sendFiles } from './send-files.ts';
-import { WalkDigest, walk } from './walk.ts';
+import { walk } from './walk.ts';
+import { WalkDigest } from './walk-digest.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gantry-files-'));
 after(() => rmSync(root, { recursive: true }));
@@ -141,8 +142,9 @@ describe('files of a context', () => {
     const directory = mkdtempSync(join(tmpdir(), 'gantry-digest-'));
     after(() => rmSync(directory, { recursive: true }));
     const now = (walkedMs = Date.now() + 60_000) => {
-      const digest = new WalkDigest(walkedMs);
-      const paths = [...walk(directory, new FileSelection(directory, all), digest)].map(({ path }) => path);
+      const selection = () => new FileSelection(directory, all);
+      const digest = new WalkDigest(directory, selection(), walkedMs);
+      const paths = [...walk(directory, selection())].map(({ path }) => path);
       return { paths, digest: digest.digest().toString('hex') };
     };
     // UTF-16 has these two the other way round.

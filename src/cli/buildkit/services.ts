@@ -4,8 +4,8 @@ import {
   exporterIdHeader,
   fileDigestService,
   fileSendService,
-  fileSyncHeader,
   fileSyncService,
+  smallFilesService,
 } from '../../api/buildkit/filesync.ts';
 import {
   authService,
@@ -20,15 +20,12 @@ import { int32, message, single } from '../../api/protobuf.ts';
 import { EngineError, messageOf } from '../../stdx/errors.ts';
 import type { Agent } from './agents.ts';
 import { type ContentStores, contentHandlers } from './content.ts';
-import { type FileRequest, FileSelection } from './file-selection.ts';
 import { serveKeys } from './key-agent.ts';
-import { sendFiles } from './send-files.ts';
-import { WalkDigest, type WalkedFile, walk } from './walk.ts';
+import type { OfferedDirectories } from './offered-directories.ts';
 
 /** What a build may ask of the client that started it. */
 export interface Offers {
-  /** Directories by the names that the build has for them: `context`, `dockerfile`. */
-  directories: ReadonlyMap<string, string>;
+  directories: OfferedDirectories;
   /** undefined: there is no such secret. */
   secret(id: string): Buffer | undefined;
   /** ssh agents, by id. */
@@ -49,12 +46,13 @@ const serving = 1;
 
 /** The services of a session. */
 export function serveOffers(offers: Offers): { methods: string[]; serve: GrpcServerOptions } {
-  const directories = new SentDirectories(offers.directories);
+  const { directories } = offers;
   const handlers = new Map<string, GrpcHandler>([
     // The daemon asks now and then whether the client is still there.
     [healthPath, unary(async () => healthResponse.encode({ status: serving }))],
     [fileSyncService.diffCopy.path, call => directories.send(call)],
     [fileDigestService.digest.path, call => directories.digest(call)],
+    [smallFilesService.read.path, call => directories.read(call)],
     [
       authService.credentials.path,
       unary(async bytes => {
@@ -109,50 +107,6 @@ function unary(answer: (request: Buffer) => Promise<Buffer>): GrpcHandler {
       return;
     }
   };
-}
-
-/** Directories as the daemon asks for them. */
-class SentDirectories {
-  readonly #directories: Offers['directories'];
-  /** What was walked for a digest, for the transfer that follows when the daemon does not know it. */
-  readonly #walked = new Map<string, WalkedFile[]>();
-
-  constructor(directories: Offers['directories']) {
-    this.#directories = directories;
-  }
-
-  async digest(call: GrpcCall): Promise<void> {
-    const { root, request, key } = this.#asked(call);
-    const digest = new WalkDigest();
-    this.#walked.set(key, [...walk(root, new FileSelection(root, request), digest)]);
-    await call.send(fileDigestService.digest.response.encode({ digest: digest.digest() }));
-  }
-
-  async send(call: GrpcCall): Promise<void> {
-    const { root, request, key } = this.#asked(call);
-    const walked = this.#walked.get(key);
-    this.#walked.delete(key);
-    await sendFiles(root, walked ?? walk(root, new FileSelection(root, request)), call);
-  }
-
-  #asked(call: GrpcCall): { root: string; request: FileRequest; key: string } {
-    const [name = ''] = call.metadata.get(fileSyncHeader.directory) ?? [];
-    const root = this.#directories.get(name);
-    if (root === undefined) throw new GrpcError(grpcCode.notFound, `no access allowed to dir "${name}"`);
-    const request = {
-      include: patterns(call, fileSyncHeader.include),
-      exclude: patterns(call, fileSyncHeader.exclude),
-      follow: patterns(call, fileSyncHeader.follow),
-    };
-    return { root, request, key: JSON.stringify([root, request]) };
-  }
-}
-
-/** Patterns that are not ASCII come encoded, and a header beside them says so. */
-function patterns({ metadata }: GrpcCall, name: string): string[] {
-  const values = metadata.get(name) ?? [];
-  if (metadata.get(`${name}-encoded`)?.[0] !== '1') return [...values];
-  return values.map(value => decodeURIComponent(value.replaceAll('+', ' ')));
 }
 
 async function* contentOf(call: GrpcCall): AsyncGenerator<Buffer> {

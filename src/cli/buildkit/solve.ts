@@ -52,7 +52,9 @@ export async function solve(
     const stop = new AbortController();
     const watching = watch(control, ref, display, stop.signal);
     try {
-      const answer = response.decode(await control.unary(path, asked));
+      const solving = control.unary(path, asked);
+      options.offers.directories.begin(options.attributes['filename'] ?? '');
+      const answer = response.decode(await solving);
       await watching;
       return answer.exporterResponse;
     } catch (error) {
@@ -110,6 +112,7 @@ async function inSession<T>(
     if (control.status === 'rejected') throw control.reason;
     return await work(control.value, randomHex(13), id);
   } finally {
+    offers.directories.end();
     for (const one of [control, session]) if (one.status === 'fulfilled') one.value.close();
   }
 }

@@ -20,7 +20,7 @@ import { exportsTo } from './exporters.ts';
 import { type FrontendContext, type FrontendPlan, planFrontend } from './frontend-options.ts';
 import { ignorePatterns } from './ignore-patterns.ts';
 import { uploadRemote } from './one-request.ts';
-import { digestOfDirectory, receiveDirectory, receiveSmallFiles } from './receive-files.ts';
+import { askForSmallFiles, digestOfDirectory, receiveDirectory, receiveSmallFiles } from './receive-files.ts';
 import { imageOfDefinition } from './references.ts';
 import { SessionCaches } from './session-caches.ts';
 import { SessionContent } from './session-content.ts';
@@ -152,6 +152,13 @@ function refuseOtherFrontends({ frontend, options }: FrontendRequest): void {
   throw new EngineError('notImplemented', `frontend ${named} is not supported`);
 }
 
+/** Each undefined when there is none. */
+interface Definition {
+  text: Buffer | undefined;
+  ownIgnore: Buffer | undefined;
+  contextIgnore(): Promise<Buffer | undefined>;
+}
+
 /** What a build has of its client's files. */
 class FrontendFiles {
   readonly #plan: FrontendContext;
@@ -184,15 +191,13 @@ class FrontendFiles {
 
   /** undefined: it is in a context that does not come from the client's disk. */
   async dockerfile(): Promise<{ text: string; ignore: string } | undefined> {
-    const { filename, dockerfileKey, contextKey, remote } = this.#plan;
+    const { filename, remote } = this.#plan;
     if (remote !== '' && !this.#plan.dockerfileIsApart) return undefined;
     const { vertices } = this.#build;
     const path = posix.normalize(filename);
     const name = `[internal] load build definition from ${posix.basename(filename)}`;
     const found = await vertices.task(name, async task => {
-      const include = [path, `${path}.dockerignore`];
-      const files = await this.#smallFiles(dockerfileKey, include);
-      const text = files.get(path);
+      const { text, ownIgnore, contextIgnore } = await this.#definition(path);
       if (text === undefined) {
         throw new EngineError(
           'notFound',
@@ -200,17 +205,41 @@ class FrontendFiles {
         );
       }
       task.status('transferring dockerfile:', { current: text.length, done: true });
-      return { text: text.toString('utf8'), ignore: files.get(`${path}.dockerignore`)?.toString('utf8') };
+      return { text: text.toString('utf8'), ignore: ownIgnore?.toString('utf8'), contextIgnore };
     });
     if (remote !== '') return { text: found.text, ignore: '' };
     this.#ignore =
       found.ignore ??
       (await vertices.task('[internal] load .dockerignore', async task => {
-        const text = (await this.#smallFiles(contextKey, ['.dockerignore'])).get('.dockerignore');
+        const text = await found.contextIgnore();
         task.status('transferring context:', { current: text?.length ?? 2, done: true });
         return text?.toString('utf8') ?? '';
       }));
     return { text: found.text, ignore: this.#ignore };
+  }
+
+  /** The Dockerfile, the ignore file beside it, and the context's. */
+  async #definition(path: string): Promise<Definition> {
+    const { dockerfileKey, contextKey, remote } = this.#plan;
+    const ownName = `${path}.dockerignore`;
+    const session = await this.#sessionOf(dockerfileKey);
+    const isWhole = remote === '' && session === (await this.#sessionOf(contextKey));
+    const asked = [
+      { directory: dockerfileKey, name: path },
+      { directory: dockerfileKey, name: ownName },
+      { directory: contextKey, name: '.dockerignore' },
+    ];
+    const told = isWhole ? await askForSmallFiles(session, asked, this.#signal) : undefined;
+    if (told !== undefined) {
+      const [text, ownIgnore, ignore] = told;
+      return { text, ownIgnore, contextIgnore: async () => ignore };
+    }
+    const files = await this.#smallFiles(dockerfileKey, [path, ownName]);
+    return {
+      text: files.get(path),
+      ownIgnore: files.get(ownName),
+      contextIgnore: async () => (await this.#smallFiles(contextKey, ['.dockerignore'])).get('.dockerignore'),
+    };
   }
 
   context(): Promise<OpenedContext> {
@@ -320,7 +349,7 @@ class FrontendFiles {
 
   async #smallFiles(directory: string, include: string[]): Promise<Map<string, Buffer>> {
     const session = await this.#sessionOf(directory);
-    return receiveSmallFiles(session, { directory, include }, { signal: this.#signal });
+    return receiveSmallFiles(session, { directory, include }, this.#signal);
   }
 
   async #directory(

@@ -6,6 +6,8 @@ import {
   goFileMode,
   packetMessage,
   packetType,
+  smallFilesLimitBytes,
+  smallFilesService,
   type statMessage,
 } from '../../api/buildkit/filesync.ts';
 import type { GrpcExchange } from '../../api/grpc/client.ts';
@@ -87,16 +89,30 @@ export async function digestOfDirectory(
 export async function receiveSmallFiles(
   session: BuildSession,
   selection: FileSelection,
-  options: { signal: AbortSignal; limitBytes?: number },
+  signal: AbortSignal,
 ): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
-  await receive(
-    session,
-    selection,
-    options,
-    async want => new MemorySink(files, want, options.limitBytes ?? 8 << 20),
-  );
+  await receive(session, selection, { signal }, async want => new MemorySink(files, want));
   return files;
+}
+
+/**
+ * Small files of several directories in one answer, which Gantry's client gives; names are not patterns here, and lead into no
+ * directory below.
+ * @returns what is in each, undefined where there is none; undefined instead of the list: such an answer cannot be had
+ */
+export async function askForSmallFiles(
+  session: BuildSession,
+  files: readonly { directory: string; name: string }[],
+  signal: AbortSignal,
+): Promise<(Buffer | undefined)[] | undefined> {
+  const { read } = smallFilesService;
+  if (!session.methods.has(read.path) || files.some(({ name }) => name.includes('/'))) return undefined;
+  const answer = await session.call(read, { files }, { signal });
+  return files.map((_, index) => {
+    const file = answer.files[index];
+    return file?.found === true ? file.data : undefined;
+  });
 }
 
 async function receive(
@@ -321,16 +337,14 @@ class MemorySink implements FileSink {
   readonly done: Promise<void>;
   readonly #files: Map<string, Buffer>;
   readonly #want: Want;
-  readonly #limitBytes: number;
   readonly #pending = new Map<number, { path: string; chunks: Buffer[] }>();
   readonly #settle: { resolve: () => void; reject: (error: unknown) => void };
   #bytes = 0;
   #all = false;
 
-  constructor(files: Map<string, Buffer>, want: Want, limitBytes: number) {
+  constructor(files: Map<string, Buffer>, want: Want) {
     this.#files = files;
     this.#want = want;
-    this.#limitBytes = limitBytes;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.done = promise;
     this.done.catch(() => {});
@@ -355,8 +369,8 @@ class MemorySink implements FileSink {
       throw new EngineError('invalid', `data of a file that was not asked for (${index})`);
     if (chunk.length > 0) {
       this.#bytes += chunk.length;
-      if (this.#bytes > this.#limitBytes) {
-        throw new EngineError('invalid', `${file.path} has more than ${this.#limitBytes} bytes`);
+      if (this.#bytes > smallFilesLimitBytes) {
+        throw new EngineError('invalid', `${file.path} has more than ${smallFilesLimitBytes} bytes`);
       }
       file.chunks.push(Buffer.from(chunk));
       return;
