@@ -18,6 +18,8 @@ export interface TarSink {
   /** A piece of the content and where it belongs; the holes of sparse files are left out. Valid during the call. */
   data(chunk: Buffer, offset: number): void;
   endEntry(): void;
+  /** What is known of the entry still comes, but no more is read. */
+  readonly busy?: boolean;
 }
 
 /**
@@ -64,13 +66,16 @@ export class TarParser {
     return this.#state === 'end';
   }
 
-  /** @throws EngineError `invalid` for what is no tar archive, and whatever the sink throws. */
-  write(bytes: Uint8Array): void {
+  /**
+   * @returns how many of the bytes were taken: the rest is to be written again when the sink is no longer busy.
+   * @throws EngineError `invalid` for what is no tar archive, and whatever the sink throws.
+   */
+  write(bytes: Uint8Array): number {
     const chunk = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && this.#sink.busy !== true) {
       switch (this.#state) {
         case 'header':
         case 'sparseBlock':
@@ -87,9 +92,10 @@ export class TarParser {
           at = this.#collect(chunk, at);
           break;
         case 'end':
-          return;
+          return chunk.length;
       }
     }
+    return at;
   }
 
   /** The archive is over. Its two last blocks may be missing, as other tars allow. @throws EngineError `invalid` */

@@ -26,6 +26,7 @@ export class DirectFile {
   #direct: number | undefined;
   /** For what is not aligned. */
   #plain: number | undefined;
+  #directFails = false;
 
   /** @param path an existing file; no symlink. */
   constructor(path: string | Buffer) {
@@ -70,15 +71,14 @@ export class DirectFile {
   /** How the next bytes go: whole pages directly, what is left of the last one not. */
   #way(rest: number): { fd: number; length: number } {
     const whole = rest - (rest % directAlignment);
-    return this.#direct === undefined || whole === 0
+    return this.#direct === undefined || this.#directFails || whole === 0
       ? { fd: this.#plain!, length: rest }
       : { fd: this.#direct, length: whole };
   }
 
-  /** Some file systems take the flag and then want something else of the memory. */
+  /** Some file systems take the flag and then want something else of the memory. Others may still be writing by it. */
   #giveUpDirect(fd: number, error: unknown): void {
     if (fd !== this.#direct || errnoOf(error) !== 'EINVAL') throw error;
-    closeSync(fd);
-    this.#direct = undefined;
+    this.#directFails = true;
   }
 }

@@ -21,7 +21,7 @@ suite('a file that is still being written', () => {
     const arrival = new Arrival();
     writeSync(fd, 'one two');
     arrival.reached(3);
-    const chunks = new Arrival(arrival.shared).chunks(fd, 2, false);
+    const chunks = new Arrival(arrival.shared).chunks(fd, () => Buffer.alloc(2));
     const next = async () => (await chunks.next()).value?.toString();
     assert.equal(await next(), 'on');
     assert.equal(await next(), 'e');
@@ -37,7 +37,7 @@ suite('a file that is still being written', () => {
   test('whose bytes stop coming is no whole one', async t => {
     const fd = temporaryFile(t);
     const arrival = new Arrival();
-    const first = arrival.chunks(fd, 10, false).next();
+    const first = arrival.chunks(fd, () => Buffer.alloc(10)).next();
     arrival.fail();
     arrival.end();
     await assert.rejects(first, { kind: 'cancelled' });

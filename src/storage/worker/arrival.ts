@@ -46,11 +46,10 @@ export class Arrival {
 
   /**
    * The file's bytes as they come, to its end.
-   * @param reuse each chunk is done with when the next one is asked for
+   * @param memory for the next read
    * @throws EngineError `cancelled` when it is given up
    */
-  async *chunks(fd: number, chunkSize: number, reuse: boolean): AsyncGenerator<Buffer> {
-    let chunk = Buffer.allocUnsafeSlow(chunkSize);
+  async *chunks(fd: number, memory: () => Buffer): AsyncGenerator<Buffer> {
     for (let at = 0; ; ) {
       const turn = Atomics.load(this.#state, 1);
       // Before the length, which does not grow any more once the end is said.
@@ -58,11 +57,11 @@ export class Arrival {
       if (state === 2) throw new EngineError('cancelled', 'the bytes of a layer stopped coming');
       const there = Number(Atomics.load(this.#length, 0)) - at;
       if (there > 0) {
-        const read = readSync(fd, chunk, 0, Math.min(there, chunkSize), at);
+        const chunk = memory();
+        const read = readSync(fd, chunk, 0, Math.min(there, chunk.length), at);
         if (read === 0) throw new EngineError('corrupt', 'a file on its way here has become shorter');
         at += read;
         yield chunk.subarray(0, read);
-        if (!reuse) chunk = Buffer.allocUnsafeSlow(chunkSize);
       } else if (state === 1) return;
       else await this.#change(turn);
     }

@@ -173,11 +173,9 @@ async function applyLayer(
     if (compression === 'bzip2' || compression === 'xz') {
       throw new EngineError('notImplemented', `layers compressed with ${compression} are not supported`);
     }
-    const reuse = compression === 'none';
-    const chunks = counted(
-      arriving?.chunks(fd, readSize, reuse) ?? readChunks(fd, readSize, reuse),
-      progress,
-    );
+    // Of a decompressor two are under way: one is read from, while the other waits.
+    const memory = inTurn(compression === 'none' ? 1 : 2);
+    const chunks = counted(arriving?.chunks(fd, memory) ?? readChunks(fd, memory), progress);
     if (compression === 'none') return await unpackLayer(chunks, argument, confinement);
     const decompressor = createDecompressor(compression);
     // Writing happens while the thread pool decompresses the next piece.
@@ -234,12 +232,15 @@ async function unpackFrom(
       if (parser.ended) rubbish += chunk.length;
       if (rubbish > maxRubbish) throw new EngineError('invalid', 'too much after the end of the archive');
       tap(chunk);
-      parser.write(chunk);
+      for (let rest = chunk; rest.length > 0; ) {
+        rest = rest.subarray(parser.write(rest));
+        if (unpacker.busy) await unpacker.settled();
+      }
     }
     parser.end();
     return unpacker.finish();
   } catch (error) {
-    unpacker.abort();
+    await unpacker.abort();
     throw error instanceof EngineError ? error : archiveError('unpacking', error);
   }
 }
@@ -277,15 +278,21 @@ function* tapped(chunks: Iterable<Buffer>, tap: (chunk: Buffer) => void): Genera
   }
 }
 
-/** @param reuse each chunk is done with when the next one is asked for; a decompressor may still hold it. */
-function* readChunks(fd: number, chunkSize: number, reuse: boolean): Generator<Buffer> {
-  let chunk = Buffer.allocUnsafeSlow(chunkSize);
+/** @param memory for the next read */
+function* readChunks(fd: number, memory: () => Buffer): Generator<Buffer> {
   for (;;) {
-    const read = readSync(fd, chunk, 0, chunkSize, null);
+    const chunk = memory();
+    const read = readSync(fd, chunk);
     if (read === 0) return;
     yield chunk.subarray(0, read);
-    if (!reuse) chunk = Buffer.allocUnsafeSlow(chunkSize);
   }
+}
+
+/** Memory for reads that is used again, as often as so many reads came after it. */
+function inTurn(count: number): () => Buffer {
+  const all = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(readSize));
+  let turn = 0;
+  return () => all[turn++ % count]!;
 }
 
 /** @param progress hears of what has been taken. */
@@ -301,11 +308,15 @@ async function* counted(
   }
 }
 
+/** A chunk is done with when the next but one is asked for. */
 async function sendThrough(chunks: AsyncIterable<Buffer>, target: Duplex): Promise<void> {
   try {
+    let before = Promise.resolve();
     for await (const chunk of chunks) {
+      const taken = takenBy(target, chunk);
+      await before;
       if (target.destroyed) return;
-      if (!target.write(chunk)) await writable(target);
+      before = taken;
     }
     target.end();
   } catch (error) {
@@ -316,19 +327,20 @@ async function sendThrough(chunks: AsyncIterable<Buffer>, target: Duplex): Promi
 function* chunksOfFile(path: string): Generator<Buffer> {
   const fd = openRegularFile(path);
   try {
-    yield* readChunks(fd, readSize, false);
+    yield* readChunks(fd, () => Buffer.allocUnsafeSlow(readSize));
   } finally {
     closeSync(fd);
   }
 }
 
-function writable(target: Duplex): Promise<void> {
+/** Settles when a stream has used up a chunk, or will not use any more. */
+function takenBy(target: Duplex, chunk: Buffer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const done = () => {
-    target.off('drain', done).off('close', done);
+  target.once('close', resolve);
+  target.write(chunk, () => {
+    target.off('close', resolve);
     resolve();
-  };
-  target.on('drain', done).on('close', done);
+  });
   return promise;
 }
 

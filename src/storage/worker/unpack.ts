@@ -53,8 +53,8 @@ export interface UnpackResult {
 }
 
 /**
- * Writes an archive's entries below a directory, synchronously, in a worker confined to the tree's root: what the
- * names and links in it lead to is the kernel's matter. Names are cleaned as Docker does it (pkg/archive): absolute
+ * Writes an archive's entries below a directory, synchronously but for the content of large files, in a worker confined
+ * to the tree's root: what the names and links in it lead to is the kernel's matter. Names are cleaned as Docker does it (pkg/archive): absolute
  * ones are taken as relative, and those climbing out with `..` are refused.
  *
  * Order on a file: content, owner, mode (chown clears setuid), attributes (writing and chown clear capabilities), times.
@@ -79,6 +79,8 @@ export class Unpacker implements TarSink {
   #fd = -1;
   /** The same file, when it is a large one. */
   #large: LargeFile | undefined;
+  /** The disk has to come up with a large file before anything else comes. */
+  #waiting: Promise<void> | undefined;
 
   constructor(settings: UnpackSettings, implied: ImpliedDirectories) {
     this.#settings = settings;
@@ -101,10 +103,13 @@ export class Unpacker implements TarSink {
   data(chunk: Buffer, offset: number): void {
     if (this.#fd === -1) return;
     try {
-      if (this.#large !== undefined) this.#large.write(chunk, offset);
-      else
-        for (let at = 0; at < chunk.length; )
-          at += writeSync(this.#fd, chunk, at, chunk.length - at, offset + at);
+      if (this.#large !== undefined) {
+        this.#large.write(chunk, offset);
+        this.#waiting = this.#large.behind();
+        return;
+      }
+      for (let at = 0; at < chunk.length; )
+        at += writeSync(this.#fd, chunk, at, chunk.length - at, offset + at);
     } catch (error) {
       throw archiveError(`unpacking ${shownName(this.#header!)}`, error);
     }
@@ -113,12 +118,29 @@ export class Unpacker implements TarSink {
   endEntry(): void {
     if (this.#fd === -1) return;
     const header = this.#header!;
+    if (this.#large !== undefined) {
+      this.#waiting = this.#finishLarge(this.#large, header);
+      return;
+    }
     try {
       this.#finishFile(header);
     } catch (error) {
       throw archiveError(`unpacking ${shownName(header)}`, error);
     } finally {
       this.#closeFile();
+    }
+  }
+
+  get busy(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** To be waited for while it is busy. @throws EngineError as the calls before would have */
+  async settled(): Promise<void> {
+    try {
+      await this.#waiting;
+    } finally {
+      this.#waiting = undefined;
     }
   }
 
@@ -133,7 +155,8 @@ export class Unpacker implements TarSink {
   }
 
   /** When it ends half-way. */
-  abort(): void {
+  async abort(): Promise<void> {
+    await this.#large?.settled();
     this.#closeFile();
   }
 
@@ -307,8 +330,18 @@ export class Unpacker implements TarSink {
     return false;
   }
 
+  async #finishLarge(file: LargeFile, header: TarHeader): Promise<void> {
+    try {
+      await file.finish();
+      this.#finishFile(header);
+    } catch (error) {
+      throw archiveError(`unpacking ${shownName(header)}`, error);
+    } finally {
+      this.#closeFile();
+    }
+  }
+
   #finishFile(header: TarHeader): void {
-    this.#large?.finish();
     // Holes at the end, and files of nothing but a hole.
     ftruncateSync(this.#fd, header.size);
     this.#applyAttributes(this.#path, header);
