@@ -96,6 +96,37 @@ const headerArbitrary: fc.Arbitrary<TarHeader> = fc.record({
 }) as fc.Arbitrary<TarHeader>;
 
 suite('tar', () => {
+  test('nothing comes to a sink that is busy', () => {
+    const sink = {
+      busy: false,
+      seen: [] as string[],
+      entry: ({ name }: TarHeader) => sink.seen.push(name),
+      data: (chunk: Buffer) => sink.seen.push(chunk.toString()),
+      endEntry: () => {
+        sink.busy = true;
+      },
+    };
+    const header = { type: 'file', mode: 0o644 } as const;
+    const content = Buffer.from('content');
+    let rest = archiveOf([
+      { ...header, name: 'one', content },
+      { ...header, name: 'two', content },
+    ]);
+    const parser = new TarParser(sink);
+    const step = () => {
+      sink.seen = [];
+      sink.busy = false;
+      rest = rest.subarray(parser.write(rest));
+      return sink.seen;
+    };
+    assert.deepEqual(step(), ['one', 'content']);
+    assert.equal(parser.write(rest), 0);
+    assert.deepEqual(step(), ['two', 'content']);
+    assert.deepEqual(step(), []);
+    assert.equal(rest.length, 0);
+    parser.end();
+  });
+
   test('what is written is read again', () => {
     fc.assert(
       fc.property(
