@@ -43,6 +43,7 @@ import { formatPlatform, parsePlatforms } from './platform.ts';
 import type { PruneOptions } from './prune-plan.ts';
 import type { BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
+import { KnownTrees } from './source-tree.ts';
 import { imageConfigOf } from './state.ts';
 import { CacheMounts } from './steps/cache-mounts.ts';
 import { predefinedArgs } from './steps/run.ts';
@@ -108,6 +109,7 @@ export class Builder {
   readonly usage: CacheUsage;
   readonly #cacheMounts: CacheMounts;
   readonly #temporary: string;
+  readonly #known = new KnownTrees();
   readonly #running = new Set<Promise<unknown>>();
 
   /**
@@ -195,7 +197,7 @@ export class Builder {
     signal: AbortSignal,
     work: (request: BuildRequest, workspace: Workspace) => Promise<T>,
   ): Promise<T> {
-    const workspace = new Workspace(this.#options.storage, asked.contextDirectory, this.#temporary);
+    const workspace = this.#workspaceFor(asked);
     try {
       const git = new GitCheckouts(workspace, asked, this.#options.git);
       return await work(await withContext(asked, workspace, git, signal), workspace);
@@ -226,7 +228,7 @@ export class Builder {
     const exports = planExports(asked.exports ?? [intoStore(asked.tags)], { epochMs, several, attested });
     const startedMs = Date.now();
     const lease = this.#options.images.leases.takeOnce('build');
-    const workspace = new Workspace(storage, asked.contextDirectory, this.#temporary);
+    const workspace = this.#workspaceFor(asked);
     const git = new GitCheckouts(workspace, asked, this.#options.git);
     const used: (() => void)[] = [];
     const holding = asked.holdFailed;
@@ -346,6 +348,10 @@ export class Builder {
         await lease.release();
       }
     }
+  }
+
+  #workspaceFor({ contextDirectory }: BuildRequest): Workspace {
+    return new Workspace(this.#options.storage, contextDirectory, this.#temporary, this.#known);
   }
 
   /** A graph for each platform. What the linter says of the Dockerfile is said once. */
@@ -495,7 +501,8 @@ async function readDockerfile(name: string, workspace: Workspace): Promise<Docke
   if (path === '..' || path.startsWith('../') || path.startsWith('/'))
     throw new EngineError('invalid', `the Dockerfile (${name}) must be within the build context`);
   const context = await workspace.context();
-  const bytes = await context.readFile(`/${path}`);
+  const root = await context.root();
+  const bytes = await root.readFile(`/${path}`);
   if (bytes === undefined) throw new EngineError('invalid', `Cannot locate specified Dockerfile: ${name}`);
   return { file: name, text: bytes.toString('utf8') };
 }

@@ -1,7 +1,7 @@
-import type { ConfinedRoot } from '../storage/confined.ts';
 import { pruneContext } from './dockerignore.ts';
 import type { GitCheckouts } from './git/checkouts.ts';
 import type { NamedContext } from './request.ts';
+import type { SourceTree } from './source-tree.ts';
 import type { Workspace } from './workspace.ts';
 
 export type NamedContextTable = Readonly<Record<string, NamedContext>>;
@@ -32,7 +32,7 @@ export class NamedDirectories {
   readonly #contexts: NamedContextTable;
   readonly #workspace: Workspace;
   readonly #git: GitCheckouts;
-  readonly #roots = new Map<string, Promise<ConfinedRoot>>();
+  readonly #trees = new Map<string, Promise<SourceTree>>();
 
   constructor(contexts: NamedContextTable, workspace: Workspace, git: GitCheckouts) {
     this.#contexts = contexts;
@@ -41,22 +41,22 @@ export class NamedDirectories {
   }
 
   /** @param name a key of the contexts */
-  root(name: string, signal: AbortSignal): Promise<ConfinedRoot> {
-    let root = this.#roots.get(name);
-    if (root === undefined) {
-      root = this.#open(this.#contexts[name]!, signal);
-      this.#roots.set(name, root);
+  tree(name: string, signal: AbortSignal): Promise<SourceTree> {
+    let tree = this.#trees.get(name);
+    if (tree === undefined) {
+      tree = this.#bring(this.#contexts[name]!, signal);
+      this.#trees.set(name, tree);
     }
-    return root;
+    return tree;
   }
 
-  async #open(context: NamedContext, signal: AbortSignal): Promise<ConfinedRoot> {
+  async #bring(context: NamedContext, signal: AbortSignal): Promise<SourceTree> {
     if (context.type === 'git') {
       const { directory } = await this.#git.contextOf(context.url, signal);
-      return this.#workspace.rootOf(directory);
+      return this.#workspace.treeIn(directory);
     }
     if (context.type !== 'directory') throw new Error(`a context of type ${context.type} is no directory`);
     await pruneContext(context.directory);
-    return this.#workspace.rootOf(context.directory);
+    return this.#workspace.treeIn(context.directory, context.memory);
   }
 }

@@ -1,9 +1,9 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/image.ts';
-import type { TreeHashes } from '../storage/confined.ts';
 import type { AttestedRequest } from './attest/attest.ts';
 import type { BuildLimits } from './executor.ts';
 import type { BuildExport } from './export/export.ts';
+import type { TreeMemory } from './source-tree.ts';
 import type { CachePlace } from './transfer/place.ts';
 
 /** What to build. The server makes one of `POST /build`; later BuildKit's Solve makes the same. */
@@ -100,13 +100,13 @@ export interface CacheEndpoint {
 
 export interface BroughtContext {
   directory: string;
-  /** Of the directory's files as they are now, and for builds to come: nobody deletes from such a context. */
-  hashes?: TreeHashes;
+  /** Of the directory as it is now, and for builds to come: nobody deletes from such a context. */
+  memory?: TreeMemory;
 }
 
 export type NamedContext =
   /** An unpacked private copy, as `contextDirectory`. */
-  | { type: 'directory'; directory: string }
+  | { type: 'directory'; directory: string; memory?: TreeMemory }
   | {
       type: 'image';
       reference: string;

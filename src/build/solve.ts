@@ -2,7 +2,6 @@ import { posix } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError, messageOf, within } from '../stdx/errors.ts';
 import type { KeyedMutex } from '../stdx/mutex.ts';
-import type { ConfinedRoot } from '../storage/confined.ts';
 import { type Material, materialOf } from './attest/materials.ts';
 import { resolveBase } from './base.ts';
 import type { BuilderOptions } from './builder.ts';
@@ -29,6 +28,7 @@ import type { InFlight } from './in-flight.ts';
 import type { NamedDirectories } from './named-contexts.ts';
 import type { BuildRequest } from './request.ts';
 import { RunFailed } from './run-failed.ts';
+import type { SourceTree } from './source-tree.ts';
 import {
   type BuildState,
   chainIdOfState,
@@ -84,7 +84,7 @@ export interface SolveContext {
   useKey(key: Digest): void;
 }
 
-type Origin = { chainId: Digest | undefined } | { root: ConfinedRoot };
+type Origin = { chainId: Digest | undefined } | { tree: SourceTree };
 
 type StageInstruction = Exclude<Instruction, { kind: 'FROM' }>;
 
@@ -158,10 +158,14 @@ export class Solve {
     return state;
   }
 
-  /** As soon as the stage is built, so that those who copy from it do not wait for one view after the other. */
+  /**
+   * As soon as the stage is built, so that those who copy from it do not wait for one view after the other. What was
+   * copied from before will hardly be looked at.
+   */
   async #openView(index: number): Promise<void> {
     try {
-      await this.#context.workspace.view(chainIdOfState(await this.#stage(index)));
+      const tree = this.#context.workspace.treeOf(chainIdOfState(await this.#stage(index)));
+      if (!tree.isKnown) await tree.root();
     } catch {
       // Whoever needs it is told the same.
     }
@@ -209,8 +213,8 @@ export class Solve {
         return { state: before, result: { stateId: this.#idOf(before) } };
       }
       if (base.type === 'context') {
-        const root = await this.#context.directories.root(base.name, this.#signal);
-        const { result, createdBy } = await this.#layerOf(root, planned);
+        const tree = await this.#context.directories.tree(base.name, this.#signal);
+        const { result, createdBy } = await this.#layerOf(tree, planned);
         return { state: withLayer(scratchState(planned.platform), result, createdBy), result: {} };
       }
       const image = await this.#image(base.reference, planned, step);
@@ -408,7 +412,7 @@ export class Solve {
           escapeToken,
           resolveFrom: async (from: string) => {
             const origin = await resolve(from);
-            return 'root' in origin ? this.#chainIdOf(origin.root, planned) : origin.chainId;
+            return 'tree' in origin ? this.#chainIdOf(origin.tree, planned) : origin.chainId;
           },
           contextLayer: async () => this.#chainIdOf(await workspace.context(), planned),
         };
@@ -416,7 +420,7 @@ export class Solve {
       }
       default: {
         const from =
-          instruction.from === undefined ? undefined : await this.#originOf(await resolve(instruction.from));
+          instruction.from === undefined ? undefined : this.#originOf(await resolve(instruction.from));
         const { material } = this.#context;
         const signal = this.#signal;
         const asBuildKit = request.asBuildKit === true;
@@ -427,15 +431,15 @@ export class Solve {
   }
 
   /** The files that COPY takes from; those of a context are nobody's. */
-  async #originOf(origin: Origin): Promise<CopyOrigin> {
-    if ('root' in origin) return { root: origin.root, keepsOwners: false };
-    return { root: (await this.#context.workspace.view(origin.chainId)).root, keepsOwners: true };
+  #originOf(origin: Origin): CopyOrigin {
+    if ('tree' in origin) return { tree: origin.tree, keepsOwners: false };
+    return { tree: this.#context.workspace.treeOf(origin.chainId), keepsOwners: true };
   }
 
   /** A context as a layer, from the cache or new. */
-  async #layerOf(root: ConfinedRoot, planned: PlannedStage) {
+  async #layerOf(tree: SourceTree, planned: PlannedStage) {
     const context = this.#context;
-    const step = await prepareDirectory(root, context.builder.storage);
+    const step = await prepareDirectory(tree, context.builder.storage);
     const result = await runFileStep(step, undefined, step.createdBy, {
       ...this.#fileStepContext(planned),
       explain: () => {},
@@ -462,15 +466,15 @@ export class Solve {
     };
   }
 
-  async #chainIdOf(root: ConfinedRoot, planned: PlannedStage): Promise<Digest | undefined> {
-    return (await this.#layerOf(root, planned)).result.layer?.chainId;
+  async #chainIdOf(tree: SourceTree, planned: PlannedStage): Promise<Digest | undefined> {
+    return (await this.#layerOf(tree, planned)).result.layer?.chainId;
   }
 
   /** What --from names: layers of a stage or an image, or the files of a context. */
   async #resolveFrom(from: string, planned: PlannedStage, step: BuildStep): Promise<Origin> {
     const target = resolveFrom(this.#context.graph, from);
     if (target.type === 'context')
-      return { root: await this.#context.directories.root(target.name, this.#signal) };
+      return { tree: await this.#context.directories.tree(target.name, this.#signal) };
     if (target.type === 'image') {
       try {
         return { chainId: (await this.#image(target.reference, planned, step)).chainId };

@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import { EngineError } from '../stdx/errors.ts';
-import type { ConfinedRoot, HashedTree, TreeHashes } from '../storage/confined.ts';
+import type { ConfinedRoot } from '../storage/confined.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { BroughtContext } from './request.ts';
+import { type KnownTrees, SourceTree, TreeMemory } from './source-tree.ts';
 
 /** Ids of the builder's snapshots begin so: those found at start are leftovers, nothing adopts them. */
 export const snapshotPrefix = 'build-';
@@ -28,22 +29,23 @@ export interface View {
 export class Workspace {
   readonly #storage: Storage;
   #contextDirectory: string;
-  #contextHashes: TreeHashes = { current: new Map(), before: new Map() };
   readonly #temporaryParent: string;
+  readonly #known: KnownTrees;
   readonly #views = new Map<string, Promise<View>>();
+  readonly #trees = new Map<string, SourceTree>();
   readonly #closers: (() => Promise<void>)[] = [];
-  #context: Promise<ConfinedRoot> | undefined;
+  #context: Promise<SourceTree> | undefined;
   #bring: (() => Promise<BroughtContext>) | undefined;
-  #contextRoot: ConfinedRoot | undefined;
   #closed = false;
   #temporary: Promise<string> | undefined;
   #temporaryRoot: Promise<ConfinedRoot> | undefined;
 
-  /** @param temporary a directory for temporary files, on the data-root. */
-  constructor(storage: Storage, contextDirectory: string, temporary: string) {
+  /** @param temporary a directory for temporary files, on the data-root. @param known what earlier builds found out */
+  constructor(storage: Storage, contextDirectory: string, temporary: string, known: KnownTrees) {
     this.#storage = storage;
     this.#contextDirectory = contextDirectory;
     this.#temporaryParent = temporary;
+    this.#known = known;
   }
 
   get contextDirectory(): string {
@@ -60,19 +62,20 @@ export class Workspace {
     this.#bring = bring;
   }
 
-  context(): Promise<ConfinedRoot> {
-    this.#context ??= this.#openContext();
+  /** When all of it is here. */
+  context(): Promise<SourceTree> {
+    this.#context ??= this.#bringContext();
     return this.#context;
   }
 
-  /** The hash of files of the context or another root, asked for once however many steps take them. */
-  async hashOf(root: ConfinedRoot, path: string, only?: readonly string[]): Promise<HashedTree> {
-    if (only !== undefined || root !== this.#contextRoot) return root.hashTree(path, { only });
-    const known = this.#contextHashes.current.get(path);
-    if (known !== undefined) return known;
-    const tree = await root.hashTree(path, { known: this.#contextHashes.before.get(path) });
-    this.#contextHashes.current.set(path, tree);
-    return tree;
+  /** The files of view(), which is made when they are looked at. */
+  treeOf(chainId: Digest | undefined): SourceTree {
+    return this.#knownTree(chainId ?? 'nothing', async () => (await this.view(chainId)).root);
+  }
+
+  /** Temporary files that are made of a text. @param digest of all that they are made of */
+  treeOfText(digest: Digest): SourceTree {
+    return this.#knownTree(`text ${digest}`, () => this.temporaryRoot());
   }
 
   /** @param chainId undefined: an empty file system. */
@@ -100,6 +103,11 @@ export class Workspace {
   /** Another directory, to read from. */
   rootOf(directory: string): Promise<ConfinedRoot> {
     return this.#confine(directory);
+  }
+
+  /** The same, to be opened when it is looked at. */
+  treeIn(directory: string, memory = new TreeMemory()): SourceTree {
+    return new SourceTree(() => this.#confine(directory), memory);
   }
 
   /** A new directory right below that of temporaryRoot(). */
@@ -145,14 +153,19 @@ export class Workspace {
     if (failures.length > 0) throw failures[0];
   }
 
-  async #openContext(): Promise<ConfinedRoot> {
-    if (this.#bring !== undefined) {
-      const { directory, hashes = this.#contextHashes } = await this.#bring();
-      this.#contextDirectory = directory;
-      this.#contextHashes = hashes;
+  async #bringContext(): Promise<SourceTree> {
+    const brought: BroughtContext = (await this.#bring?.()) ?? { directory: this.#contextDirectory };
+    this.#contextDirectory = brought.directory;
+    return this.treeIn(brought.directory, brought.memory);
+  }
+
+  #knownTree(content: string, open: () => Promise<ConfinedRoot>): SourceTree {
+    let tree = this.#trees.get(content);
+    if (tree === undefined) {
+      tree = new SourceTree(open, this.#known.of(content));
+      this.#trees.set(content, tree);
     }
-    this.#contextRoot = await this.#confine(this.#contextDirectory);
-    return this.#contextRoot;
+    return tree;
   }
 
   async #confine(directory: string): Promise<ConfinedRoot> {

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { TreeHashes } from '../storage/confined.ts';
+import { TreeMemory } from '../build/source-tree.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface BuildContext {
@@ -22,7 +22,7 @@ export interface ContextMemory {
   list: readonly string[] | undefined;
   /** What the client's digest of its files was when that list came; undefined: it told none. */
   digest: Buffer | undefined;
-  readonly hashes: TreeHashes;
+  tree: TreeMemory;
 }
 
 /** How many contexts are kept for builds to come; the one unused for longest goes first. */
@@ -72,7 +72,7 @@ export class BuildContexts {
       index < 0
         ? {
             ...(await this.empty()),
-            memory: { list: undefined, digest: undefined, hashes: { current: new Map(), before: new Map() } },
+            memory: { list: undefined, digest: undefined, tree: new TreeMemory() },
           }
         : this.#kept.splice(index, 1)[0]!;
     const remove = () => rm(directory, { recursive: true, force: true });

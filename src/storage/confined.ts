@@ -111,13 +111,6 @@ export class HashedTree {
   }
 }
 
-/** Hashes of one tree, by path. */
-export interface TreeHashes {
-  current: Map<string, HashedTree>;
-  /** As it was before it was changed: most of the files are the same as a rule. */
-  before: ReadonlyMap<string, HashedTree>;
-}
-
 export interface HashedEntry {
   /** Relative to the hashed path; '' for itself. */
   path: string;

@@ -1,7 +1,8 @@
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
+import { digestOf } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot } from '../../storage/confined.ts';
+import type { ConfinedRoot, HashedTree } from '../../storage/confined.ts';
 import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Material } from '../attest/materials.ts';
@@ -12,14 +13,15 @@ import type { FileStep } from '../file-step.ts';
 import type { GitCheckouts } from '../git/checkouts.ts';
 import { parseGitSource } from '../git/git-source.ts';
 import type { LinkedFiles } from '../linked-layer.ts';
+import type { SourceTree } from '../source-tree.ts';
 import { type BuildState, chainIdOfState, lookupIn } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
 import { prepareGit } from './add-git.ts';
 import { isArchive, openArchive } from './archives.ts';
-import { type CopyMove, namesDirectory, planMoves } from './copy-plan.ts';
+import { type CopyMove, type FoundSource, namesDirectory, planMoves } from './copy-plan.ts';
 import { download, isRemote } from './download.ts';
 import { type ModeChange, parseMode } from './mode.ts';
-import { type Owner, resolveOwner } from './owner.ts';
+import { type Owner, ownerIn } from './owner.ts';
 import type { DirectoryAbove, OpenedSource, PreparedSource } from './prepared-source.ts';
 import { directoriesAbove, findSources, includedEntries, isExcluded } from './sources.ts';
 
@@ -38,7 +40,7 @@ export interface CopyContext {
 }
 
 export interface CopyOrigin {
-  root: ConfinedRoot;
+  tree: SourceTree;
   /** Without --chown files stay whose they are there; else they become root's. */
   keepsOwners: boolean;
 }
@@ -170,9 +172,7 @@ async function prepareSources(
     if (source.type === 'heredoc') {
       const { name, content, expand } = source.heredoc;
       const text = expand ? expandText(content, lookupIn(state)) : content;
-      prepared.push(
-        await prepareFile(await context.workspace.temporaryFile(name, text, 0o644), name, 0o644, context),
-      );
+      prepared.push(await prepareText(name, text, context));
     } else if (repository !== undefined) {
       prepared.push(await prepareGit(repository, instruction, written.exclude, context));
     } else if (isRemote(written.sources[index]!)) {
@@ -205,34 +205,83 @@ async function preparePaths(
   word: string,
   context: CopyContext,
 ): Promise<PreparedSource[]> {
-  const { workspace } = context;
-  const root = context.from?.root ?? (await workspace.context());
-  const { kind, parents } = instruction;
-  const { from, asBuildKit } = context;
+  const { from, workspace, asBuildKit } = context;
+  const { kind, parents, unpack = true } = instruction;
+  const { exclude } = written;
+  const tree = from?.tree ?? (await workspace.context());
   const options = { kind, parents, stopsAtTop: asBuildKit, fromContext: from === undefined };
-  const all = await findSources(root, word, options);
-  const wanted = all.filter(found => !isExcluded(found, written.exclude));
-  return Promise.all(
-    wanted.map(async found => {
-      const path = await root.resolve(found.path);
-      const only = await includedEntries(root, { ...found, path }, written.exclude);
-      const tree = await workspace.hashOf(root, path, only);
-      const unpacks = kind === 'ADD' && instruction.unpack !== false && !found.isDirectory;
-      // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
-      const file = join(workspace.contextDirectory, path);
-      // Whoever opens a pipe waits for somebody to write.
-      const isFile = unpacks && (await root.stat(path))?.type === 'file';
-      const archive = isFile && (await isArchive(file)) ? file : undefined;
-      return {
-        open: async () => ({ root, path, only }),
-        found,
-        hash: tree.digest,
-        above: await directoriesAbove(root, found),
-        tree,
-        archive,
-      };
-    }),
+  const unpacks = kind === 'ADD' && unpack;
+  const looked = await tree.recall(['copied', word, options, unpacks, exclude], async () => {
+    const root = await tree.root();
+    const all = await findSources(root, word, options);
+    const wanted = all.filter(found => !isExcluded(found, exclude));
+    return Promise.all(
+      wanted.map(found => lookAt(found, tree, { exclude, unpacks, directory: workspace.contextDirectory })),
+    );
+  });
+  return looked.map(({ found, path, hashed, above, isArchive: unpacked }) => ({
+    open: async () => {
+      const root = await tree.root();
+      return { root, path, only: await includedEntries(root, { ...found, path }, exclude) };
+    },
+    found,
+    hash: hashed.digest,
+    above,
+    tree: hashed,
+    archive: unpacked ? join(workspace.contextDirectory, path) : undefined,
+  }));
+}
+
+/** What a step's key and its copying need to know of a source. */
+interface LookedAt {
+  found: FoundSource;
+  /** Without symbolic links. */
+  path: string;
+  hashed: HashedTree;
+  above: DirectoryAbove[] | undefined;
+  isArchive: boolean;
+}
+
+async function lookAt(
+  found: FoundSource,
+  tree: SourceTree,
+  { exclude, unpacks, directory }: { exclude: readonly string[]; unpacks: boolean; directory: string },
+): Promise<LookedAt> {
+  const root = await tree.root();
+  const path = await root.resolve(found.path);
+  const only = await includedEntries(root, { ...found, path }, exclude);
+  const hashed = only === undefined ? await tree.hash(path) : await tree.hashOnly(path, only);
+  // Whoever opens a pipe waits for somebody to write.
+  const isFile = unpacks && !found.isDirectory && (await root.stat(path))?.type === 'file';
+  return {
+    found,
+    path,
+    hashed,
+    above: await directoriesAbove(root, found),
+    // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
+    isArchive: isFile && (await isArchive(join(directory, path))),
+  };
+}
+
+/** A file that the Dockerfile brings. */
+async function prepareText(name: string, text: string, { workspace }: CopyContext): Promise<PreparedSource> {
+  const permissions = 0o644;
+  let file: Promise<string> | undefined;
+  const path = async () => {
+    file ??= workspace.temporaryFile(name, text, permissions);
+    return `/${basename(await file)}/${name}`;
+  };
+  const tree = workspace.treeOfText(digestOf(text));
+  const hashed = await tree.recall(['text', name, permissions], async () =>
+    (await tree.root()).hashTree(await path()),
   );
+  return {
+    open: async () => ({ root: await tree.root(), path: await path() }),
+    found: { path: `/${name}`, isDirectory: false },
+    hash: hashed.digest,
+    tree: hashed,
+    permissions,
+  };
 }
 
 async function prepareRemote(
@@ -259,7 +308,7 @@ async function prepareRemote(
   return { ...source, archive: file };
 }
 
-/** A file that the Dockerfile or a server brought: `/<directory>/<name>` among the temporary files. */
+/** A file that a server brought: `/<directory>/<name>` among the temporary files. */
 async function prepareFile(
   directory: string,
   name: string,
@@ -280,7 +329,7 @@ async function ownerOf(
   { workspace }: CopyContext,
 ): Promise<Owner | undefined> {
   if (chown === undefined) return undefined;
-  return resolveOwner(chown, async path => (await workspace.view(chainIdOfState(state))).root.readFile(path));
+  return ownerIn(workspace.treeOf(chainIdOfState(state)), chown);
 }
 
 /** From so many entries on a second worker is worth its start. */
@@ -304,7 +353,7 @@ async function copyDirectory(
   const { owner, mode } = plan;
   if (owner === undefined || typeof mode === 'function') return undefined;
   const opened = await source.open(options.signal);
-  if (opened.root !== (await workspace.context())) return undefined;
+  if (opened.root !== (await (await workspace.context()).root())) return undefined;
   const files = {
     root: workspace.contextDirectory,
     path: opened.path,

@@ -1,4 +1,5 @@
 import { EngineError } from '../../stdx/errors.ts';
+import type { SourceTree } from '../source-tree.ts';
 
 export interface Owner {
   uid: number;
@@ -19,6 +20,13 @@ export async function resolveOwner(text: string, readFile: ReadFile): Promise<Ow
   const { uid, gid } = user === '' ? { uid: 0, gid: 0 } : await findUser(user, readFile);
   if (group === undefined) return { uid, gid };
   return { uid, gid: group === '' ? 0 : await findGroup(group, readFile) };
+}
+
+/** By the files of an image or stage. */
+export function ownerIn(tree: SourceTree, text: string): Promise<Owner> {
+  return tree.recall(['owner', text], () =>
+    resolveOwner(text, async path => (await tree.root()).readFile(path)),
+  );
 }
 
 const largestId = 2 ** 32 - 2;

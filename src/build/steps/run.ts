@@ -205,9 +205,12 @@ async function prepareMounts(
 }
 
 async function contextTree(source: string, { workspace }: RunContext): Promise<HashedTree> {
-  const root = await workspace.context();
-  if ((await root.stat(source, { follow: true })) === undefined) throw missingSource(source);
-  return workspace.hashOf(root, await root.resolve(source));
+  const tree = await workspace.context();
+  return tree.recall(['mounted', source], async () => {
+    const root = await tree.root();
+    if ((await root.stat(source, { follow: true })) === undefined) throw missingSource(source);
+    return tree.hash(await root.resolve(source));
+  });
 }
 
 function missingSource(source: string): EngineError {
@@ -410,7 +413,8 @@ async function bindMount(
 ): Promise<ExecutorMount> {
   const { target, readOnly } = spec;
   if (spec.from === undefined && readOnly) {
-    const path = await (await workspace.context()).resolve(spec.source);
+    const root = await (await workspace.context()).root();
+    const path = await root.resolve(spec.source);
     return { type: 'bind', source: join(workspace.contextDirectory, path), target, readOnly };
   }
   // What is written to a context is thrown away: it goes to a layer on top of it.

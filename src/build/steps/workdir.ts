@@ -2,7 +2,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { FileStep } from '../file-step.ts';
 import { type BuildState, chainIdOfState } from '../state.ts';
 import type { Workspace } from '../workspace.ts';
-import { type Owner, resolveOwner } from './owner.ts';
+import { type Owner, ownerIn } from './owner.ts';
 
 /** WORKDIR makes its directory when it is missing; it belongs to the USER of the moment, as in BuildKit. */
 export async function prepareWorkdir(
@@ -13,11 +13,7 @@ export async function prepareWorkdir(
 ): Promise<FileStep> {
   const user = state.config.User ?? '';
   const owner: Owner | undefined =
-    user === '' || user === 'root'
-      ? undefined
-      : await resolveOwner(user, async file =>
-          (await workspace.view(chainIdOfState(state))).root.readFile(file),
-        );
+    user === '' || user === 'root' ? undefined : await ownerIn(workspace.treeOf(chainIdOfState(state)), user);
   return {
     parts: { step: 'workdir', path, owner: owner === undefined ? null : `${owner.uid}:${owner.gid}` },
     createdBy,

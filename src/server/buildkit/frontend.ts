@@ -4,11 +4,11 @@ import { bytesMessage } from '../../api/buildkit/control.ts';
 import type { definitionMessage } from '../../api/buildkit/ops.ts';
 import { uploadService } from '../../api/buildkit/session.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
-import type { BuildRequest, NamedContext } from '../../build/request.ts';
+import type { BroughtContext, BuildRequest, NamedContext } from '../../build/request.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/image.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot, TreeHashes } from '../../storage/confined.ts';
+import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { KeptContext } from '../build-contexts.ts';
 import type { Services } from '../call.ts';
 import { isRepositoryUrl, openRemoteContext } from '../remote-context.ts';
@@ -29,9 +29,7 @@ import type { BuildSession, BuildSessions } from './sessions.ts';
 import { answerSubrequest, checkSubrequest, needsFiles } from './subrequests.ts';
 
 /** Files to build from, or where the daemon gets them. */
-interface OpenedContext {
-  directory: string;
-  hashes?: TreeHashes;
+interface OpenedContext extends BroughtContext {
   url?: string;
 }
 
@@ -252,12 +250,12 @@ class FrontendFiles {
     if (remote !== '') return this.#remoteContext(remote);
     const { vertices } = this.#build;
     return vertices.task('[internal] load build context', async task => {
-      const { directory, receivedBytes, hashes } = await this.#directory(
+      const { directory, receivedBytes, memory } = await this.#directory(
         contextKey,
         ignorePatterns(this.#ignore ?? ''),
       );
       task.status('transferring context:', { current: receivedBytes, done: true });
-      return { directory, hashes };
+      return { directory, memory };
     });
   }
 
@@ -290,9 +288,9 @@ class FrontendFiles {
         return this.#build.vertices.task(`[context ${name}] load from client`, async task => {
           const ignore = (await this.#smallFiles(rest, ['.dockerignore'])).get('.dockerignore');
           const patterns = ignorePatterns(ignore?.toString('utf8') ?? '');
-          const { directory, receivedBytes } = await this.#directory(rest, patterns);
+          const { directory, receivedBytes, memory } = await this.#directory(rest, patterns);
           task.status(`transferring ${name}:`, { current: receivedBytes, done: true });
-          return { type: 'directory', directory };
+          return { type: 'directory', directory, memory };
         });
       case 'oci-layout://':
         return this.#layout(name, rest, value);
@@ -355,7 +353,7 @@ class FrontendFiles {
   async #directory(
     name: string,
     exclude: string[],
-  ): Promise<{ directory: string; receivedBytes: number; hashes: TreeHashes }> {
+  ): Promise<Required<BroughtContext> & { receivedBytes: number }> {
     const { contexts, engine } = this.#services;
     const session = await this.#sessionOf(name);
     const { sharedKey, id } = session;
@@ -365,9 +363,7 @@ class FrontendFiles {
     let root: ConfinedRoot | undefined;
     const open = async () => {
       memory.list = undefined;
-      const { hashes } = memory;
-      hashes.before = new Map([...hashes.before, ...hashes.current]);
-      hashes.current = new Map();
+      memory.tree = memory.tree.afterChange();
       root = await engine.storage.confine(directory);
       return root;
     };
@@ -384,7 +380,7 @@ class FrontendFiles {
       }
       if (sharedKey === '') this.#removers.push(context.remove);
       else this.#kept.push(context);
-      return { directory, receivedBytes, hashes: memory.hashes };
+      return { directory, receivedBytes, memory: memory.tree };
     } catch (error) {
       // Nobody knows how much of it came over.
       await root?.close();
