@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageStore } from '../images/store.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor, Platform } from '../oci/image.ts';
@@ -82,6 +83,8 @@ export interface BuilderOptions {
   onTag: (imageId: Digest, reference: string) => void;
 }
 
+const collectionDelayMs = 200;
+
 /** What a build has led to. */
 export interface Built {
   /** Also of a result that is in no store. */
@@ -142,8 +145,14 @@ export class Builder {
     try {
       return await this.#settling(this.#build(request, output, signal));
     } finally {
-      void this.#settling(this.usage.collect());
+      void this.#settling(this.#collect());
     }
+  }
+
+  /** When the caller has had the answer. */
+  async #collect(): Promise<void> {
+    await sleep(collectionDelayMs);
+    await this.usage.collect();
   }
 
   async #settling<T>(work: Promise<T>): Promise<T> {
@@ -162,7 +171,7 @@ export class Builder {
   ): Promise<{ report: LintReport; text: string }> {
     return this.#reading(asked, signal, async (request, workspace) => {
       const source = await sourceOf(request, workspace);
-      return checkDockerfile(source, request, await this.#checkContext(request, source.file));
+      return checkDockerfile(source, request, await this.#checkContext(request, source.file, workspace));
     });
   }
 
@@ -372,18 +381,22 @@ export class Builder {
     });
     const [graph] = graphs as [BuildGraph];
     const stages = new Set(graph.stages.map(({ stage }) => stage.index));
-    const context = await this.#checkContext(request, source.file);
+    const context = await this.#checkContext(request, source.file, workspace);
     const lint = lintPlanned(graph.dockerfile, { target: graph.target, stages }, request, context);
     for (const warning of lint.warnings) output.event({ type: 'lintWarning', warning, source });
     if (lint.fails) throw lintFailure(lint);
     for (const { dockerfile, target } of graphs) addLabels(dockerfile, target, request.labels);
-    if (request.ignoreText === undefined) await pruneContext(request.contextDirectory, source.file);
+    if (request.ignoreText === undefined) await pruneContext(workspace.contextDirectory, source.file);
     return graphs;
   }
 
-  async #checkContext(request: BuildRequest, dockerfile: string): Promise<CheckContext> {
+  async #checkContext(
+    { ignoreText }: BuildRequest,
+    dockerfile: string,
+    workspace: Workspace,
+  ): Promise<CheckContext> {
     const { images, platform } = this.#options;
-    const ignore = request.ignoreText ?? (await readIgnoreFile(request.contextDirectory, dockerfile)).text;
+    const ignore = ignoreText ?? (await readIgnoreFile(workspace.contextDirectory, dockerfile)).text;
     return { images, platform, ignore };
   }
 

@@ -175,6 +175,7 @@ export class BuildCache {
   /** Drops rows that no build relies on. @returns those that went, with the layers nobody else holds */
   async remove(records: readonly CacheRecord[]): Promise<{ deleted: CacheRecord[]; reclaimedBytes: number }> {
     const deleted = records.filter(({ key }) => !this.#inUse.has(key as Digest));
+    if (deleted.length === 0) return { deleted, reclaimedBytes: 0 };
     for (const { key } of deleted) this.#delete(key as Digest);
     await this.#storage.layers.removeUnreferenced();
     // What a push has packed of them.

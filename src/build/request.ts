@@ -12,7 +12,7 @@ export interface BuildRequest {
    * The unpacked build context: a private copy, as the builder deletes from it what .dockerignore excludes. The
    * caller removes the directory after the build.
    */
-  contextDirectory: string;
+  contextDirectory?: string;
   /** Brings the context over once the Dockerfile is known to be sound and a step needs it; instead of the directory. */
   bringContext?: () => Promise<BroughtContext>;
   /** A git repository that is the context, `https://host/repository.git#ref:subdirectory`; instead of the directory. */

@@ -28,7 +28,7 @@ export interface View {
  */
 export class Workspace {
   readonly #storage: Storage;
-  #contextDirectory: string;
+  #contextDirectory: string | undefined;
   readonly #temporaryParent: string;
   readonly #known: KnownTrees;
   readonly #views = new Map<string, Promise<View>>();
@@ -41,14 +41,17 @@ export class Workspace {
   #temporaryRoot: Promise<ConfinedRoot> | undefined;
 
   /** @param temporary a directory for temporary files, on the data-root. @param known what earlier builds found out */
-  constructor(storage: Storage, contextDirectory: string, temporary: string, known: KnownTrees) {
+  constructor(storage: Storage, contextDirectory: string | undefined, temporary: string, known: KnownTrees) {
     this.#storage = storage;
     this.#contextDirectory = contextDirectory;
     this.#temporaryParent = temporary;
     this.#known = known;
   }
 
+  /** Only when it is here. */
   get contextDirectory(): string {
+    if (this.#contextDirectory === undefined)
+      throw new EngineError('internal', 'the context is not here yet');
     return this.#contextDirectory;
   }
 
@@ -154,7 +157,7 @@ export class Workspace {
   }
 
   async #bringContext(): Promise<SourceTree> {
-    const brought: BroughtContext = (await this.#bring?.()) ?? { directory: this.#contextDirectory };
+    const brought: BroughtContext = (await this.#bring?.()) ?? { directory: this.contextDirectory };
     this.#contextDirectory = brought.directory;
     return this.treeIn(brought.directory, brought.memory);
   }

@@ -90,6 +90,36 @@ suite('blobs', () => {
     assert.deepEqual(await blobs.removeUnreferenced(), { removed: [digest], reclaimedBytes: 5 });
   });
 
+  test('are looked through only when one may have lost its last owner', async t => {
+    const { blobs, paths } = storeFor(t);
+    const [{ digest }, other] = [
+      await blobs.write(hello, 'image:1'),
+      await blobs.write(Buffer.from('1'), 'image:2'),
+    ];
+    blobs.reference('lease', digest);
+    await turn();
+    await blobs.removeUnreferenced();
+    const list = t.mock.method(blobs, 'list');
+    blobs.dereference('lease');
+    blobs.dereference('nobody');
+    blobs.hold(digest)();
+    await blobs.removeUnreferenced();
+    assert.equal(list.mock.callCount(), 0);
+    const release = blobs.hold(other.digest);
+    blobs.dereference('image:2');
+    assert.deepEqual((await blobs.removeUnreferenced()).removed, []);
+    release();
+    await turn();
+    assert.deepEqual((await blobs.removeUnreferenced()).removed, [other.digest]);
+    // Another run finds what this one left.
+    const { digest: left } = await blobs.write(Buffer.from('left'));
+    await turn();
+    const database = Database.open(paths.database);
+    const reopened = new BlobStore({ database, paths, log: silentLog });
+    assert.deepEqual((await reopened.removeUnreferenced()).removed, [left]);
+    database.close();
+  });
+
   test('are protected while they arrive', async t => {
     const { blobs } = storeFor(t);
     const { digest } = await blobs.write(hello);

@@ -71,6 +71,8 @@ export class BlobStore {
   readonly #log: Log;
   readonly #held = new Holds<Digest>();
   readonly #activeKeys = new Set<string>();
+  /** There may be blobs that nobody references; otherwise there is no need to look at all of them. */
+  #mayHaveUnreferenced = true;
 
   constructor(options: { database: Database; paths: StoragePaths; log: Log }) {
     this.#paths = options.paths;
@@ -186,11 +188,13 @@ export class BlobStore {
 
   /** Drops one reference of the owner, or all of them. */
   dereference(owner: string, digest?: Digest): void {
+    this.#mayHaveUnreferenced ||= this.#references.isSole(owner, digest);
     this.#references.drop(owner, digest);
   }
 
   /** Keeps a blob from collection until the returned function is called, and a little longer. */
   hold(digest: Digest): () => void {
+    this.#mayHaveUnreferenced ||= !this.#references.has(digest);
     return this.#held.hold(digest);
   }
 
@@ -198,13 +202,20 @@ export class BlobStore {
   async removeUnreferenced(): Promise<{ removed: Digest[]; reclaimedBytes: number }> {
     const removed: Digest[] = [];
     let reclaimedBytes = 0;
+    if (!this.#mayHaveUnreferenced) return { removed, reclaimedBytes };
+    let left = false;
     for (const { digest, size } of this.list()) {
-      if (this.#held.has(digest) || this.#references.has(digest)) continue;
+      if (this.#references.has(digest)) continue;
+      if (this.#held.has(digest)) {
+        left = true;
+        continue;
+      }
       // In one turn with the check: nobody can reference it in between.
       unlinkSync(this.#paths.blob(digest));
       removed.push(digest);
       reclaimedBytes += size;
     }
+    this.#mayHaveUnreferenced = left;
     return { removed, reclaimedBytes };
   }
 

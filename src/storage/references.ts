@@ -19,6 +19,19 @@ export class ReferenceTable {
       .run(owner, thing);
   }
 
+  /** Whether something of the owner's, or one thing of it, is nobody else's. */
+  isSole(owner: string, thing?: string): boolean {
+    const column = this.#column;
+    const found = this.#database
+      .prepare(
+        `select 1 from ${this.#table} mine where owner = ? and ${column} = coalesce(?, ${column}) and not exists
+           (select 1 from ${this.#table} other where other.${column} = mine.${column} and other.owner <> mine.owner)
+         limit 1`,
+      )
+      .get(owner, thing ?? null);
+    return found !== undefined;
+  }
+
   /** One, or all of the owner's. */
   drop(owner: string, thing?: string): void {
     if (thing === undefined) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -18,6 +19,7 @@ import { CacheUsage } from '../../src/build/cache-usage.ts';
 import { noLimits } from '../../src/build/executor.ts';
 import { parseGcFilters } from '../../src/build/prune-plan.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
+import { TreeMemory } from '../../src/build/source-tree.ts';
 import { CacheMounts } from '../../src/build/steps/cache-mounts.ts';
 import { lsetxattr } from '../../src/linux/files.ts';
 import { silentLog } from '../../src/stdx/log.ts';
@@ -436,6 +438,63 @@ test('garbage collection keeps to its rules', async () => {
     (await usage.list()).map(record => record.key),
     [all[0]!.key],
   );
+});
+
+test('what is known of a context, a stage and an image is not looked at again', async t => {
+  const context = join(world.directory, 'known');
+  mkdirSync(join(context, 'd/sub'), { recursive: true });
+  for (const name of ['d/a.txt', 'd/b.txt', 'd/sub/c', 'only']) writeFileSync(join(context, name), name);
+  symlinkSync('d/a.txt', join(context, 'link'));
+  execFileSync('tar', ['-cf', join(context, 'files.tar'), '-C', context, 'only']);
+  const dockerfileText = [
+    'FROM busybox AS made',
+    'RUN mkdir /made && echo 1 > /made/one && echo 2 > /made/two',
+    'FROM busybox',
+    'USER web',
+    'WORKDIR /home/web',
+    'COPY --from=made --exclude=two /made /made',
+    'COPY --chown=web:staff d/*.txt link /globbed/',
+    'COPY --parents d/sub/c /parents/',
+    'COPY --exclude=b.txt d /excluded',
+    'ADD files.tar /added/',
+    'COPY <<text /text',
+    'hello',
+    'text',
+    'RUN --mount=type=bind,source=d,target=/d cat /d/a.txt',
+  ].join('\n');
+  const confine = t.mock.method(world.storage, 'confine');
+  const build = (memory: TreeMemory, request: Partial<BuildRequest> = {}) => {
+    const bringContext = async () => ({ directory: context, memory });
+    return world.build({}, { dockerfileText, ignoreText: '', bringContext, ...request });
+  };
+  const memory = new TreeMemory();
+  const first = await build(memory);
+  confine.mock.resetCalls();
+  const again = await build(memory);
+  assert.deepEqual([again.imageId, confine.mock.callCount()], [first.imageId, 0]);
+
+  const lists = ({ imageId }: Built) =>
+    Promise.all(
+      ['/globbed', '/parents', '/excluded', '/added', '/made', '/home'].map(path =>
+        world.list(imageId, path),
+      ),
+    );
+  const expected = await lists(first);
+  assert.match(
+    expected.join(),
+    /644 33:50 file a.txt,644 33:50 file b.txt,644 33:50 file link,.*,755 33:34 directory web/,
+  );
+  assert.deepEqual(
+    await lists(await build(memory, { noCache: true })),
+    expected,
+    'made of what was remembered',
+  );
+
+  writeFileSync(join(context, 'd/a.txt'), 'changed');
+  const changed = await build(memory.afterChange());
+  const missed = hitsOf(changed).filter(line => line.endsWith(': miss'));
+  assert.match(missed[0]!, /^COPY --chown=web:staff/);
+  assert.equal(await world.read(changed.imageId, '/globbed/a.txt'), 'changed');
 });
 
 test('a row left half-done by a kill is dropped at the next start, with its layer', async () => {

@@ -29,9 +29,7 @@ import type { BuildSession, BuildSessions } from './sessions.ts';
 import { answerSubrequest, checkSubrequest, needsFiles } from './subrequests.ts';
 
 /** Files to build from, or where the daemon gets them. */
-interface OpenedContext extends BroughtContext {
-  url?: string;
-}
+type OpenedContext = Partial<BroughtContext> & { url?: string };
 
 export interface FrontendRequest {
   /** `dockerfile.v0`, or `gateway.v0` with a frontend's image in the options. */
@@ -77,14 +75,12 @@ export async function runFrontend(
     // With the Dockerfile at hand the context can wait: a faulty one needs none, and many have no use for it.
     const waits = isBuild && dockerfile !== undefined && plan.context.remote === '';
     const needsContext = isBuild ? !waits : dockerfile === undefined;
-    const { directory, url }: OpenedContext = needsContext
-      ? await files.context()
-      : { directory: await files.emptyDirectory() };
+    const { directory, url }: OpenedContext = needsContext ? await files.context() : {};
     const buildRequest: BuildRequest = {
       ...plan.request,
-      contextDirectory: directory,
+      ...(directory === undefined ? {} : { contextDirectory: directory }),
       ...(url === undefined ? {} : { contextUrl: url }),
-      ...(waits ? { bringContext: () => files.context() } : {}),
+      ...(waits ? { bringContext: () => files.localContext() } : {}),
       dockerfile: plan.context.filename,
       ...(dockerfile === undefined ? {} : { dockerfileText: dockerfile.text, ignoreText: dockerfile.ignore }),
       contexts,
@@ -168,7 +164,7 @@ class FrontendFiles {
   readonly #removers: (() => Promise<void>)[] = [];
   #kept: KeptContext[] = [];
   #ignore: string | undefined;
-  #context: Promise<OpenedContext> | undefined;
+  #context: Promise<BroughtContext> | undefined;
   readonly #stop = new AbortController();
 
   constructor(
@@ -241,13 +237,18 @@ class FrontendFiles {
   }
 
   context(): Promise<OpenedContext> {
+    const { remote } = this.#plan;
+    return remote === '' ? this.localContext() : this.#remoteContext(remote);
+  }
+
+  /** From the client's disk. */
+  localContext(): Promise<BroughtContext> {
     this.#context ??= this.#bringContext();
     return this.#context;
   }
 
-  async #bringContext(): Promise<OpenedContext> {
-    const { remote, contextKey } = this.#plan;
-    if (remote !== '') return this.#remoteContext(remote);
+  async #bringContext(): Promise<BroughtContext> {
+    const { contextKey } = this.#plan;
     const { vertices } = this.#build;
     return vertices.task('[internal] load build context', async task => {
       const { directory, receivedBytes, memory } = await this.#directory(
@@ -257,12 +258,6 @@ class FrontendFiles {
       task.status('transferring context:', { current: receivedBytes, done: true });
       return { directory, memory };
     });
-  }
-
-  async emptyDirectory(): Promise<string> {
-    const { directory, remove } = await this.#services.contexts.empty();
-    this.#removers.push(remove);
-    return directory;
   }
 
   async namedContexts(inputs: FrontendRequest['inputs']): Promise<Record<string, NamedContext>> {
@@ -392,10 +387,9 @@ class FrontendFiles {
   }
 
   /** A URL that leads back to the client is its standard input; the rest the daemon fetches itself. */
-  async #remoteContext(remote: string): Promise<{ directory: string; url?: string }> {
+  async #remoteContext(remote: string): Promise<OpenedContext> {
     const upload = /^https?:\/\/buildkit-session(\/.*)$/.exec(remote);
-    if (upload === null && isRepositoryUrl(remote))
-      return { directory: await this.emptyDirectory(), url: remote };
+    if (upload === null && isRepositoryUrl(remote)) return { url: remote };
     const context = await this.#build.vertices.task('[internal] load remote build context', async () => {
       const tar = await this.#openRemote(remote, upload?.[1]);
       return this.#services.contexts.unpack(tar, this.#signal);
