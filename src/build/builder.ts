@@ -44,7 +44,7 @@ import { formatPlatform, parsePlatforms } from './platform.ts';
 import type { PruneOptions } from './prune-plan.ts';
 import type { BuildRequest } from './request.ts';
 import { Solve } from './solve.ts';
-import { KnownTrees } from './source-tree.ts';
+import { KnownTrees, TreeMemory } from './source-tree.ts';
 import { imageConfigOf } from './state.ts';
 import { CacheMounts } from './steps/cache-mounts.ts';
 import { predefinedArgs } from './steps/run.ts';
@@ -162,6 +162,11 @@ export class Builder {
     } finally {
       this.#running.delete(work);
     }
+  }
+
+  /** For a context that is kept for builds to come. */
+  newMemory(): TreeMemory {
+    return new TreeMemory();
   }
 
   /** What `build --check` says of a Dockerfile; a faulty one is part of the answer. */

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { TreeMemory } from '../build/source-tree.ts';
+import type { TreeMemory } from '../build/source-tree.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface BuildContext {
@@ -22,7 +22,8 @@ export interface ContextMemory {
   list: readonly string[] | undefined;
   /** What the client's digest of its files was when that list came; undefined: it told none. */
   digest: Buffer | undefined;
-  tree: TreeMemory;
+  /** Of the builder; undefined: of a new context. */
+  tree: TreeMemory | undefined;
 }
 
 /** How many contexts are kept for builds to come; the one unused for longest goes first. */
@@ -72,7 +73,7 @@ export class BuildContexts {
       index < 0
         ? {
             ...(await this.empty()),
-            memory: { list: undefined, digest: undefined, tree: new TreeMemory() },
+            memory: { list: undefined, digest: undefined, tree: undefined },
           }
         : this.#kept.splice(index, 1)[0]!;
     const remove = () => rm(directory, { recursive: true, force: true });

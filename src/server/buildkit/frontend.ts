@@ -355,10 +355,11 @@ class FrontendFiles {
     const key = JSON.stringify([sharedKey === '' ? id : sharedKey, name, exclude]);
     const context = await contexts.take(key);
     const { directory, memory } = context;
+    let tree = memory.tree ?? engine.builder.newMemory();
     let root: ConfinedRoot | undefined;
     const open = async () => {
       memory.list = undefined;
-      memory.tree = memory.tree.afterChange();
+      tree = tree.afterChange();
       root = await engine.storage.confine(directory);
       return root;
     };
@@ -373,9 +374,10 @@ class FrontendFiles {
         memory.list = received.list;
         memory.digest = digest;
       }
+      memory.tree = tree;
       if (sharedKey === '') this.#removers.push(context.remove);
       else this.#kept.push(context);
-      return { directory, receivedBytes, memory: memory.tree };
+      return { directory, receivedBytes, memory: tree };
     } catch (error) {
       // Nobody knows how much of it came over.
       await root?.close();
