@@ -4,18 +4,21 @@ import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { newestApiVersion } from '../api/paths.ts';
 import { Client } from './client.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { act, follow, perform } from './operation.ts';
 import { containerOperations, imageOperations } from './operations.ts';
 
-/** A daemon of Node's own HTTP, to test ours against. */
+/** A daemon of Node's own HTTP that knows 1.41, to test ours against. */
 async function serve(context: TestContext, listener: RequestListener): Promise<Client> {
   const folder = mkdtempSync(join(tmpdir(), 'client-'));
   const path = join(folder, 'd.sock');
   const server = createServer((request, response) => {
-    if (request.url !== '/_ping') return listener(request, response);
-    response.setHeader('Api-Version', '1.41').end();
+    response.setHeader('Api-Version', '1.41');
+    if (request.url === '/_ping') response.end();
+    else if (request.url!.startsWith('/v1.41/')) listener(request, response);
+    else response.writeHead(400).end('too new');
   });
   server.on('upgrade', (_request, socket) => {
     socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nfirst');
@@ -44,6 +47,30 @@ test('asks in the older of both versions, and keeps big numbers', async context 
   });
   assert.deepEqual(seen, ['/v1.41/containers/a/b%20c/json?size=1']);
   assert.equal((answer as unknown as { big: bigint }).big, 9223372036854775807n);
+});
+
+test('asks in its own version first, and no more when that is understood', async context => {
+  const folder = mkdtempSync(join(tmpdir(), 'client-'));
+  const path = join(folder, 'd.sock');
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.writeHead(seen.length === 1 ? 400 : 200, { 'Api-Version': '1.99' }).end('[]');
+  });
+  await new Promise<void>(resolve => server.listen(path, resolve));
+  const client = new Client({ endpoint: parseEndpoint(`unix://${path}`) });
+  context.after(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  const list = () => perform(client, containerOperations.list, {});
+  await assert.rejects(list(), { status: 400 });
+  assert.deepEqual(await list(), []);
+  await client.version();
+  const asked = `GET /v${newestApiVersion}/containers/json`;
+  assert.deepEqual(seen, [asked, asked]);
 });
 
 test("an error is the daemon's message with its status", async context => {

@@ -35,14 +35,13 @@ export interface CallOptions {
   upgrade?: string;
 }
 
-/** The line to one daemon. Versions are negotiated by the first call; idle connections are used again. */
+/** The line to one daemon. The first call finds out which version both know; idle connections are used again. */
 export class Client {
   readonly endpoint: Endpoint;
   readonly #options: ClientOptions;
   #version: Promise<string> | undefined;
+  #pinged: Promise<Record<string, string>> | undefined;
   #idle: HttpConnection[] = [];
-  /** What the daemon said of itself when asked for its version. */
-  pingHeaders: Record<string, string> = {};
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -52,16 +51,24 @@ export class Client {
 
   /** The version requests are made in: the daemon's or ours, whichever is older. */
   version(): Promise<string> {
-    this.#version ??= this.#negotiate();
+    this.#version ??= this.ping().then(olderVersion);
     return this.#version;
+  }
+
+  /** What the daemon says of itself in headers. */
+  ping(): Promise<Record<string, string>> {
+    this.#pinged ??= this.#ping();
+    return this.#pinged;
   }
 
   /** @throws ApiError for any status from 400 on; unavailable when nobody answers */
   async call(method: string, path: string, options: CallOptions = {}): Promise<HttpResponse> {
     if (this.#options.readOnly && !onlyReads(method, path))
       throw new EngineError('notImplemented', `${method} ${path} is not asked in dry-run mode`);
-    const version = await this.version();
-    const response = await this.#request(method, `/v${version}${path}`, options);
+    const response =
+      this.#version === undefined && method === 'GET' && options.upgrade === undefined
+        ? await this.#askFirst(path, options)
+        : await this.#request(method, `/v${await this.version()}${path}`, options);
     if (response.status >= 400) throw await errorOf(response);
     return response;
   }
@@ -115,13 +122,24 @@ export class Client {
     this.#idle = [];
   }
 
-  async #negotiate(): Promise<string> {
+  async #ping(): Promise<Record<string, string>> {
     const response = await this.#request('HEAD', '/_ping', {});
     await response.consume(() => {});
-    this.pingHeaders = response.headers;
-    // Daemons before 1.25 do not say.
-    const theirs = response.headers['api-version'] ?? '1.24';
-    return compareVersions(theirs, newestApiVersion) < 0 ? theirs : newestApiVersion;
+    return response.headers;
+  }
+
+  /**
+   * Before a version is agreed on, a question is asked in ours: most daemons know it, which spares a short command one
+   * way there and back. Every answer says what the daemon knows.
+   */
+  async #askFirst(path: string, options: CallOptions): Promise<HttpResponse> {
+    const response = await this.#request('GET', `/v${newestApiVersion}${path}`, options);
+    if ('api-version' in response.headers) this.#version ??= Promise.resolve(olderVersion(response.headers));
+    if (response.status !== 400) return response;
+    const version = await this.version();
+    if (version === newestApiVersion) return response;
+    await response.consume(() => {});
+    return this.#request('GET', `/v${version}${path}`, options);
   }
 
   async #request(method: string, path: string, options: CallOptions): Promise<HttpResponse> {
@@ -152,6 +170,11 @@ export class Client {
       if (connection === undefined || connection.reusable) return connection;
     }
   }
+}
+
+/** Of the daemon that answered and us; daemons before 1.25 do not say. */
+function olderVersion({ 'api-version': theirs = '1.24' }: Record<string, string>): string {
+  return compareVersions(theirs, newestApiVersion) < 0 ? theirs : newestApiVersion;
 }
 
 export async function readText(response: HttpResponse): Promise<string> {

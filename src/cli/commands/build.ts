@@ -136,8 +136,7 @@ async function usesBuildKit({ session, flags }: Call): Promise<boolean> {
   }
   if (wanted !== undefined) return false;
   const client = await session.client();
-  await client.version();
-  const { 'builder-version': builder, server = '' } = client.pingHeaders;
+  const { 'builder-version': builder, server = '' } = await client.ping();
   // Our own daemon has both, whatever it recommends to Docker's client.
   return builder === '2' || server.startsWith('Gantry/');
 }
