@@ -22,6 +22,8 @@ const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'dist');
 // The flags of the program's own launcher: V8 takes no code that was made with others.
 const nodeFlags = ['--min-semi-space-size=16', '--'];
+/** Packages that few commands need: parts of their own, loaded when something of them is used. */
+const libraries = ['yaml'];
 
 function commit(): string {
   try {
@@ -53,7 +55,7 @@ for (const name of readdirSync(join(folder, 'client'))) {
   const path = join(folder, 'client', name);
   if (Date.now() - statSync(path).mtimeMs > dayMs) rmSync(path);
 }
-for (const [name, kind] of Object.entries(kinds)) await pack(name, kind);
+for (const kind of kinds) await pack(kind);
 place('sources.sh', `sources='${sources.join('\n')}'\n`);
 place('gantry.cjs', loader(''));
 
@@ -78,6 +80,7 @@ async function makeParts(): Promise<{ parts: Map<string, Part>; sources: string[
     format: 'esm',
     platform: 'node',
     target: 'node26',
+    external: libraries,
     minify: true,
     legalComments: 'none',
     outExtension: { '.js': '.cjs' },
@@ -98,12 +101,43 @@ async function makeParts(): Promise<{ parts: Map<string, Part>; sources: string[
   });
   const own = ['src/main/bundle.ts', 'src/main/warm-up.ts'];
   const sources = Object.keys(metafile.inputs).filter(path => path.startsWith('src/'));
-  return { parts: new Map(await Promise.all(made)), sources: [...own, ...sources] };
+  const all = [...(await Promise.all(made)), ...(await Promise.all(libraries.map(makeLibrary)))];
+  return { parts: new Map(all), sources: [...own, ...sources] };
 }
 
-/** Node's loader of ES modules costs 2 ms more. */
+async function makeLibrary(name: string): Promise<[string, Part]> {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [name],
+    write: false,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node26',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'error',
+  });
+  const text = `(function(exports,require,module){${outputFiles[0]!.text}\n})`;
+  return [`${name}.cjs`, { text, source: undefined, needs: [] }];
+}
+
+/**
+ * Node's loader of ES modules costs 2 ms more. What parts take from each other become variables: parts do not need each
+ * other in circles, and nothing they export is assigned twice. As esbuild has it, each use would be two calls of getters.
+ */
 async function asFunction(module: string): Promise<string> {
-  const { code } = await transform(module, {
+  const linked = module
+    .replaceAll(/\bimport\{([^{}]*)\}from"(\.\/[\w-]+\.cjs)";/g, (_, names: string, other: string) => {
+      const taken = names.split(',').map(name => name.replace(' as ', ':'));
+      return `var{${taken}}=require("${other}");`;
+    })
+    .replaceAll(/\bimport"(\.\/[\w-]+\.cjs)";/g, 'require("$1");')
+    .replace(/\bexport\{([^{}]*)\};\s*$/, (_, names: string) => {
+      const given = names.split(',').map(name => name.split(' as ').reverse().join(':'));
+      return `module.exports={${given}};`;
+    });
+  const { code } = await transform(linked, {
     format: 'cjs',
     platform: 'node',
     target: 'node26',
@@ -114,7 +148,7 @@ async function asFunction(module: string): Promise<string> {
 }
 
 /** Puts the parts that usual commands of a kind need into one file, and the code of the functions they run beside it. */
-async function pack(kind: string, { sources, commands }: Kind): Promise<void> {
+async function pack({ name: kind, sources, commands }: Kind): Promise<void> {
   // V8 knows a text by its length alone: code of another one must not lie beside it.
   rmSync(join(folder, `${kind}.code`), { force: true });
   const entries = Array.from(partsOf(sources), name => `${JSON.stringify(name)}:${parts.get(name)!.text}`);
@@ -150,13 +184,14 @@ function partsOf(sources: readonly string[]): Set<string> {
 /**
  * The program that runs the client. Its `require` gives Node's own modules as they are: an `import` of one would make a
  * facade with every export, and reading all exports of node:fs, for one, loads fs/promises and streams as well. All
- * but those that Node has loaded anyway are loaded when something of them is used for the first time.
+ * but those that Node has loaded anyway, and libraries, are loaded when something of them is used for the first time.
  * @param more runs before it, and sees the kind's parts as `packed`
  */
 function loader(more: string): string {
   return `const { readFileSync } = process.getBuiltinModule('node:fs');
 const { Script } = process.getBuiltinModule('node:vm');
-const kind = ${JSON.stringify(Object.keys(kinds).slice(0, -1))}.find(word => process.argv.includes(word)) ?? 'short';
+const kinds = ${JSON.stringify(kinds.map(({ name, words }) => [name, words]))};
+const [kind] = kinds.find(([, words]) => words.every(word => process.argv.includes(word)));
 function read(name, encoding) {
   try {
     return readFileSync(__dirname + '/' + name, encoding);
@@ -174,14 +209,14 @@ function load(name) {
   if (module === undefined) {
     loaded.set(name, (module = { exports: {} }));
     const run = parts[name] ?? compile('client/' + name).runInThisContext();
-    run(module.exports, other => (other.startsWith('./') ? load(other.slice(2)) : builtin(other)), module);
+    run(module.exports, other => (other.startsWith('./') ? load(other.slice(2)) : whenUsed(other)), module);
   }
   return module.exports;
 }
-function builtin(name) {
+function whenUsed(name) {
   if (name === 'node:fs' || name === 'node:path') return process.getBuiltinModule(name);
   let loaded;
-  return new Proxy({}, { get: (_, key) => (loaded ??= process.getBuiltinModule(name))[key] });
+  return new Proxy({}, { get: (_, key) => (loaded ??= process.getBuiltinModule(name) ?? load(name + '.cjs'))[key] });
 }
 ${more}load('gantry.cjs');
 `;

@@ -18,8 +18,11 @@ import { type GrpcHandler, serveGrpc } from '../api/grpc/server.ts';
 import { GrpcError, grpcCode } from '../api/grpc/status.ts';
 import { messageOf } from '../stdx/errors.ts';
 
-/** Commands that begin alike, known by a word in their line: see bundle.ts. */
+/** Commands that begin alike: see bundle.ts. */
 export interface Kind {
+  name: string;
+  /** That a command line has if it is one of them. */
+  words: readonly string[];
   /** What they load when they are called. */
   sources: readonly string[];
   /** The usual ones. */
@@ -28,21 +31,45 @@ export interface Kind {
 
 const ofCommands = (names: readonly string[]) => names.map(name => `src/cli/commands/${name}.ts`);
 
-export const kinds: Readonly<Record<'compose' | 'build' | 'short', Kind>> = {
-  compose: {
-    sources: ofCommands(['compose/config', 'compose/up', 'compose/down']),
-    commands: ['compose config', 'compose up -d', 'compose down'],
+/** A command line is of the first one that it may be of. */
+export const kinds: readonly Kind[] = [
+  {
+    name: 'compose-up',
+    words: ['compose', 'up'],
+    sources: ofCommands(['compose/up']),
+    commands: ['compose up -d'],
   },
-  build: {
+  {
+    name: 'compose-config',
+    words: ['compose', 'config'],
+    sources: ofCommands(['compose/config']),
+    commands: ['compose config'],
+  },
+  {
+    name: 'compose',
+    words: ['compose'],
+    sources: ofCommands(['compose/down', 'compose/ps']),
+    commands: ['compose down', 'compose ps'],
+  },
+  {
+    name: 'build',
+    words: ['build'],
     sources: [...ofCommands(['build']), 'src/cli/buildkit/build.ts'],
     commands: ['build -t usual context', 'build -q -t usual context'],
   },
-  // All others.
-  short: {
-    sources: ofCommands(['run', 'exec', 'rm', 'inspect', 'images', 'ps']),
-    commands: ['run --rm busybox true', 'exec usual true', 'rm -f usual', 'inspect usual', 'images', 'ps'],
+  {
+    name: 'run',
+    words: ['run'],
+    sources: ofCommands(['run']),
+    commands: ['run --rm busybox true'],
   },
-};
+  {
+    name: 'short',
+    words: [],
+    sources: ofCommands(['exec', 'rm', 'inspect', 'images', 'ps']),
+    commands: ['exec usual true', 'rm -f usual', 'inspect usual', 'images', 'ps'],
+  },
+];
 
 const emptyAnswers: Readonly<Record<string, string>> = {
   '/containers/json': '[]',
