@@ -130,9 +130,9 @@ async function asFunction(module: string): Promise<string> {
   const linked = module
     .replaceAll(/\bimport\{([^{}]*)\}from"(\.\/[\w-]+\.cjs)";/g, (_, names: string, other: string) => {
       const taken = names.split(',').map(name => name.replace(' as ', ':'));
-      return `var{${taken}}=require("${other}");`;
+      return `var{${taken}}=require(${JSON.stringify(other)});`;
     })
-    .replaceAll(/\bimport"(\.\/[\w-]+\.cjs)";/g, 'require("$1");')
+    .replaceAll(/\bimport("\.\/[\w-]+\.cjs");/g, 'require($1);')
     .replace(/\bexport\{([^{}]*)\};\s*$/, (_, names: string) => {
       const given = names.split(',').map(name => name.split(' as ').reverse().join(':'));
       return `module.exports={${given}};`;
