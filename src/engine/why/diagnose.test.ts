@@ -196,6 +196,25 @@ describe('why a container does not work', () => {
     );
   });
 
+  test('a process that was killed for want of memory is not blamed for every end', () => {
+    const memory = { oomKilled: true, oomKills: 1, limitBytes: 16 * 2 ** 20, peakBytes: 16 * 2 ** 20 };
+    const own = told({ exitCode: 3, lastLines: ['disk on fire'], memory }, ended);
+    assert.match(own, /OOM killer ended one of its processes, but not the first one$/m);
+    assert.match(own, /^problem: It ended with exit code 3\.$[^]*^ {2}\| disk on fire$/m);
+    assert.match(
+      told({ exitCode: 137, manuallyStopped: true, memory }, ended),
+      /^note: It was stopped by its user\.$/m,
+    );
+  });
+
+  test('a limit that was not come near is not blamed for what the kernel killed', () => {
+    const memory = { oomKilled: true, oomKills: 1, limitBytes: 16 * 2 ** 20, peakBytes: 2 ** 20 };
+    const seen = told({ exitCode: 137, memory }, ended);
+    assert.match(seen, /^problem: The host ran out of memory\.$/m);
+    assert.match(seen, /its limit is 16 MiB, which it did not come near: the host ran out of memory$/m);
+    assert.doesNotMatch(seen, /gantry update/);
+  });
+
   test('listening on 127.0.0.1 only, on another port, not at all', () => {
     const refused = { attempts: [{ port: 80, outcome: 'is refused' }] };
     assert.equal(

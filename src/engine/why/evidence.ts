@@ -42,8 +42,9 @@ export interface ScheduleEvidence {
 }
 
 export interface MemoryEvidence {
-  /** The kernel killed the first process, or another one while it runs. */
+  /** It has ended, and before the kernel killed a process of it: its first one, or any other. */
   oomKilled: boolean;
+  /** How many, while it runs. */
   oomKills: number;
   /** 0: none. */
   limitBytes: number;

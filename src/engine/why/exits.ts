@@ -1,5 +1,6 @@
 import type { Evidence, ScheduleEvidence } from './evidence.ts';
 import type { Finding } from './finding.ts';
+import { endedForWantOfMemory } from './memory.ts';
 import { linesLike, quoteLines, showCommand, showDuration } from './text.ts';
 
 /** Less than this is "at once". */
@@ -10,7 +11,7 @@ export function diagnoseExit(evidence: Evidence): Finding[] {
   if (evidence.status === 'paused') return [paused(evidence)];
   if (isBetweenRuns(evidence)) return [waitsForSchedule(evidence, evidence.schedule)];
   if (evidence.status === 'created' && evidence.error === '') return [neverStarted(evidence)];
-  if (!hasEnded(evidence) || evidence.memory.oomKilled) return [];
+  if (!hasEnded(evidence) || endedForWantOfMemory(evidence)) return [];
   const { exitCode, manuallyStopped, status } = evidence;
   if (manuallyStopped && status === 'exited') return [stopped(evidence)];
   const cause = causes.find(({ applies }) => applies(evidence));
