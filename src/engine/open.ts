@@ -24,7 +24,7 @@ import { actOnFailedHealth } from './containers/health-failure.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
 import { ContainerStore } from './containers/store.ts';
 import { containerUseCases } from './containers/use-cases.ts';
-import { runtimeForUserNamespaces } from './containers/user-namespace.ts';
+import { defaultRuntimeName, runtimeForUserNamespaces } from './containers/user-namespace.ts';
 import { Visits } from './containers/visits.ts';
 import { Waits } from './containers/waits.ts';
 import type { EngineContext, EngineSettings } from './context.ts';
@@ -76,7 +76,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   if (remap) requireProgram(runtimeForUserNamespaces);
   const { storageDriver } = options;
   const storage = await openStorage({ dataRoot, execRoot, log, remap, storageDriver });
-  const defaultRuntime = options.runtime ?? (remap && runtimeForUserNamespaces);
+  const defaultRuntime = defaultRuntimeName(options.runtime, remap !== undefined);
   const runtime = await Runtime.probe({ execRoot, log, defaultRuntime, runtimes: options.runtimes });
   const network = NetworkController.open({ database: storage.database, log, config: options.network });
   const services = await openImageServices({

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import type { ImageServices } from '../images/services.ts';
+import type { RuntimeChoice } from '../runtime/probe.ts';
+import { defaultRuntimeName } from './containers/user-namespace.ts';
 import type { EngineContext, EngineSettings } from './context.ts';
 
 /** Settings that may change while the daemon runs. */
@@ -35,21 +37,26 @@ export function configureImages(services: ImageServices, settings: ReloadableSet
 }
 
 /**
- * Takes new settings, all or none, and says so as the event `daemon reload`.
+ * Takes new settings and OCI runtimes, all or none, and says so as the event `daemon reload`.
  * @returns the names of those that have changed
  * @throws EngineError `invalid`
  */
-export function reloadSettings(
+export async function reloadSettings(
   context: EngineContext,
   services: ImageServices,
   settings: ReloadableSettings,
-): string[] {
+  choice: RuntimeChoice,
+): Promise<string[]> {
+  const { runtime, storage } = context;
+  const defaultRuntime = defaultRuntimeName(choice.defaultRuntime, storage.mapped !== undefined);
+  const runtimes = await runtime.chooseRuntimes({ ...choice, defaultRuntime });
   configureImages(services, settings);
-  const changed = reloadable.filter(
+  const changed: string[] = reloadable.filter(
     name => JSON.stringify(context.settings[name]) !== JSON.stringify(settings[name]),
   );
-  for (const name of changed) Object.assign(context.settings, { [name]: settings[name] });
-  context.events.publish('daemon', 'reload', context.storage.id, {
+  for (const name of reloadable) Object.assign(context.settings, { [name]: settings[name] });
+  if (runtime.takeRuntimes(runtimes)) changed.push('runtimes');
+  context.events.publish('daemon', 'reload', storage.id, {
     name: hostname(),
     debug: String(settings.debug),
     labels: JSON.stringify(settings.labels),
@@ -62,6 +69,8 @@ export function reloadSettings(
     'default-shm-size': String(settings.defaultShmSizeBytes),
     'default-ipc-mode': settings.defaultIpcMode,
     'default-cgroupns-mode': settings.defaultCgroupnsMode ?? '',
+    'default-runtime': runtime.info.name,
+    runtimes: [...runtimes.values()].map(({ name, path }) => `${name}:${path}`).join(' '),
     'live-restore': 'true',
   });
   return changed;

@@ -8,6 +8,7 @@ import type { ImageServices } from '../images/services.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { KernelLimits } from '../runtime/kernel-limits.ts';
 import { logDriverNames } from '../runtime/logs/log-drivers.ts';
+import type { RuntimeChoice } from '../runtime/probe.ts';
 import { fileSystemName } from '../storage/file-system-name.ts';
 import { containerSize } from './containers/inspect.ts';
 import type { EngineContext } from './context.ts';
@@ -73,7 +74,7 @@ export interface DiskUsage {
 
 export interface SystemUseCases {
   /** @returns what has changed @throws EngineError `invalid`; then nothing has */
-  reload(settings: ReloadableSettings): string[];
+  reload(settings: ReloadableSettings, choice: RuntimeChoice): Promise<string[]>;
   info(): Promise<SystemInfo>;
   counters(): EngineCounters;
   diskUsage(): Promise<DiskUsage>;
@@ -87,7 +88,7 @@ export function systemUseCases(
   startedAtMs: number,
 ): SystemUseCases {
   return {
-    reload: settings => reloadSettings(context, services, settings),
+    reload: (settings, choice) => reloadSettings(context, services, settings, choice),
     info: async () => readInfo(context, startedAtMs),
     counters: () => ({
       events: context.events.publishedCount,

@@ -22,7 +22,7 @@ export interface Daemon {
    * Takes what may change while it runs: debug and log level, labels, mirrors, insecure registries, limits.
    * @throws EngineError `invalid`; then nothing has changed
    */
-  reload(config: DaemonConfig): void;
+  reload(config: DaemonConfig): Promise<void>;
   /** Lets requests at work end for the time of --shutdown-timeout, then stops answering; containers run on. */
   stop(): Promise<void>;
   /** As stop, but first kills all containers and takes the networks out of the kernel. */
@@ -68,8 +68,9 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
     rmSync(config.pidFile, { force: true });
   };
   return {
-    reload(fresh) {
-      const changed = engine.system.reload(fresh.settings);
+    async reload(fresh) {
+      const { defaultRuntime, runtimes } = fresh;
+      const changed = await engine.system.reload(fresh.settings, { defaultRuntime, runtimes });
       log.level = fresh.logLevel;
       log.info({ changed }, 'Reloaded configuration');
     },

@@ -42,11 +42,11 @@ function readConfig(): DaemonInvocation {
 }
 
 /** SIGHUP: a configuration that cannot be read changes nothing. */
-function reload(daemon: Daemon): void {
+async function reload(daemon: Daemon): Promise<void> {
   daemon.log.info({}, 'Got signal to reload configuration');
   try {
     const fresh = readConfig();
-    if (fresh.action === 'run') daemon.reload(fresh.config);
+    if (fresh.action === 'run') await daemon.reload(fresh.config);
   } catch (error) {
     daemon.log.error({ err: error }, `reloading the configuration: ${messageOf(error)}`);
   }
@@ -66,7 +66,11 @@ async function run({ config }: Extract<DaemonInvocation, { action: 'run' | 'vali
     ending = true;
     how(daemon).then(() => process.exit(0), fail);
   };
-  process.on('SIGHUP', () => reload(daemon));
+  let reloaded = Promise.resolve();
+  process.on('SIGHUP', () => {
+    // One after the other, so that what was written last is taken last.
+    reloaded = reloaded.then(() => reload(daemon));
+  });
   process.on('SIGTERM', () => end(running => running.stop()));
   process.on('SIGINT', () => end(running => running.stop()));
   process.on('SIGUSR2', () => end(running => running.dismantle()));

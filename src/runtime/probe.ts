@@ -15,6 +15,7 @@ import { removeRecursively } from '../stdx/remove-recursively.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
 import { runtimePaths } from './paths.ts';
 import { planSpec } from './spec.ts';
+import { lastMessage } from './start-error.ts';
 
 export interface RuntimeInfo {
   /** `crun`, `runc`, or a name from the daemon's configuration. */
@@ -39,13 +40,16 @@ export interface ConfiguredRuntime {
   args: readonly string[];
 }
 
-export interface ProbeOptions {
-  execRoot: string;
-  log: Log;
+export interface RuntimeChoice {
   /** More OCI runtimes, by name. */
   runtimes?: Readonly<Record<string, ConfiguredRuntime>>;
   /** The name of the one to use by default; otherwise the first that works of crun and runc. */
   defaultRuntime?: string;
+}
+
+export interface ProbeOptions extends RuntimeChoice {
+  execRoot: string;
+  log: Log;
 }
 
 export interface Programs {
@@ -88,6 +92,34 @@ export async function probePrograms(options: ProbeOptions): Promise<Programs> {
   return { conmon, conmonVersion, runtimes, cgroups, host: readHostFacts(cgroups), close };
 }
 
+/**
+ * The OCI runtimes of another configuration, for a daemon that runs: crun and runc are as it found them at its start.
+ * @param known the default one is first, here as in the answer
+ * @throws EngineError `invalid` when one is not there, or the default one does not work here
+ */
+export async function chooseRuntimes(
+  options: ProbeOptions,
+  known: ReadonlyMap<string, RuntimeInfo>,
+): Promise<Map<string, RuntimeInfo>> {
+  const chosen = new Map<string, RuntimeInfo>();
+  for (const [name, configured] of runtimeCandidates(options)) {
+    const info = foundPrograms.includes(name) ? known.get(name) : await describe(name, configured, []);
+    if (info !== undefined) chosen.set(name, info);
+  }
+  const [first] = chosen.values();
+  const [before] = known.values();
+  if (first !== undefined && !isSameRuntime(first, before)) {
+    const failure = await tryOut(first.name, [first.path, ...first.args], options);
+    if (failure !== undefined)
+      throw new EngineError('invalid', `default runtime '${first.name}' does not work: ${failure}`);
+  }
+  return chosen;
+}
+
+export function isSameRuntime(one: RuntimeInfo, other: RuntimeInfo | undefined): boolean {
+  return one.name === other?.name && one.path === other.path && one.args.join('\0') === other.args.join('\0');
+}
+
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const places = directories.join(', ');
 
@@ -104,14 +136,17 @@ export function requireProgram(name: string): string {
   return found;
 }
 
-function runtimeCandidates({ runtimes, defaultRuntime }: ProbeOptions): [string, ConfiguredRuntime][] {
+/** Not of the configuration: they are looked for. */
+const foundPrograms = ['crun', 'runc'];
+
+function runtimeCandidates({ runtimes, defaultRuntime }: RuntimeChoice): [string, ConfiguredRuntime][] {
   const found = new Map<string, ConfiguredRuntime>();
   for (const [name, { path, args }] of Object.entries(runtimes ?? {})) {
     const program = path.includes('/') ? path : requireProgram(path);
     if (!existsSync(program)) throw new EngineError('invalid', `runtime "${name}": there is no ${program}`);
     found.set(name, { path: program, args });
   }
-  for (const name of ['crun', 'runc']) {
+  for (const name of foundPrograms) {
     const path = findProgram(name);
     if (path !== undefined) found.set(name, { path, args: [] });
   }
@@ -217,7 +252,9 @@ async function runTrial(
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     const root = runtimePaths(execRoot).runtimeRoot;
     const { output } = await runProgram(path, [...args, '--root', root, 'run', '--bundle', bundle, id]);
-    return /not found in \$PATH|no such file or directory/i.test(output) && !output.includes('cgroup')
+    // With --debug it says a lot before, of its handling of cgroups as well.
+    const complaint = lastMessage(output);
+    return /not found in \$PATH|no such file or directory/i.test(complaint) && !complaint.includes('cgroup')
       ? undefined
       : output.trim() || 'it says nothing';
   } finally {

@@ -32,7 +32,15 @@ import { givePipes, hostOwnerOf } from './id-mappings.ts';
 import { Launcher, leavesStdinOpen } from './launcher.ts';
 import { RuntimeRefusal, untilAccepted } from './monitor.ts';
 import { type RuntimePaths, runtimePaths } from './paths.ts';
-import { type ProbeOptions, type Programs, probePrograms, type RuntimeInfo } from './probe.ts';
+import {
+  chooseRuntimes,
+  isSameRuntime,
+  type ProbeOptions,
+  type Programs,
+  probePrograms,
+  type RuntimeChoice,
+  type RuntimeInfo,
+} from './probe.ts';
 import { removeContainer, sendSignal, thawToDie } from './removal.ts';
 import { SeccompCache } from './seccomp-cache.ts';
 import { SIGKILL } from './signals.ts';
@@ -62,12 +70,10 @@ export interface CreateOptions {
  *                  +------ exit (onExit) ----------+ -> delete
  */
 export class Runtime {
-  /** The default OCI runtime. */
-  readonly info: RuntimeInfo;
-  /** All, by name. */
-  readonly runtimes: ReadonlyMap<string, RuntimeInfo>;
   readonly host: HostFacts;
   readonly conmonVersion: string;
+  readonly #programs: Programs;
+  readonly #execRoot: string;
   readonly #cgroups: CgroupLayout;
   readonly #paths: RuntimePaths;
   readonly #log: Log;
@@ -85,12 +91,12 @@ export class Runtime {
     for (const path of [paths.containers, paths.exits, paths.runtimeRoot]) {
       mkdirSync(path, { recursive: true, mode: 0o700 });
     }
-    return new Runtime(await probePrograms(options), paths, options.log);
+    return new Runtime(await probePrograms(options), paths, options);
   }
 
-  private constructor(programs: Programs, paths: RuntimePaths, log: Log) {
-    this.runtimes = programs.runtimes;
-    this.info = programs.runtimes.values().next().value!;
+  private constructor(programs: Programs, paths: RuntimePaths, { execRoot, log }: ProbeOptions) {
+    this.#programs = programs;
+    this.#execRoot = execRoot;
     this.host = programs.host;
     this.conmonVersion = programs.conmonVersion;
     this.#cgroups = programs.cgroups;
@@ -100,6 +106,35 @@ export class Runtime {
     this.#launcher = new Launcher(programs, paths);
     this.#exits = new Exits(programs.cgroups, paths, log);
     this.#execs = new Execs(this.#launcher, paths);
+  }
+
+  /** The default OCI runtime. */
+  get info(): RuntimeInfo {
+    return this.#programs.runtimes.values().next().value!;
+  }
+
+  /** All, by name; the default one is first. */
+  get runtimes(): ReadonlyMap<string, RuntimeInfo> {
+    return this.#programs.runtimes;
+  }
+
+  /** Those of another configuration. @throws EngineError `invalid`. Changes nothing: takeRuntimes does. */
+  chooseRuntimes(choice: RuntimeChoice): Promise<Map<string, RuntimeInfo>> {
+    return chooseRuntimes({ ...choice, execRoot: this.#execRoot, log: this.#log }, this.runtimes);
+  }
+
+  /**
+   * From here on containers are started with these. One whose runtime is not there any more runs on, but cannot be
+   * started again.
+   * @returns whether any is another than before
+   */
+  takeRuntimes(chosen: ReadonlyMap<string, RuntimeInfo>): boolean {
+    const { runtimes } = this.#programs;
+    const before = [...runtimes.values()];
+    runtimes.clear();
+    for (const [name, info] of chosen) runtimes.set(name, info);
+    const after = [...runtimes.values()];
+    return before.length !== after.length || after.some((info, index) => !isSameRuntime(info, before[index]));
   }
 
   /** Called for every container created or adopted here, once per run. @returns stops it. */

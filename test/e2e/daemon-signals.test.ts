@@ -58,6 +58,33 @@ describe('the daemon and its signals', { concurrency: false }, () => {
     assert.deepEqual(told, ['reload ["stage=two"]']);
   });
 
+  test('SIGHUP takes OCI runtimes, and their default', async () => {
+    const labels = ['stage=two'];
+    const runtimes = { mine: { path: 'runc', runtimeArgs: ['--debug'] } };
+    configure({ labels, runtimes, 'default-runtime': 'mine' });
+    process.kill(daemon.pid, 'SIGHUP');
+    const chosen = () =>
+      docker.must(
+        'info',
+        '--format',
+        '{{.DefaultRuntime}} {{range $name, $_ := .Runtimes}}{{$name}} {{end}}',
+      );
+    await until('the runtime is not there', async () => /^mine crun .*mine/.test(await chosen()));
+    await docker.must('run', '-d', '--name', 'mine', 'busybox', 'sleep', '1000');
+    assert.equal(await docker.must('inspect', '--format', '{{.HostConfig.Runtime}}', 'mine'), 'mine');
+    configure({ labels, runtimes, 'default-runtime': 'nosuch' });
+    process.kill(daemon.pid, 'SIGHUP');
+    await until('nothing is said of it', () =>
+      /default runtime 'nosuch' does not exist/.test(daemon.logTail()),
+    );
+    assert.match(await chosen(), /^mine crun .*mine/);
+    configure({ labels });
+    process.kill(daemon.pid, 'SIGHUP');
+    await until('the runtime stays', async () => /^crun crun (runc )?$/.test(`${await chosen()} `));
+    // What it has started goes all the same.
+    await docker.must('rm', '-f', 'mine');
+  });
+
   test('a configuration that cannot be read changes nothing', async () => {
     configure({ labels: ['stage=three'], bridges: 'x' });
     process.kill(daemon.pid, 'SIGHUP');

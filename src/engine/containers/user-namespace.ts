@@ -11,6 +11,11 @@ import type { ContainerRecord } from './container.ts';
  */
 export const runtimeForUserNamespaces = 'runc';
 
+/** @param asked in the daemon's configuration @returns undefined: the first that works */
+export function defaultRuntimeName(asked: string | undefined, remapped: boolean): string | undefined {
+  return asked ?? (remapped ? runtimeForUserNamespaces : undefined);
+}
+
 /** The ids a container will run with: those of the daemon's userns-remap, unless it asks for the host's. */
 export function mappingsFor(
   context: Pick<EngineContext, 'storage'>,

@@ -200,7 +200,7 @@ describe('why a container does not work', () => {
     const memory = { oomKilled: true, oomKills: 1, limitBytes: 16 * 2 ** 20, peakBytes: 16 * 2 ** 20 };
     const own = told({ exitCode: 3, lastLines: ['disk on fire'], memory }, ended);
     assert.match(own, /OOM killer ended one of its processes, but not the first one$/m);
-    assert.match(own, /^problem: It ended with exit code 3\.$[^]*^ {2}\| disk on fire$/m);
+    assert.match(own, /^problem: It ended with exit code 3\.$[\s\S]*^ {2}\| disk on fire$/m);
     assert.match(
       told({ exitCode: 137, manuallyStopped: true, memory }, ended),
       /^note: It was stopped by its user\.$/m,
