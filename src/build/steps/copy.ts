@@ -215,9 +215,9 @@ async function preparePaths(
     const root = await tree.root();
     const all = await findSources(root, word, options);
     const wanted = all.filter(found => !isExcluded(found, exclude));
-    return Promise.all(
-      wanted.map(found => lookAt(found, tree, { exclude, unpacks, directory: workspace.contextDirectory })),
-    );
+    // The context is a private copy, so that archives in it may be opened from outside.
+    const unpackIn = unpacks ? workspace.contextDirectory : undefined;
+    return Promise.all(wanted.map(found => lookAt(found, tree, { exclude, unpackIn })));
   });
   return looked.map(({ found, path, hashed, above, isArchive: unpacked }) => ({
     open: async () => {
@@ -245,22 +245,25 @@ interface LookedAt {
 async function lookAt(
   found: FoundSource,
   tree: SourceTree,
-  { exclude, unpacks, directory }: { exclude: readonly string[]; unpacks: boolean; directory: string },
+  { exclude, unpackIn }: { exclude: readonly string[]; unpackIn: string | undefined },
 ): Promise<LookedAt> {
   const root = await tree.root();
   const path = await root.resolve(found.path);
   const only = await includedEntries(root, { ...found, path }, exclude);
   const hashed = only === undefined ? await tree.hash(path) : await tree.hashOnly(path, only);
-  // Whoever opens a pipe waits for somebody to write.
-  const isFile = unpacks && !found.isDirectory && (await root.stat(path))?.type === 'file';
   return {
     found,
     path,
     hashed,
     above: await directoriesAbove(root, found),
-    // The context is a private copy and `path` has no symbolic links any more: it may be opened from outside.
-    isArchive: isFile && (await isArchive(join(directory, path))),
+    isArchive: unpackIn !== undefined && !found.isDirectory && (await isArchiveIn(root, path, unpackIn)),
   };
+}
+
+/** @param path without symbolic links */
+async function isArchiveIn(root: ConfinedRoot, path: string, directory: string): Promise<boolean> {
+  // Whoever opens a pipe waits for somebody to write.
+  return (await root.stat(path))?.type === 'file' && isArchive(join(directory, path));
 }
 
 /** A file that the Dockerfile brings. */
