@@ -9,7 +9,7 @@ import { parseReference } from './reference.ts';
 import { Registries } from './registries.ts';
 import type { Repository } from './repository.ts';
 
-const signal = AbortSignal.timeout(20_000);
+const signal = AbortSignal.timeout(100_000);
 const bytes = Buffer.from('{"schemaVersion":2}');
 const secret: Credentials = { username: 'user', password: 'secret' };
 

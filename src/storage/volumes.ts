@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { MS_BIND, MS_REC, MS_REMOUNT } from '../linux/constants.ts';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { SystemError } from '../linux/libc.ts';
-import { isMountPoint, mount, unmount } from '../linux/mount.ts';
+import { isMountPoint, unmount } from '../linux/mount.ts';
 import { limitProject } from '../linux/project-quota.ts';
 import { EngineError, errnoOf, messageOf, within } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
 import { KeyedMutex } from '../stdx/mutex.ts';
 import type { Database } from './database.ts';
+import { isMountable, mountLocalVolume, unmountLocalVolume } from './mount-local-volume.ts';
 import type { StoragePaths, VolumePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
-import { type LocalMount, planLocalMount, resolveAddress } from './volume-mount.ts';
 import {
   checkVolumeName,
   isVolumeName,
@@ -28,6 +27,7 @@ import {
   settleVolumeDirectory,
   type VolumeSnapshot,
 } from './volume-snapshots.ts';
+import { type VolumeRow, VolumeTable } from './volume-table.ts';
 import { diskError } from './worker/errors.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -68,7 +68,7 @@ export interface VolumeOptions {
  * in again: the data is what matters.
  */
 export class VolumeStore {
-  readonly #database: Database;
+  readonly #table: VolumeTable;
   readonly #paths: StoragePaths;
   readonly #workers: WorkerPool;
   readonly #log: Log;
@@ -85,28 +85,22 @@ export class VolumeStore {
     log: Log;
     plugins?: VolumePlugins;
   }) {
-    this.#database = options.database;
+    this.#table = new VolumeTable(options.database);
     this.#paths = options.paths;
     this.#workers = options.workers;
     this.#log = options.log;
     this.#plugins = options.plugins ?? new VolumePlugins();
-    this.#database.migrate('volumes', migrations);
   }
 
   /** To be called once, before anything else. */
   async removeLeftovers(): Promise<void> {
-    const cut = this.#database.prepare("select name, driver from volumes where state <> 'ready'").all();
-    for (const { name, driver } of cut as unknown as Volume[]) {
+    for (const { name, driver } of this.#table.unfinished()) {
       this.#log.info({ volume: name, driver }, 'removing a volume whose creation or removal was cut short');
       // Whether a plugin has it, the plugin says when it is asked.
       if (driver === 'local') await this.#destroy(name);
-      else this.#forget(name);
+      else this.#table.delete(name);
     }
-    const renamed = this.#database
-      .prepare('select name, renamed_from as old from volumes where renamed_from is not null')
-      .all();
-    for (const { name, old } of renamed as unknown as { name: string; old: string }[])
-      this.#finishRename(name, old);
+    for (const { name, from } of this.#table.renamed()) this.#finishRename(name, from);
     for (const { name, driver } of this.list()) {
       if (driver !== 'local') continue;
       if (await settleVolumeDirectory(this.#paths.volumeParts(name), this.#workers)) this.#limitAgain(name);
@@ -115,7 +109,7 @@ export class VolumeStore {
       if (this.find(name) !== undefined || !isVolumeName(name) || !existsSync(this.#paths.volumeData(name)))
         continue;
       this.#log.warn({ volume: name }, 'taking in a volume that the state database does not know');
-      this.#insert(name, 'local', {}, 'ready');
+      this.#table.insert({ name, driver: 'local' }, 'ready');
     }
   }
 
@@ -140,6 +134,7 @@ export class VolumeStore {
       return this.#createLocal(name, options);
     });
   }
+
   /**
    * As create, for one that must be new and has data from the beginning: a kill on the way leaves nothing of it.
    * @throws EngineError `conflict` when there is one of that name
@@ -161,7 +156,7 @@ export class VolumeStore {
     checkVolumeName(name);
     validateLocalOptions(name, options.options ?? {});
     const shape = volumeShape(name, options.options ?? {});
-    this.#insert(name, 'local', options, 'creating');
+    this.#table.insert({ ...options, name, driver: 'local' }, 'creating');
     try {
       const data = this.#paths.volumeData(name);
       mkdirSync(data, { recursive: true, mode: 0o755 });
@@ -175,7 +170,7 @@ export class VolumeStore {
       await this.#destroy(name);
       throw diskError(`create ${name}`, error);
     }
-    this.#setState(name, 'ready');
+    this.#table.setState(name, 'ready');
     return this.get(name);
   }
 
@@ -210,7 +205,7 @@ export class VolumeStore {
     if (!isPlain(volume) || this.#users.has(name)) return false;
     const parts = this.#paths.volumeParts(name);
     if (!isEmptyDirectory(parts.data)) return true;
-    const project = this.#projectOf(name);
+    const project = this.#table.projectOf(name);
     const shape = volumeShape(name, volume.options);
     try {
       mkdirSync(parts.restored, { mode: 0o755 });
@@ -239,14 +234,10 @@ export class VolumeStore {
     await this.#locks.run(first, () =>
       this.#locks.run(second, async () => {
         this.#requirePlain('rename', from);
+        this.#requireUnused('rename', from);
         if ((await this.#lookUp(to)) !== undefined)
           throw new EngineError('conflict', `volume ${to} exists already`);
-        this.#database.transaction(() => {
-          this.#database
-            .prepare('update volumes set name = ?, renamed_from = ? where name = ?')
-            .run(to, from, from);
-          inTransaction();
-        });
+        this.#table.rename(from, to, inTransaction);
         this.#finishRename(to, from);
       }),
     );
@@ -276,7 +267,7 @@ export class VolumeStore {
   restore(name: string, snapshot: string): Promise<void> {
     return this.#withPlain('restore', name, async parts => {
       this.#requireUnused('restore', name);
-      const project = this.#projectOf(name);
+      const project = this.#table.projectOf(name);
       try {
         await restoreVolumeSnapshot(parts, snapshot, this.#workers, directory => {
           // For a moment both are there, which the limit is not for.
@@ -292,13 +283,13 @@ export class VolumeStore {
 
   #withPlain<T>(doing: string, name: string, work: (parts: VolumePaths) => Promise<T>): Promise<T> {
     return this.#locks.run(name, () => {
-      this.#requirePlain(doing, name, { inUse: doing !== 'rename' });
+      this.#requirePlain(doing, name);
       return work(this.#paths.volumeParts(name));
     });
   }
 
   /** A directory of ours, not what is mounted there or is somebody else's. */
-  #requirePlain(doing: string, name: string, { inUse = false } = {}): void {
+  #requirePlain(doing: string, name: string): void {
     const volume = this.get(name);
     if (!isPlain(volume)) {
       throw new EngineError(
@@ -306,7 +297,6 @@ export class VolumeStore {
         `${doing} ${name}: not for a volume of ${volume.driver === 'local' ? 'what is mounted' : `driver ${volume.driver}`}`,
       );
     }
-    if (!inUse) this.#requireUnused(doing, name);
   }
 
   #requireUnused(doing: string, name: string): void {
@@ -318,14 +308,12 @@ export class VolumeStore {
   #finishRename(name: string, from: string): void {
     const [old, place] = [this.#paths.volume(from), this.#paths.volume(name)];
     if (existsSync(old) && !existsSync(place)) renameSync(old, place);
-    this.#database.prepare('update volumes set renamed_from = null where name = ?').run(name);
+    this.#table.endRename(name);
   }
 
   /** A project of its own for the volume's files, with a limit. */
   #limit(name: string, data: string, limitBytes: number): void {
-    const row = this.#database.prepare('select max(project) as last from volumes').get();
-    const project = Math.max(Number(row?.['last'] ?? 0), firstProject - 1) + 1;
-    this.#database.prepare('update volumes set project = ? where name = ?').run(project, name);
+    const project = this.#table.takeProject(name);
     try {
       limitProject(data, project, limitBytes);
     } catch (error) {
@@ -338,22 +326,15 @@ export class VolumeStore {
   }
 
   #limitAgain(name: string): void {
-    const project = this.#projectOf(name);
+    const project = this.#table.projectOf(name);
     const { limitBytes } = volumeShape(name, this.get(name).options);
     if (project === undefined || limitBytes === undefined) return;
     limitProject(this.#paths.volumeData(name), project, limitBytes);
   }
 
-  #projectOf(name: string): number | undefined {
-    const row = this.#database.prepare('select project from volumes where name = ?').get(name);
-    return row?.['project'] == null ? undefined : Number(row['project']);
-  }
-
   find(name: string): Volume | undefined {
-    const row = this.#database
-      .prepare(`select ${columns} from volumes where name = ? and state = 'ready'`)
-      .get(name);
-    return row === undefined ? undefined : this.#volumeOf(row as unknown as VolumeRow);
+    const row = this.#table.find(name);
+    return row === undefined ? undefined : this.#volumeOf(row);
   }
 
   /** As find, and asks the plugins for one that nobody has used here yet. */
@@ -408,10 +389,7 @@ export class VolumeStore {
 
   /** Sorted by name. */
   list(): Volume[] {
-    const rows = this.#database
-      .prepare(`select ${columns} from volumes where state = 'ready' order by name`)
-      .all();
-    return (rows as unknown as VolumeRow[]).map(row => this.#volumeOf(row));
+    return this.#table.list().map(row => this.#volumeOf(row));
   }
 
   /** Those whose files are Gantry's to count and to prune: not what a plugin has, nor what options mount. */
@@ -427,14 +405,12 @@ export class VolumeStore {
         if (options.force === true) return;
         throw noSuchVolume(name);
       }
-      const users = [...(this.#users.get(name) ?? [])];
-      if (users.length > 0)
-        throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
+      this.#requireUnused('remove', name);
       if (volume.driver !== 'local') {
         await this.#removeByPlugin(volume, options.force === true);
         return;
       }
-      this.#setState(name, 'removing');
+      this.#table.setState(name, 'removing');
       await this.#destroy(name);
     });
   }
@@ -460,7 +436,7 @@ export class VolumeStore {
       const users = this.#users.get(name) ?? new Set();
       if (volume.driver !== 'local') {
         if (!users.has(user) || !this.#mountpoints.has(name)) await this.#mountByPlugin(volume, user);
-      } else if (isMountable(volume) && !isMountPoint(volume.mountpoint)) await mountLocal(volume);
+      } else if (isMountable(volume) && !isMountPoint(volume.mountpoint)) await mountLocalVolume(volume);
       users.add(user);
       this.#users.set(name, users);
       return this.#mountpoints.get(name) ?? volume.mountpoint;
@@ -478,7 +454,7 @@ export class VolumeStore {
       if (users !== undefined && users.size > 0) return;
       this.#users.delete(name);
       this.#mountpoints.delete(name);
-      if (volume !== undefined) unmountIfMounted(volume);
+      if (volume !== undefined) unmountLocalVolume(volume);
     });
   }
 
@@ -486,7 +462,7 @@ export class VolumeStore {
   async reconcile(users: ReadonlyMap<string, readonly string[]>): Promise<void> {
     this.#users.clear();
     for (const [name, ids] of users) if (ids.length > 0) this.#users.set(name, new Set(ids));
-    for (const volume of this.list()) if (!this.#users.has(volume.name)) unmountIfMounted(volume);
+    for (const volume of this.list()) if (!this.#users.has(volume.name)) unmountLocalVolume(volume);
   }
 
   async #lookUp(name: string): Promise<Volume | undefined> {
@@ -495,7 +471,7 @@ export class VolumeStore {
     for (const plugin of this.#plugins.list()) {
       try {
         if ((await plugin.find(name)) === undefined) continue;
-        this.#insert(name, plugin.name, {}, 'ready');
+        this.#table.insert({ name, driver: plugin.name }, 'ready');
         return this.find(name);
       } catch (error) {
         this.#log.warn({ plugin: plugin.name, err: error }, 'a volume plugin does not answer');
@@ -506,14 +482,14 @@ export class VolumeStore {
 
   async #createByPlugin(name: string, driver: string, options: VolumeOptions): Promise<Volume> {
     const plugin = this.#pluginFor('create', name, driver);
-    this.#insert(name, driver, options, 'creating');
+    this.#table.insert({ ...options, name, driver }, 'creating');
     try {
       await plugin.create(name, options.options ?? {});
     } catch (error) {
-      this.#forget(name);
+      this.#table.delete(name);
       throw within(`create ${name}`, error);
     }
-    this.#setState(name, 'ready');
+    this.#table.setState(name, 'ready');
     return this.get(name);
   }
 
@@ -527,7 +503,7 @@ export class VolumeStore {
         'forgetting a volume that its plugin did not remove',
       );
     }
-    this.#forget(name);
+    this.#table.delete(name);
   }
 
   async #mountByPlugin({ name, driver }: Volume, user: string): Promise<void> {
@@ -546,76 +522,27 @@ export class VolumeStore {
     }
   }
 
-  #forget(name: string): void {
-    this.#database.prepare('delete from volumes where name = ?').run(name);
-  }
-
   async #destroy(name: string): Promise<void> {
     const data = this.#paths.volumeData(name);
     // What is mounted there is not ours to delete.
     while (isMountPoint(data)) unmount(data, { detach: true });
-    const project = this.#projectOf(name);
+    const project = this.#table.projectOf(name);
     if (project !== undefined && existsSync(data)) forgetLimit(data, project);
     try {
       await removeTree(this.#paths.volume(name), this.#workers);
     } catch (error) {
       throw diskError(`remove ${name}`, error);
     }
-    this.#forget(name);
+    this.#table.delete(name);
   }
 
-  #insert(name: string, driver: string, options: VolumeOptions, state: string): void {
-    this.#database
-      .prepare(
-        'insert into volumes (name, driver, labels, options, state, created_ms) values (?, ?, ?, ?, ?, ?)',
-      )
-      .run(
-        name,
-        driver,
-        JSON.stringify(options.labels ?? {}),
-        JSON.stringify(options.options ?? {}),
-        state,
-        Date.now(),
-      );
-  }
-
-  #setState(name: string, state: string): void {
-    this.#database.prepare('update volumes set state = ? where name = ?').run(state, name);
-  }
-
-  #volumeOf({ name, driver, labels, options, createdMs }: VolumeRow): Volume {
+  #volumeOf(row: VolumeRow): Volume {
+    const { name, driver } = row;
     const mountpoint =
       driver === 'local' ? this.#paths.volumeData(name) : (this.#mountpoints.get(name) ?? '');
-    return { name, driver, labels: JSON.parse(labels), options: JSON.parse(options), createdMs, mountpoint };
+    return { ...row, mountpoint };
   }
 }
-
-interface VolumeRow {
-  name: string;
-  driver: string;
-  labels: string;
-  options: string;
-  createdMs: number;
-}
-
-const migrations = [
-  `create table volumes (
-     name text primary key,
-     driver text not null,
-     labels text not null,
-     options text not null,
-     state text not null check (state in ('creating', 'ready', 'removing')),
-     created_ms integer not null
-   ) strict, without rowid;`,
-  // Its directory may still have the old name; the number of its quota.
-  `alter table volumes add column renamed_from text;
-   alter table volumes add column project integer;`,
-];
-
-/** Small numbers are what administrators give in /etc/projects. */
-const firstProject = 0x10_00_00;
-
-const columns = 'name, driver, labels, options, created_ms as createdMs';
 
 function applyShape(directory: string, { uid, gid, mode }: VolumeShape): void {
   if (uid !== undefined || gid !== undefined) chownSync(directory, uid ?? -1, gid ?? -1);
@@ -653,59 +580,4 @@ function isEmptyDirectory(path: string): boolean {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
     throw error;
   }
-}
-
-function isMountable({ driver, options }: Volume): boolean {
-  if (driver !== 'local') return false;
-  return options['device'] !== undefined || options['type'] !== undefined;
-}
-
-async function mountLocal(volume: Volume): Promise<void> {
-  const plan = planLocalMount(volume.options);
-  const target = volume.mountpoint;
-  try {
-    const { flags, ...what } = await resolveAddress(plan);
-    mount({ ...what, target, flags });
-    // A bind mount takes the flags of its source: its own need a second step.
-    const own = flags & ~(MS_BIND | MS_REC);
-    if ((flags & MS_BIND) !== 0 && own !== 0) remountBind(target, own);
-  } catch (error) {
-    const kind = errnoOf(error) === 'ENOENT' ? 'notFound' : 'internal';
-    throw new EngineError(kind, `error while mounting volume '${target}': ${whyNot(plan, target, error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function remountBind(target: string, flags: number): void {
-  try {
-    mount({ target, flags: MS_REMOUNT | MS_BIND | flags });
-  } catch (error) {
-    unmount(target, { detach: true });
-    throw error;
-  }
-}
-
-/** In Docker's words (moby/sys/mount), which name the device, the place, and what is not plain. */
-function whyNot({ source, type, flags, data }: LocalMount, target: string, error: unknown): string {
-  if (errnoOf(error) === 'ENOTFOUND' || errnoOf(error) === 'EAI_AGAIN')
-    return `error resolving passed in network volume address: ${messageOf(error)}`;
-  const what = [
-    `mount ${source}:${target}`,
-    ...(flags === 0 ? [] : [`flags: 0x${flags.toString(16)}`]),
-    ...(data === '' ? [] : [`data: ${data}`]),
-  ].join(', ');
-  const reason = error instanceof SystemError ? error.reason : messageOf(error);
-  const missing = errnoOf(error) === 'ENODEV' && !knowsFileSystem(type);
-  const why = missing ? `${reason} (this kernel has no file system "${type}")` : reason;
-  return `failed to mount local volume: ${what}: ${why}`;
-}
-
-/** Lines of `nodev\tnfs`; what is a module is there once it has been asked for. */
-function knowsFileSystem(type: string): boolean {
-  return new RegExp(`\\t${RegExp.escape(type)}$`, 'm').test(readFileSync('/proc/filesystems', 'utf8'));
-}
-
-function unmountIfMounted(volume: Volume): void {
-  if (isMountable(volume) && isMountPoint(volume.mountpoint)) unmount(volume.mountpoint, { detach: true });
 }

@@ -233,7 +233,7 @@ describe('editing a container', { concurrency: false }, () => {
       // Nothing is in the way of editing it once more.
       await gantry('update -l again=yes web');
       await machine.must('docker network disconnect app web 2>/dev/null; true');
-      for (let attempt = 0; (await leftovers(machine)).length > 0 && attempt < 50; attempt++)
+      for (let attempt = 0; (await leftovers(machine)).length > 0 && attempt < 300; attempt++)
         await sleep(200);
       assert.deepEqual(await leftovers(machine), []);
       await machine.must('docker rm -fv web');

@@ -20,7 +20,7 @@ describe('gantry, the client', { concurrency: false }, () => {
   const shell = (line: string): Promise<Outcome> =>
     machine.docker.shell(line, {
       cwd: machine.world.path('work'),
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       env: { PATH: `${machine.world.path('work')}:${repository}:${machine.docker.env['PATH']}` },
     });
   const must = async (line: string): Promise<string> => {

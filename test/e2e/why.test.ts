@@ -25,7 +25,7 @@ describe('gantry why', { concurrency: false }, () => {
     for (let attempt = 0; ; attempt++) {
       const { code, stdout, stderr } = await gantry(`why ${line}`);
       if (code === status && wanted.test(stdout)) return stdout;
-      if (attempt === 150) assert.match(`exit code ${code}\n${stdout}${stderr}`, wanted, line);
+      if (attempt === 150) assert.fail(`${line}: exit code ${code}\n${stdout}${stderr}`);
       await sleep(200);
     }
   }
@@ -80,7 +80,7 @@ describe('gantry why', { concurrency: false }, () => {
       for (let attempt = 0; ; attempt++) {
         const { code, stdout, stderr } = await gantry(`network trace ${line}`);
         if (code === status && wanted.test(stdout + stderr)) return stdout;
-        if (attempt === 150) assert.match(`exit code ${code}\n${stdout}${stderr}`, wanted, line);
+        if (attempt === 150) assert.fail(`${line}: exit code ${code}\n${stdout}${stderr}`);
         await sleep(200);
       }
     };

@@ -54,7 +54,7 @@ ${options.auth === true ? auth : ''}`,
     if (child.exitCode === null) await once(child, 'exit');
   });
   const url = `http://127.0.0.1:${port}/v2/`;
-  for (let tries = 0; tries < 500; tries++) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
     if (
       await fetch(url).then(
         () => true,

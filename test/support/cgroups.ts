@@ -57,7 +57,7 @@ export function cgroupsNamed(names: ReadonlySet<string>): Map<string, string[]> 
 export async function removeCgroups(name: string): Promise<void> {
   for (const root of hierarchies()) {
     const top = join(root, name);
-    for (let attempt = 0; existsSync(top) && attempt < 50; attempt++) {
+    for (let attempt = 0; existsSync(top) && attempt < 3000; attempt++) {
       removeTree(top);
       if (existsSync(top)) await sleep(20);
     }

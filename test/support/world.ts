@@ -138,7 +138,7 @@ async function initPidOf(child: ChildProcess): Promise<number> {
   child.stderr!.on('data', chunk => {
     said += chunk;
   });
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 120_000;
   while (!said.includes('ready')) {
     if (child.exitCode !== null || Date.now() > deadline)
       throw new Error(`a private world did not start: ${said}`);
