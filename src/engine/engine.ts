@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Builder } from '../build/builder.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { NetworkController } from '../network/controller.ts';
+import type { InterfaceStatistics } from '../network/network.ts';
 import type { LogRecords } from '../runtime/logs/log-format.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { CaptureRequest } from './containers/capture.ts';
@@ -23,8 +24,8 @@ import type { WhyOptions } from './why/collect.ts';
 import type { WhyAnswer } from './why/why.ts';
 
 /**
- * The engine as its callers see it: one object per resource, one method per use case. The server translates HTTP
- * to these and back; the embedded library calls them directly. Every method throws EngineError in Docker's words.
+ * The engine as its callers see it: one object per resource, one method per use case, which the server
+ * translates HTTP to and back. Every method throws EngineError in Docker's words.
  */
 export interface Engine {
   readonly containers: ContainerUseCases;
@@ -269,17 +270,5 @@ export interface ContainerStatsSample {
   };
   pids: { current: number; limit: number };
   blockIo: { major: number; minor: number; op: string; bytes: number; operations: number }[];
-  networks: Record<
-    string,
-    {
-      rxBytes: number;
-      rxPackets: number;
-      rxErrors: number;
-      rxDropped: number;
-      txBytes: number;
-      txPackets: number;
-      txErrors: number;
-      txDropped: number;
-    }
-  >;
+  networks: Record<string, Omit<InterfaceStatistics, 'name'>>;
 }

@@ -168,7 +168,7 @@ function refuseAndWarn(values: Values, file: ConfigFile | undefined): string[] {
       : `--${option.flag}`;
     const supported = option.supports === undefined || given.every(value => option.supports!(value));
     if (!supported) {
-      throw new EngineError('notImplemented', `${where}: ${given.join(' ')} is not supported yet`);
+      throw new EngineError('notImplemented', `${where}: ${given.join(' ')} is not supported`);
     }
     if (option.meaningless !== undefined) warnings.push(`${where} has no effect: ${option.meaningless}`);
   }

@@ -79,7 +79,7 @@ test('requests Docker refuses are refused in its words', () => {
     [{ name: 'bridge' }, 'forbidden', 'operation is not permitted on predefined bridge network '],
     [{ name: 'x', driver: 'host' }, 'forbidden', 'only one instance of "host" network is allowed'],
     [{ name: 'x', driver: 'nope' }, 'notFound', 'plugin "nope" not found'],
-    [{ name: 'x', driver: 'overlay' }, 'notImplemented', 'network driver "overlay" is not supported yet'],
+    [{ name: 'x', driver: 'overlay' }, 'notImplemented', 'network driver "overlay" is not supported'],
     [{ name: 'x', scope: 'swarm' }, 'notImplemented', 'scope "swarm": not supported'],
     [{ name: 'x', ipam: { driver: 'dhcp' } }, 'notImplemented', 'IPAM driver "dhcp": not supported'],
     [{ name: 'x', enableIPv4: false }, 'invalid', 'IPv4 or IPv6 must be enabled'],

@@ -46,7 +46,7 @@ function driverOf(name: string | undefined): 'bridge' | 'macvlan' | 'ipvlan' {
     case 'ipvlan':
       return name;
     case 'overlay':
-      throw new EngineError('notImplemented', `network driver "${name}" is not supported yet`);
+      throw new EngineError('notImplemented', `network driver "${name}" is not supported`);
     default:
       throw new EngineError('notFound', `plugin "${name}" not found`);
   }

@@ -138,7 +138,7 @@ describe('the API over HTTP', () => {
     ] as const) {
       const answer = await create({ [field]: value });
       assert.equal(answer.status, 501, field);
-      assert.equal(answer.json().message, `HostConfig.${field} is not supported yet`);
+      assert.equal(answer.json().message, `HostConfig.${field} is not supported`);
     }
     const gpus = await create({ DeviceRequests: [{ Count: -1, Capabilities: [['gpu', 'compute'], ['x']] }] });
     assert.equal(gpus.status, 400);

@@ -22,7 +22,7 @@ export function parseHost(text: string, tls: boolean): Host {
   if (scheme === 'fd') {
     throw new EngineError(
       'notImplemented',
-      `host "${text}": sockets of systemd (fd://) are not supported yet`,
+      `host "${text}": sockets of systemd (fd://) are not supported`,
     );
   }
   if (scheme !== 'tcp') throw new EngineError('invalid', `invalid bind address format: ${text}`);

@@ -36,7 +36,7 @@ export function buildRequestFromQuery(query: Query): PlannedBuild {
     if (isBuildKit && buildKitOnly.has(name)) continue;
     // The client names every build, so that BuildKit could cancel it.
     if (name === 'buildid') continue;
-    throw new EngineError('notImplemented', `build with ${name} is not supported yet`);
+    throw new EngineError('notImplemented', `build with ${name} is not supported`);
   }
   return {
     quiet: query.flag('q'),

@@ -251,7 +251,7 @@ function refuseUnsupported(body: HostConfigBody): void {
   for (const { field, harmless } of unsupported) {
     const value = body[field];
     if (isZero(value) || harmless?.includes(value)) continue;
-    throw new EngineError('notImplemented', `HostConfig.${field} is not supported yet`);
+    throw new EngineError('notImplemented', `HostConfig.${field} is not supported`);
   }
 }
 

@@ -17,7 +17,7 @@ export const lifecycleRoutes: readonly Route[] = [
 async function start(call: Call): Promise<void> {
   for (const parameter of ['checkpoint', 'checkpoint-dir']) {
     if (call.query.text(parameter) !== '') {
-      throw new EngineError('notImplemented', `starting from a ${parameter} is not supported yet`);
+      throw new EngineError('notImplemented', `starting from a ${parameter} is not supported`);
     }
   }
   await call.engine.containers.start(call.param('id'));
