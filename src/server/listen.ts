@@ -20,10 +20,7 @@ export function parseHost(text: string, tls: boolean): Host {
   const [, scheme = 'tcp', rest = ''] = match;
   if (scheme === 'unix') return { kind: 'unix', path: rest === '' ? '/run/gantry/gantry.sock' : rest };
   if (scheme === 'fd') {
-    throw new EngineError(
-      'notImplemented',
-      `host "${text}": sockets of systemd (fd://) are not supported`,
-    );
+    throw new EngineError('notImplemented', `host "${text}": sockets of systemd (fd://) are not supported`);
   }
   if (scheme !== 'tcp') throw new EngineError('invalid', `invalid bind address format: ${text}`);
   return { kind: 'tcp', ...parseTcp(text, rest, tls) };
