@@ -17,7 +17,13 @@ const plain: OneOffRequest = {
   withDependencies: true,
 };
 
-const reading = { directory: '/here', resolvesPaths: true, homeDirectory: '/home/me', warn: () => {} };
+const reading = {
+  directory: '/here',
+  resolvesPaths: true,
+  interpolates: true,
+  homeDirectory: '/home/me',
+  warn: () => {},
+};
 
 const web: Service = {
   image: 'web',

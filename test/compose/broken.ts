@@ -76,6 +76,7 @@ export const brokenProjects: Record<string, string | Record<string, string>> = {
   'a variable with a bad form': 'services: {a: {image: "x:${TAG!}"}}\n',
   'a variable that is not closed': 'services: {a: {image: "x:${TAG"}}\n',
   'two scales': 'services: {a: {image: x, scale: 2, deploy: {replicas: 3}}}\n',
+  'a limit beside others': 'services: {a: {image: x, cpus: 0.5, deploy: {resources: {limits: {pids: 5}}}}}\n',
   'a name for two containers': 'services: {a: {image: x, scale: 2, container_name: one}}\n',
   'two Dockerfiles': 'services: {a: {build: {context: ., dockerfile: D, dockerfile_inline: FROM x}}}\n',
   'a platform that is not built':

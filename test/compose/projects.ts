@@ -32,6 +32,20 @@ export const surroundings = { HOME: '/home/somebody', PATH: '/usr/bin:/bin' };
 
 export const goldenDirectory = join(import.meta.dirname, 'golden');
 
-export function goldenFile(name: string): string {
-  return join(goldenDirectory, 'valid', `${name.replaceAll(' ', '-').toLowerCase()}.txt`);
+export function goldenFile(name: string, kind: 'valid' | 'written' = 'valid'): string {
+  return join(goldenDirectory, kind, `${name.replaceAll(' ', '-').toLowerCase()}.txt`);
 }
+
+/**
+ * Projects whose `config --no-interpolate` is other than docker compose's: it makes lists of mappings that it merges, leaves
+ * a single text for a list, and drops arguments of builds that have a name alone.
+ */
+export const otherAsWritten: ReadonlySet<string> = new Set([
+  'every short form',
+  'every long form',
+  'an override file',
+  'reset and override',
+  'services that extend',
+  'an override that says nothing',
+  'extending one service of a file with others',
+]);

@@ -8,20 +8,27 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeProgram } from '../support/sid-plugins.ts';
 import { brokenProjects } from './broken.ts';
-import { goldenDirectory, goldenFile, inProject, surroundings } from './projects.ts';
+import { goldenDirectory, goldenFile, inProject, otherAsWritten, surroundings } from './projects.ts';
 import { validProjects } from './valid.ts';
 
+const answerTimeoutMs = 60_000;
 const program = await composeProgram();
 
 function compose(
   directory: string,
   ...args: string[]
 ): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(program, ['config', ...args], { cwd: directory, env: surroundings, encoding: 'utf8' });
+  const options = { cwd: directory, env: surroundings, encoding: 'utf8', timeout: answerTimeoutMs } as const;
+  const { error, ...answer } = spawnSync(program, ['config', ...args], options);
+  // Some files keep it busy for good.
+  if (error !== undefined) throw error;
+  return answer;
 }
 
-rmSync(join(goldenDirectory, 'valid'), { recursive: true, force: true });
-mkdirSync(join(goldenDirectory, 'valid'), { recursive: true });
+for (const kind of ['valid', 'written']) {
+  rmSync(join(goldenDirectory, kind), { recursive: true, force: true });
+  mkdirSync(join(goldenDirectory, kind), { recursive: true });
+}
 for (const [name, files] of Object.entries(validProjects)) {
   const text = inProject(files, directory => {
     const yaml = compose(directory);
@@ -29,6 +36,9 @@ for (const [name, files] of Object.entries(validProjects)) {
     return `${yaml.stdout}# hashes\n${compose(directory, '--hash', '*').stdout}`;
   });
   writeFileSync(goldenFile(name), text);
+  if (otherAsWritten.has(name)) continue;
+  const written = inProject(files, directory => compose(directory, '--no-interpolate').stdout);
+  writeFileSync(goldenFile(name, 'written'), written);
 }
 
 const refusals = Object.entries(brokenProjects).map(([name, files]) => {

@@ -438,6 +438,25 @@ services:
     'sub/other.yaml':
       'services: {b: {extends: c, user: u}, c: {image: x, environment: {C: 1}}, broken: {imagge: y}}\n',
   },
+  'variables in place of numbers and words': {
+    'compose.yaml': `
+services:
+  a:
+    image: "x:\${TAG:-latest}"
+    privileged: \${PRIVILEGED:-false}
+    shm_size: \${SHM:-10m}
+    stop_grace_period: \${GRACE:-10s}
+    ports: ["\${PORT:-8080}:80", {target: "\${TARGET:-81}"}]
+    command: "echo \${NOTHING-} x"
+    environment: {A: "\${B-b}", C: 1, D: }
+    deploy: {replicas: "\${REPLICAS:-2}", resources: {limits: {cpus: "\${CPUS:-0.5}", pids: "\${PIDS:-5}"}}}
+    healthcheck: {test: "x \${Y-}", interval: "\${INTERVAL:-1s}", retries: "\${RETRIES:-3}", disable: "\${DISABLE:-false}"}
+    extra_hosts: ["\${HOST:-h}:\${ADDRESS:-1.2.3.4}"]
+    labels: [a=1, "b=\${B-b}"]
+    build: {context: ./c, no_cache: "\${NO_CACHE:-true}", shm_size: "\${SHM:-1m}", args: [A=1]}
+networks: {default: {internal: "\${INTERNAL:-false}", driver_opts: {a: 1}, ipam: {config: [{subnet: "\${SUBNET:-10.0.0.0/8}"}]}}}
+`,
+  },
   'an env file with odd lines': {
     'compose.yaml': 'services: {a: {image: x, env_file: e.env}}\n',
     'e.env': 'A=#a\nB= # b\nC="c\r\nd"\nD=d #e #f\nE=e\r\nF=${NOT_SET}\n',

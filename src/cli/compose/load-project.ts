@@ -19,7 +19,8 @@ export function loadNamedProject(
     warn: message => warn(session, message),
     ...options,
   });
-  return groupFlags.on('all-resources') ? loaded : { ...loaded, project: withoutUnused(loaded.project) };
+  const keepsAll = groupFlags.on('all-resources') || options.interpolates === false;
+  return keepsAll ? loaded : { ...loaded, project: withoutUnused(loaded.project) };
 }
 
 /** The name alone: with -p no files are needed. */

@@ -124,20 +124,30 @@ function* dependencyFaults(
     };
 }
 
-/** The same limit may be said in two ways, but not differently. */
+/** The same limit may be said in two ways, but not differently: beside other limits, what is not said is none. */
 function* limitFaults(name: string, service: Service): Generator<Fault> {
   const { limits, reservations } = service.deploy?.resources ?? {};
   const pairs = [
     ['scale', service.scale, 'deploy.replicas', service.deploy?.replicas],
-    ['cpus', service.cpus, 'deploy.resources.limits.cpus', limits?.cpus],
-    ['mem_limit', service.mem_limit, 'deploy.resources.limits.memory', limits?.memory],
+    ['cpus', service.cpus || undefined, 'deploy.resources.limits.cpus', limits && (limits.cpus ?? 0)],
+    [
+      'mem_limit',
+      sizeOf(service.mem_limit),
+      'deploy.resources.limits.memory',
+      limits && (limits.memory ?? '0'),
+    ],
     [
       'mem_reservation',
-      service.mem_reservation,
+      sizeOf(service.mem_reservation),
       'deploy.resources.reservations.memory',
-      reservations?.memory,
+      reservations && (reservations.memory ?? '0'),
     ],
-    ['pids_limit', service.pids_limit, 'deploy.resources.limits.pids', limits?.pids],
+    [
+      'pids_limit',
+      service.pids_limit || undefined,
+      'deploy.resources.limits.pids',
+      limits && (limits.pids ?? 0),
+    ],
   ] as const;
   for (const [key, value, otherKey, other] of pairs) {
     if (value !== undefined && other !== undefined && value !== other)
@@ -152,6 +162,11 @@ function* limitFaults(name: string, service: Service): Generator<Fault> {
       at: ['container_name'],
       message: `services.${name}: can't set container_name and ${key} as container name must be unique`,
     };
+}
+
+/** @returns undefined when there is none */
+function sizeOf(limit: string | undefined): string | undefined {
+  return limit === '0' ? undefined : limit;
 }
 
 function* mountFaults(name: string, { tmpfs = [], volumes = [] }: Service): Generator<Fault> {

@@ -15,7 +15,6 @@ export interface Loading {
   directory: string;
   resolvesPaths: boolean;
   homeDirectory: string;
-  /** False: variables stay as they are written (`config --no-interpolate`). */
   interpolates: boolean;
   /** What variables are looked up in. */
   environment: ReadonlyMap<string, string>;

@@ -3,11 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { brokenProjects } from '../../../test/compose/broken.ts';
-import { goldenDirectory, goldenFile, inProject, surroundings } from '../../../test/compose/projects.ts';
+import {
+  goldenDirectory,
+  goldenFile,
+  inProject,
+  otherAsWritten,
+  surroundings,
+} from '../../../test/compose/projects.ts';
 import { validProjects } from '../../../test/compose/valid.ts';
 import { messageOf } from '../../stdx/errors.ts';
 import { serviceHash } from '../print/hash.ts';
-import { printedProject } from '../print/ordered.ts';
+import { printedModel, printedProject } from '../print/ordered.ts';
 import { toYaml } from '../print/yaml.ts';
 import { type Loaded, type LoadOptions, loadProject } from './load.ts';
 import { withoutUnused } from './profiles.ts';
@@ -29,6 +35,17 @@ describe('projects print as docker compose prints them', () => {
       const [yaml, hashes] = theirs.split('# hashes\n');
       assert.equal(ours, `${yaml}# hashes\n${withoutPaths(files, hashes!)}`);
     });
+  }
+});
+
+test('what is not interpolated prints as it is written, as docker compose has it', () => {
+  for (const [name, files] of Object.entries(validProjects)) {
+    if (otherAsWritten.has(name)) continue;
+    const ours = inProject(files, directory => {
+      const { project } = load(directory, { interpolates: false });
+      return toYaml(printedModel(project, 'yaml'));
+    });
+    assert.equal(ours, readFileSync(goldenFile(name, 'written'), 'utf8'), name);
   }
 });
 

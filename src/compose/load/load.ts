@@ -10,6 +10,7 @@ import { nameOfDirectory, normaliseName, type Sources } from './sources.ts';
 
 /** Phases that `config` can leave out. */
 export interface LoadOptions {
+  /** False: values stay as they are written, of all services, and nothing is read or checked that depends on them. */
   interpolates?: boolean;
   resolvesPaths?: boolean;
   normalises?: boolean;
@@ -62,12 +63,18 @@ export function loadProject(sources: Sources, options: LoadOptions): Loaded {
   if (sources.compatibility) merged.separator = '_';
   const complete =
     (options.normalises ?? true)
-      ? normalise(merged, loading.environment, loading.resolvesPaths ? loading.directory : '.')
+      ? normalise(
+          merged,
+          loading.interpolates ? loading.environment : undefined,
+          loading.resolvesPaths ? loading.directory : '.',
+        )
       : merged;
-  const selection = selectProfiles(complete, sources.profiles, options.services);
+  // What has variables in it cannot be judged.
+  const profiles = loading.interpolates ? sources.profiles : ['*'];
+  const selection = selectProfiles(complete, profiles, options.services);
   const locate: Locate = (...path) => placeAt(root, path);
-  if (options.checksConsistency ?? true) checkConsistency(selection, locate);
-  readServiceFiles(selection.project, loading, options, locate);
+  if (loading.interpolates && (options.checksConsistency ?? true)) checkConsistency(selection, locate);
+  if (loading.interpolates) readServiceFiles(selection.project, loading, options, locate);
   return { ...selection, sources: { ...sources, environment: new Map(loading.environment), name } };
 }
 

@@ -4,11 +4,12 @@ import type { Build, Project, Service } from '../project.ts';
  * Fills in what a project leaves unsaid: the default network, names of resources, dependencies that follow from links,
  * shared namespaces and mounts, variables without a value.
  * @param project as merged; it is not changed
+ * @param environment where variables without a value have it from; undefined: they are left as they are written
  * @param directory the context of builds that name none
  */
 export function normalise(
   project: Project,
-  environment: ReadonlyMap<string, string>,
+  environment: ReadonlyMap<string, string> | undefined,
   directory: string,
 ): Project {
   const services = mapValues(project.services, service => normaliseService(service, environment, directory));
@@ -38,13 +39,13 @@ export function normalise(
 
 function normaliseService(
   service: Service,
-  environment: ReadonlyMap<string, string>,
+  environment: ReadonlyMap<string, string> | undefined,
   directory: string,
 ): Service {
   const normal: Service = { ...service };
   if (normal.pull_policy === 'if_not_present') normal.pull_policy = 'missing';
   if (normal.build !== undefined) normal.build = normaliseBuild(normal.build, environment, directory);
-  if (normal.environment !== undefined)
+  if (normal.environment !== undefined && environment !== undefined)
     normal.environment = mapValues(
       normal.environment,
       (value, name) => value ?? environment.get(name) ?? null,
@@ -56,11 +57,15 @@ function normaliseService(
   return normal;
 }
 
-function normaliseBuild(build: Build, environment: ReadonlyMap<string, string>, directory: string): Build {
+function normaliseBuild(
+  build: Build,
+  environment: ReadonlyMap<string, string> | undefined,
+  directory: string,
+): Build {
   const normal: Build = { ...build, context: build.context ?? directory };
   if (build.dockerfile === undefined && build.dockerfile_inline === undefined)
     normal.dockerfile = 'Dockerfile';
-  if (build.args !== undefined) {
+  if (build.args !== undefined && environment !== undefined) {
     const given = Object.entries(build.args).flatMap(([name, value]) => {
       const resolved = value ?? environment.get(name);
       return resolved === undefined ? [] : [[name, resolved] as const];

@@ -10,6 +10,11 @@ export function printedProject(of: Project, notation: Notation): Record<string, 
   return notation === 'yaml' ? printed : sorted(printed, notation);
 }
 
+/** One whose variables are not filled in, as it is written: everything by name. */
+export function printedModel({ separator: _, ...model }: Project, notation: Notation): unknown {
+  return print(model, undefined, notation);
+}
+
 export function printedService(of: Service, notation: Notation): Record<string, unknown> {
   return printObject(of as unknown as Record<string, unknown>, service, notation, notation);
 }

@@ -5,7 +5,7 @@ import { type Variable, variablesIn } from '../../../compose/load/variables.ts';
 import { imageReference } from '../../../compose/names.ts';
 import { serviceHash } from '../../../compose/print/hash.ts';
 import { toGoJson } from '../../../compose/print/json.ts';
-import { printedProject } from '../../../compose/print/ordered.ts';
+import { printedModel, printedProject } from '../../../compose/print/ordered.ts';
 import { toYaml } from '../../../compose/print/yaml.ts';
 import type { Project } from '../../../compose/project.ts';
 import { EngineError } from '../../../stdx/errors.ts';
@@ -134,12 +134,11 @@ function rendered({ project, disabled, sources }: Loaded, flags: FlagValues): st
   }
   if (flags.string('hash') !== '') return hashes(project, flags.string('hash'));
   if (flags.on('quiet')) return '';
-  const isJson = flags.string('format') === 'json';
-  const text = isJson
-    ? toGoJson(printedProject(project, 'json'), 2)
-    : toYaml(printedProject(project, 'yaml'));
+  const notation = flags.string('format') === 'json' ? 'json' : 'yaml';
+  const inNotation = (value: unknown) => (notation === 'json' ? toGoJson(value, 2) : toYaml(value));
+  if (flags.on('no-interpolate')) return inNotation(printedModel(project, notation));
   // Read again, a dollar sign must not start a variable.
-  return flags.on('no-interpolate') ? text : text.replaceAll('$', '$$$$');
+  return inNotation(printedProject(project, notation)).replaceAll('$', '$$$$');
 }
 
 function dependenciesFirst({ services }: Project): string[] {

@@ -144,6 +144,7 @@ function oneOffRequest({ session, flags, args }: Call, { sources }: Loaded, tty:
   const reading = {
     directory: session.surroundings.workingDirectory,
     resolvesPaths: true,
+    interpolates: true,
     homeDirectory: session.surroundings.homeDirectory,
     warn: (message: string) => session.err.line(`WARNING: ${message}`),
   };

@@ -132,10 +132,10 @@ const logging: Shape = {
 };
 
 const optionText: Shape = {
-  canonical(node, path) {
+  canonical(node, path, { interpolates }) {
     if (node.kind !== 'scalar' || node.value === null)
       throw fault(node, `${path} must be a boolean, number or string`);
-    return scalar(goText(node.value), node);
+    return interpolates ? scalar(goText(node.value), node) : node;
   },
 };
 

@@ -133,6 +133,8 @@ export function listOf(of: Shape, options: ListOptions = {}): Shape {
           : (options.single && textOf(node) !== undefined) || (options.singleOfAny && node.kind === 'scalar')
             ? [node]
             : undefined;
+      if (options.singleOfAny && items?.[0] === node && !reading.interpolates)
+        return of.canonical(node, path, reading);
       if (items === undefined)
         throw fault(node, `${path} must be a${options.single ? ' string or' : 'n'} array`);
       const canonical = items.map((item, at) => of.canonical(item, below(path, at), reading));
@@ -178,25 +180,30 @@ export const uniqueTextsOrNumbers: Shape = listOf(textOrNumber, { keyOf: valueTe
 function pairs(withoutValue: null | '', faultOf?: (name: string) => string | undefined): Shape {
   return {
     merge: mergePairs,
-    canonical(node, path) {
-      if (node.kind === 'sequence')
-        return mapping(
-          node.items.map(item => pairOf(item, path, withoutValue, faultOf)),
-          node,
-        );
-      if (node.kind !== 'mapping') throw fault(node, `${path} must be a mapping or array`);
-      return mapping(
-        Array.from(node.entries, ([key, value]) => {
-          if (value.tag === 'reset') return [key, value] as const;
-          if (!/./.test(key)) throw faultOfKey(value, `${path}: a name cannot be empty`);
-          if (value.kind !== 'scalar')
-            throw fault(value, `${below(path, key)} must be a boolean, null, number or string`);
-          return [key, scalar(value.value === null ? withoutValue : goText(value.value), value)] as const;
-        }),
-        node,
-      );
+    canonical(node, path, reading) {
+      const canonical = canonicalPairs(node, path);
+      return reading.interpolates ? canonical : node;
     },
   };
+
+  function canonicalPairs(node: Node, path: string): Node {
+    if (node.kind === 'sequence')
+      return mapping(
+        node.items.map(item => pairOf(item, path, withoutValue, faultOf)),
+        node,
+      );
+    if (node.kind !== 'mapping') throw fault(node, `${path} must be a mapping or array`);
+    return mapping(
+      Array.from(node.entries, ([key, value]) => {
+        if (value.tag === 'reset') return [key, value] as const;
+        if (!/./.test(key)) throw faultOfKey(value, `${path}: a name cannot be empty`);
+        if (value.kind !== 'scalar')
+          throw fault(value, `${below(path, key)} must be a boolean, null, number or string`);
+        return [key, scalar(value.value === null ? withoutValue : goText(value.value), value)] as const;
+      }),
+      node,
+    );
+  }
 }
 
 function pairOf(
@@ -216,6 +223,8 @@ function pairOf(
 
 function mergePairs(base: Node, over: Node, path: string): Node {
   if (isNull(over)) return base;
+  if (base.kind === 'sequence' || over.kind === 'sequence')
+    return mergeNodes(pairList(base), pairList(over), path, uniqueTexts);
   if (base.kind !== 'mapping' || over.kind !== 'mapping') return mergeNodes(base, over, path, undefined);
   const entries = new Map(base.entries);
   for (const [key, value] of over.entries) {
@@ -223,6 +232,15 @@ function mergePairs(base: Node, over: Node, path: string): Node {
     else entries.set(key, value);
   }
   return mapping(entries, over);
+}
+
+/** As items, `NAME=value`: what is left as it is written may have either form. */
+function pairList(node: Node): Node {
+  if (node.kind !== 'mapping') return node;
+  const items = Array.from(node.entries, ([key, value]) =>
+    scalar(isNull(value) ? key : `${key}=${valueText(value)}`, value),
+  );
+  return sequence(items, node);
 }
 
 /** Variables: a name alone takes its value from the surroundings. */

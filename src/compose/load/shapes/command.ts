@@ -9,6 +9,7 @@ export const command: Shape = {
     if (isNull(node)) return node;
     const written = textOf(node);
     if (written === undefined) return texts.canonical(node, path, reading);
+    if (!reading.interpolates) return node;
     const words = splitWords(written);
     if (words === undefined) throw fault(node, `${path}: invalid command line string`);
     return sequence(
@@ -24,6 +25,7 @@ export const healthTest: Shape = {
   canonical(node, path, reading) {
     const written = textOf(node);
     if (written === undefined) return texts.canonical(node, path, reading);
+    if (!reading.interpolates) return node;
     return sequence([scalar('CMD-SHELL', node), scalar(written, node)], node);
   },
 };

@@ -4,7 +4,10 @@ import { fault, type Shape } from './shape.ts';
 
 /** `extra_hosts`: `name=address`, `name:address` or a mapping; a name may have several addresses. */
 export const extraHosts: Shape = {
-  canonical(node, path) {
+  // Of a list, which they are where they stay as they are written.
+  keyOf: valueText,
+  canonical(node, path, reading) {
+    if (!reading.interpolates) return node;
     const hosts = new Map<string, Node[]>();
     const add = (name: string, address: string, from: Node) => {
       // An IPv6 address may be in brackets, as in a URL.

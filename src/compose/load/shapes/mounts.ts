@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { entryOf, mapping, type Node, scalar, textOf } from '../node.ts';
 import { labels, object, valueText } from './collections.ts';
 import { byteSize, fileMode, flag, numericMode, oneOf, resolvePath, text, whole } from './scalars.ts';
-import { fault, type Notation, type Reading, type Shape } from './shape.ts';
+import { fault, isOpen, type Notation, type Reading, type Shape } from './shape.ts';
 
 const mount = object(
   {
@@ -31,6 +31,7 @@ const mount = object(
 export const serviceMount: Shape = {
   ...mount,
   canonical(node, path, reading) {
+    if (isOpen(node, reading)) return node;
     const written = textOf(node);
     const long = written === undefined ? node : fromText(written, node, path);
     if (long.kind !== 'mapping') throw fault(node, `${path} must be a mapping or string`);

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { below, entryOf, mapping, type Node, scalar, sequence } from '../node.ts';
 import { object } from './collections.ts';
 import { goText, text, textOrNumber, whole } from './scalars.ts';
-import { fault, type Reading, type Shape, withoutRepeats } from './shape.ts';
+import { fault, isOpen, type Reading, type Shape, withoutRepeats } from './shape.ts';
 
 const port = object(
   {
@@ -34,18 +34,19 @@ export const ports: Shape = {
 };
 
 function fieldText(item: Node, key: string): string {
-  const value = entryOf(item, key);
+  const value = item.kind === 'scalar' ? item : entryOf(item, key);
   return value?.kind === 'scalar' ? String(value.value) : '';
 }
 
 function portsOf(item: Node, path: string, reading: Reading): Node[] {
+  if (isOpen(item, reading)) return [item];
   if (item.kind === 'scalar' && (typeof item.value === 'string' || typeof item.value === 'number'))
     return fromText(goText(item.value), item, path).map(each => port.canonical(each, path, reading));
   if (item.kind !== 'mapping') throw fault(item, `${path} must be a mapping, number or string`);
   if (!item.entries.has('target')) throw fault(item, `${path} is missing a target port`);
   const canonical = port.canonical(item, path, reading);
   const address = entryOf(canonical, 'host_ip');
-  if (address?.kind === 'scalar' && isIP(String(address.value)) === 0)
+  if (address?.kind === 'scalar' && !isOpen(address, reading) && isIP(String(address.value)) === 0)
     throw fault(address, `${path}: invalid ip address: ${address.value}`);
   return [canonical];
 }

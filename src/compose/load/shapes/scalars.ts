@@ -2,15 +2,22 @@ import { isAbsolute, join } from 'node:path';
 import { byteSizeOf } from '../../../stdx/byte-size.ts';
 import { formatGoDuration, goDurationOf } from '../../../stdx/go-duration.ts';
 import { type ScalarValue, scalar } from '../node.ts';
-import { fault, type Reading, type Shape } from './shape.ts';
+import { fault, isOpen, type Reading, type Shape } from './shape.ts';
 
-/** A shape of single values. `read` returns the canonical value, or throws what is wrong in words after the path. */
-function scalarShape(read: (value: ScalarValue, reading: Reading) => ScalarValue | Fault): Shape {
+/**
+ * A shape of single values. `read` returns the canonical value, or what is wrong in words after the path.
+ * @param written what becomes of it where values stay as they are written
+ */
+function scalarShape(
+  read: (value: ScalarValue, reading: Reading) => ScalarValue | Fault,
+  written: 'kept' | 'resolved' = 'kept',
+): Shape {
   return {
     canonical(node, path, reading) {
+      if (written === 'kept' && isOpen(node, reading)) return node;
       const value = node.kind === 'scalar' ? read(node.value, reading) : read(Number.NaN, reading);
       if (value instanceof Fault) throw fault(node, `${path} ${value.message}`);
-      return scalar(value, node);
+      return reading.interpolates || written === 'resolved' ? scalar(value, node) : node;
     },
   };
 }
@@ -158,15 +165,17 @@ export const textOrNumber: Shape = scalarShape(value =>
 );
 
 /** A path on this machine; a relative one starts at the file's project directory. */
-export const path: Shape = scalarShape((value, reading) =>
-  typeof value === 'string' ? resolvePath(value, reading) : new Fault('must be a string'),
+export const path: Shape = scalarShape(
+  (value, reading) =>
+    typeof value === 'string' ? resolvePath(value, reading) : new Fault('must be a string'),
+  'resolved',
 );
 
 /** A build context: a directory, or something that is none (a URL, `docker-image://`, `service:`). */
 export const contextPath: Shape = scalarShape((value, reading) => {
   if (typeof value !== 'string') return new Fault('must be a string');
   return isRemoteContext(value) ? value : resolvePath(value, reading);
-});
+}, 'resolved');
 
 export function isRemoteContext(value: string): boolean {
   return /^(https?|git|ssh|docker-image|oci-layout|target):\/\/|^github\.com\/|^git@|^service:|^target:/.test(
@@ -174,8 +183,12 @@ export function isRemoteContext(value: string): boolean {
   );
 }
 
-export function resolvePath(value: string, { directory, resolvesPaths, homeDirectory }: Reading): string {
-  if (!resolvesPaths || value === '') return value;
+export function resolvePath(
+  value: string,
+  { directory, resolvesPaths, interpolates, homeDirectory }: Reading,
+): string {
+  // Whether it is relative is not known before a variable at its beginning is.
+  if (!resolvesPaths || value === '' || (!interpolates && value.startsWith('$'))) return value;
   const expanded = value === '~' || value.startsWith('~/') ? join(homeDirectory, value.slice(1)) : value;
   return isAbsolute(expanded) ? expanded : join(directory, expanded);
 }

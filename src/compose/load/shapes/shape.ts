@@ -1,4 +1,13 @@
-import { below, ComposeFileError, isNull, type MappingNode, mapping, type Node, sequence } from '../node.ts';
+import {
+  below,
+  ComposeFileError,
+  isNull,
+  type MappingNode,
+  mapping,
+  type Node,
+  sequence,
+  textOf,
+} from '../node.ts';
 
 /** What a canonical form depends on besides the text. */
 export interface Reading {
@@ -7,7 +16,14 @@ export interface Reading {
   /** False: paths stay as they are written (`config --no-path-resolution`). */
   resolvesPaths: boolean;
   homeDirectory: string;
+  /** False: variables stay as they are written (`config --no-interpolate`). */
+  interpolates: boolean;
   warn(message: string): void;
+}
+
+/** Whether a value is not known yet, as its variables are not filled in. */
+export function isOpen(node: Node, { interpolates }: Reading): boolean {
+  return !interpolates && textOf(node)?.includes('$') === true;
 }
 
 /** Docker's JSON has some empty objects and other names, and no extensions inside of objects. */
