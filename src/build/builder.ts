@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join, posix } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageStore } from '../images/store.ts';
@@ -30,6 +31,7 @@ import {
   planExports,
 } from './export/export.ts';
 import { type BuildResult, mainImage } from './export/result.ts';
+import { fetchUrl } from './fetch-url.ts';
 import type { StepEvent } from './file-step.ts';
 import { GitCheckouts } from './git/checkouts.ts';
 import { type BuildGraph, planGraph, usesContext } from './graph.ts';
@@ -70,6 +72,10 @@ export interface BuilderOptions {
   platform: Platform;
   /** Path of git; undefined: the machine has none. */
   git?: string;
+  /** URL of the proxy that leads to a URL; undefined: it is reached without. */
+  proxyFor: (url: URL) => string | undefined;
+  /** The same for programs: `http_proxy` and what else they look for. */
+  proxyEnv: Readonly<Record<string, string>>;
   log: Log;
   /** One compression per layer at a time, by chain id: pushes pack layers, too. */
   packing: KeyedMutex;
@@ -213,11 +219,17 @@ export class Builder {
   ): Promise<T> {
     const workspace = this.#workspaceFor(asked);
     try {
-      const git = new GitCheckouts(workspace, asked, this.#options.git);
+      const git = new GitCheckouts(workspace, asked, this.#options);
       return await work(await withContext(asked, workspace, git, signal), workspace);
     } finally {
       await workspace.close();
     }
+  }
+
+  /** What is at a URL. @throws EngineError `invalid`, `notFound`, `unavailable` */
+  fetchUrl(url: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const { proxyFor } = this.#options;
+    return fetchUrl(url, { proxyFor, signal });
   }
 
   /** Of `all` without limits, the states that steps are called cached by are forgotten, too. */
@@ -243,7 +255,7 @@ export class Builder {
     const startedMs = Date.now();
     const lease = this.#options.images.leases.takeOnce('build');
     const workspace = this.#workspaceFor(asked);
-    const git = new GitCheckouts(workspace, asked, this.#options.git);
+    const git = new GitCheckouts(workspace, asked, this.#options);
     const used: (() => void)[] = [];
     const holding = asked.holdFailed;
     const endHolding = holding === undefined ? () => {} : this.heldSteps.open(holding);

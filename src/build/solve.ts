@@ -424,7 +424,18 @@ export class Solve {
         const { material } = this.#context;
         const signal = this.#signal;
         const asBuildKit = request.asBuildKit === true;
-        const context = { storage, workspace, git, escapeToken, from, asBuildKit, material, signal };
+        const { proxyFor } = builder;
+        const context = {
+          storage,
+          workspace,
+          git,
+          escapeToken,
+          from,
+          asBuildKit,
+          proxyFor,
+          material,
+          signal,
+        };
         return { step: await prepareCopy(state, instruction, context), state };
       }
     }

@@ -1,7 +1,7 @@
 import { EngineError } from '../stdx/errors.ts';
 import { contains, isLoopbackHost, parseNetwork, withoutBrackets } from './addresses.ts';
 
-/** Proxies for requests to registries; '' where there is none. */
+/** Proxies for requests to registries, and of builds; '' where there is none. */
 export interface Proxies {
   /** URL of the proxy for plain HTTP. */
   http: string;
@@ -25,6 +25,16 @@ export function proxyFor(url: URL, proxies: Proxies): string | undefined {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   const entries = proxies.except.split(',').map(entry => entry.trim().toLowerCase());
   return entries.some(entry => isExcepted(entry, host, port)) ? undefined : proxy;
+}
+
+/** As programs look for them; which spelling counts differs from one to the next. */
+export function proxyEnv({ http, https, except }: Proxies): Record<string, string> {
+  const variables = { http_proxy: http, https_proxy: https, no_proxy: except };
+  return Object.fromEntries(
+    Object.entries(variables)
+      .filter(([, value]) => value !== '')
+      .flatMap(([name, value]) => [name, name.toUpperCase()].map(spelling => [spelling, value])),
+  );
 }
 
 /** A proxy without a scheme is spoken to in plain HTTP. @throws EngineError `invalid` */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Builder } from '../build/builder.ts';
+import { proxyEnv, proxyFor } from '../distribution/proxies.ts';
 import { parseReference, withDefaultTag } from '../distribution/reference.ts';
 import { pullImage } from '../images/pull.ts';
 import { pushImage } from '../images/push.ts';
@@ -131,6 +132,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     directory: join(storage.paths.dataRoot, 'build'),
     platform: { os: 'linux', architecture: runtime.host.architecture },
     git: findProgram('git'),
+    proxyFor: url => proxyFor(url, settings.proxies),
+    proxyEnv: proxyEnv(settings.proxies),
     log,
     gc: settings.builderGc,
     entitlements: settings.builderEntitlements,

@@ -1,5 +1,4 @@
 import { PassThrough, type Readable } from 'node:stream';
-import { fetchBody } from './fetch-body.ts';
 import { singleFileTar } from './single-file-tar.ts';
 
 /** As moby tells repositories from other URLs (builder/remotecontext/urlutil). */
@@ -8,14 +7,11 @@ export function isRepositoryUrl(url: string): boolean {
 }
 
 /**
- * A build context at a URL, which is a tar or a lone Dockerfile (moby, builder/remotecontext/remote.go decides by the
+ * A build context that came from a URL, which is a tar or a lone Dockerfile (moby, builder/remotecontext/remote.go decides by the
  * content type; the first bytes are surer).
  */
-export async function openRemoteContext(
-  url: string,
-  signal: AbortSignal,
-): Promise<{ tar: Readable; isDockerfile: boolean }> {
-  const { first, rest } = await peek(await fetchBody(url, signal));
+export async function openRemoteContext(body: Readable): Promise<{ tar: Readable; isDockerfile: boolean }> {
+  const { first, rest } = await peek(body);
   if (!isText(first)) return { tar: rest, isDockerfile: false };
   const chunks: Buffer[] = [];
   for await (const chunk of rest) chunks.push(chunk as Buffer);

@@ -85,6 +85,8 @@ export class BuilderWorld {
       directory: join(dataRoot, 'build'),
       platform: { os: 'linux', architecture: 'amd64' },
       git: '/usr/bin/git',
+      proxyFor: () => undefined,
+      proxyEnv: {},
       log: silentLog,
     });
     const world: BuilderWorld = new BuilderWorld({

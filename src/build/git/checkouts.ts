@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../stdx/errors.ts';
+import type { BuilderOptions } from '../builder.ts';
 import type { BuildRequest } from '../request.ts';
 import type { Workspace } from '../workspace.ts';
 import { type GitProgram, makeGitHome } from './git-program.ts';
@@ -11,25 +12,24 @@ import { checkOut, type GitTree, resolveCommit } from './repository.ts';
 export class GitCheckouts {
   readonly #workspace: Workspace;
   readonly #request: Pick<BuildRequest, 'secrets' | 'ssh' | 'buildArgs'>;
-  readonly #path: string | undefined;
+  readonly #program: Pick<BuilderOptions, 'git' | 'proxyEnv'>;
   readonly #commits = new Map<string, Promise<string>>();
   readonly #trees = new Map<string, Promise<GitTree>>();
 
-  /** @param path of git; undefined: the machine has none */
   constructor(
     workspace: Workspace,
     request: Pick<BuildRequest, 'secrets' | 'ssh' | 'buildArgs'>,
-    path: string | undefined,
+    program: Pick<BuilderOptions, 'git' | 'proxyEnv'>,
   ) {
     this.#workspace = workspace;
     this.#request = request;
-    this.#path = path;
+    this.#program = program;
   }
 
   /** The commit a source means; the same all through a build, though the branch may move. */
   commitOf(source: GitSource, signal: AbortSignal): Promise<string> {
     return once(this.#commits, JSON.stringify([source.remote, source.ref, source.checksum]), async () =>
-      resolveCommit(source, await this.#program(source, signal)),
+      resolveCommit(source, await this.#programFor(source, signal)),
     );
   }
 
@@ -37,7 +37,7 @@ export class GitCheckouts {
     return once(this.#trees, JSON.stringify(source), async () => {
       const commit = await this.commitOf(source, signal);
       const directory = join(await this.#workspace.temporaryDirectory(), 'tree');
-      return checkOut({ ...source, commit }, directory, await this.#program(source, signal));
+      return checkOut({ ...source, commit }, directory, await this.#programFor(source, signal));
     });
   }
 
@@ -50,13 +50,14 @@ export class GitCheckouts {
     return this.treeOf({ ...source, keepGitDir }, signal);
   }
 
-  async #program({ remote }: GitSource, signal: AbortSignal): Promise<GitProgram> {
+  async #programFor({ remote }: GitSource, signal: AbortSignal): Promise<GitProgram> {
     const home = join(await this.#workspace.temporaryDirectory(), 'home');
     await mkdir(home);
     await makeGitHome(home);
     const agent = /^https?:|^git:/.test(remote) ? undefined : await this.#request.ssh?.('default');
     return {
-      path: this.#path,
+      path: this.#program.git,
+      proxyEnv: this.#program.proxyEnv,
       home,
       ...(agent === undefined ? {} : { agent: agent.socketPath }),
       header: await this.#header(remote),

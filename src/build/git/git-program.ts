@@ -6,6 +6,8 @@ import { EngineError } from '../../stdx/errors.ts';
 export interface GitProgram {
   /** Absolute; undefined: the machine has none. */
   path: string | undefined;
+  /** `http_proxy` and the like. */
+  proxyEnv: Readonly<Record<string, string>>;
   /** A directory of makeGitHome. */
   home: string;
   /** Socket of the agent for ssh. */
@@ -14,8 +16,6 @@ export interface GitProgram {
   header?: { url: string; value: string };
   signal: AbortSignal;
 }
-
-const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 
 /**
  * Whatever a repository brings along is data: it starts no program, and names no file of this machine. As a submodule
@@ -60,7 +60,7 @@ export async function makeGitHome(directory: string): Promise<void> {
 
 /** All that git gets to know of its surroundings. */
 function environmentOf(program: GitProgram): Record<string, string> {
-  const { home, agent, header } = program;
+  const { home, agent, header, proxyEnv } = program;
   const env: Record<string, string> = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: home,
@@ -73,12 +73,13 @@ function environmentOf(program: GitProgram): Record<string, string> {
     GIT_ALLOW_PROTOCOL: 'http:https:git:ssh',
     GIT_SSH_COMMAND:
       'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null',
+    ...proxyEnv,
   };
-  if (agent !== undefined) env['SSH_AUTH_SOCK'] = agent;
-  for (const name of proxies.flatMap(proxy => [proxy, proxy.toLowerCase()])) {
+  for (const name of ['ALL_PROXY', 'all_proxy']) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
+  if (agent !== undefined) env['SSH_AUTH_SOCK'] = agent;
   if (header !== undefined) {
     // By the environment, as arguments are seen by everybody on the machine.
     env['GIT_CONFIG_COUNT'] = '1';

@@ -34,6 +34,8 @@ export interface CopyContext {
   asBuildKit: boolean;
   /** What --from names; undefined: the build context. */
   from?: CopyOrigin;
+  /** As BuilderOptions has it. */
+  proxyFor(url: URL): string | undefined;
   /** Told what ADD takes from elsewhere. */
   material(material: Material): void;
   signal: AbortSignal;
@@ -299,6 +301,7 @@ async function prepareRemote(
   ];
   const fetched = await download(url, join(part, 'part'), {
     checksum: instruction.checksum,
+    proxyFor: context.proxyFor,
     signal: context.signal,
     // The name in the URL only matters where the destination is a directory.
     nameNeeded: destination.endsWith('/'),

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { download } from './download.ts';
 
-const options = { nameNeeded: true, signal: new AbortController().signal };
+const options = { nameNeeded: true, proxyFor: () => undefined, signal: new AbortController().signal };
 
 async function serve(context: TestContext, answer: RequestListener): Promise<{ host: string; file: string }> {
   const server = createServer(answer).listen(0, '127.0.0.1');
@@ -46,4 +46,18 @@ test('what does not end, or leads elsewhere, fails', async context => {
   await assert.rejects(download(`http://${host}/file`, file, options), /it leads to file:/);
   await assert.rejects(download(`http://${host}/x`, file, options), /with status 503 Service Unavailable/);
   await assert.rejects(download('http://127.0.0.1:1/x', file, options), /Get "http:.*ECONNREFUSED/);
+});
+
+test('what has a proxy is asked of the proxy', async context => {
+  const asked: (string | undefined)[] = [];
+  const { host, file } = await serve(context, (request, response) => {
+    asked.push(request.url);
+    if (request.url === 'http://far.invalid/x')
+      response.writeHead(302, { location: `http://${host}/near` }).end();
+    else response.end('near');
+  });
+  const proxyFor = (url: URL) => (url.hostname === 'far.invalid' ? `http://${host}` : undefined);
+  await download('http://far.invalid/x', file, { ...options, proxyFor });
+  assert.deepEqual(asked, ['http://far.invalid/x', '/near']);
+  assert.equal(readFileSync(file, 'utf8'), 'near');
 });

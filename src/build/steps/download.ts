@@ -1,20 +1,18 @@
 import { createHash } from 'node:crypto';
 import { open, utimes } from 'node:fs/promises';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { basename } from 'node:path';
-import { EngineError, messageOf } from '../../stdx/errors.ts';
+import { EngineError, messageOf, within } from '../../stdx/errors.ts';
+import { type FetchOptions, fetchUrl, isHttp } from '../fetch-url.ts';
 
 /** Whether ADD fetches a source instead of copying it; git repositories are not meant. */
 export function isRemote(source: string): boolean {
-  return /^https?:\/\//.test(source);
+  return isHttp(source);
 }
 
-export interface DownloadOptions {
+export interface DownloadOptions extends FetchOptions {
   /** `sha256:...`, or `sha384:`, `sha512:`, the content must have. */
   checksum?: string;
   nameNeeded: boolean;
-  signal: AbortSignal;
 }
 
 /** ADD of a URL: fetches it into a new file. @returns the name it has in the URL, and its content's digest */
@@ -29,7 +27,7 @@ export async function download(
   const name = nameIn(url);
   if (name === undefined && options.nameNeeded)
     throw new EngineError('invalid', `cannot determine filename from url: ${url}`);
-  const digest = await fetchInto(url, file, algorithm, options.signal);
+  const digest = await fetchInto(url, file, algorithm, options);
   if (checksum !== undefined && digest !== checksum)
     throw new EngineError('corrupt', `ADD failed: digest mismatch ${digest}: ${checksum}`);
   return { name: name ?? 'download', digest };
@@ -59,8 +57,17 @@ function algorithmOf(checksum: string): string {
   return algorithm;
 }
 
-async function fetchInto(url: string, file: string, algorithm: string, signal: AbortSignal): Promise<string> {
-  const response = await request(url, signal);
+async function fetchInto(
+  url: string,
+  file: string,
+  algorithm: string,
+  options: FetchOptions,
+): Promise<string> {
+  const { signal } = options;
+  const response = await fetchUrl(url, options).catch(error => {
+    signal.throwIfAborted();
+    throw within('ADD failed', error);
+  });
   const hash = createHash(algorithm);
   const handle = await open(file, 'wx', 0o600);
   try {
@@ -79,46 +86,4 @@ async function fetchInto(url: string, file: string, algorithm: string, signal: A
   const time = Number.isNaN(modified.getTime()) ? new Date(0) : modified;
   await utimes(file, time, time);
   return `${algorithm}:${hash.digest('hex')}`;
-}
-
-const maxRedirects = 10;
-
-/** A GET, redirects followed. fetch() would refuse some ports, and URLs with a password in them. */
-async function request(url: string, signal: AbortSignal): Promise<IncomingMessage> {
-  let at = new URL(url);
-  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const response = await get(at, signal).catch(error => {
-      signal.throwIfAborted();
-      const reason = error instanceof AggregateError ? error.errors[0] : error;
-      throw new EngineError('unavailable', `ADD failed: Get "${url}": ${messageOf(reason)}`, {
-        cause: error,
-      });
-    });
-    const { statusCode = 0, statusMessage = '', headers } = response;
-    if (statusCode >= 200 && statusCode < 300) return response;
-    response.resume();
-    if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined) {
-      const message = `ADD failed: failed to GET ${url} with status ${`${statusCode} ${statusMessage}`.trim()}`;
-      throw new EngineError(statusCode >= 500 ? 'unavailable' : 'notFound', message);
-    }
-    const next = URL.canParse(headers.location, at) ? new URL(headers.location, at) : undefined;
-    if (next === undefined || !isRemote(next.href))
-      throw new EngineError('unavailable', `ADD failed: Get "${url}": it leads to ${headers.location}`);
-    at = next;
-  }
-  throw new EngineError('unavailable', `ADD failed: Get "${url}": stopped after ${maxRedirects} redirects`);
-}
-
-/** Longest silence of a server. */
-const silenceMs = 300_000;
-
-function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const asked = start(url, { signal, headers: { 'user-agent': 'gantry' } });
-  asked.on('response', resolve);
-  asked.on('error', reject);
-  asked.setTimeout(silenceMs, () => asked.destroy(new Error('i/o timeout')));
-  asked.end();
-  return promise;
 }

@@ -404,7 +404,7 @@ class FrontendFiles {
     if (uploadPath !== undefined) return this.#upload(uploadPath);
     if (remote === uploadRemote && this.#build.openUpload !== undefined)
       return this.#build.openUpload(this.#signal);
-    return (await openRemoteContext(remote, this.#signal)).tar;
+    return (await openRemoteContext(await this.#services.engine.builder.fetchUrl(remote, this.#signal))).tar;
   }
 
   #upload(path: string): Readable {

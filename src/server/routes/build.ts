@@ -91,7 +91,9 @@ async function contextOf(
   const { dockerfile } = planned.request;
   if (planned.remote === '') return { tar: call.request, dockerfile };
   if (isRepositoryUrl(planned.remote)) return { contextUrl: planned.remote, dockerfile };
-  const { tar, isDockerfile } = await openRemoteContext(planned.remote, call.signal);
+  const { tar, isDockerfile } = await openRemoteContext(
+    await call.engine.builder.fetchUrl(planned.remote, call.signal),
+  );
   return { tar, dockerfile: isDockerfile ? '' : dockerfile };
 }
 

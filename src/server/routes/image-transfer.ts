@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import { EngineError } from '../../stdx/errors.ts';
 import type { Call, Route } from '../call.ts';
 import { registryAuth } from '../convert/shapes.ts';
-import { fetchBody } from '../fetch-body.ts';
 import { platformOf } from '../platform-query.ts';
 import { ProgressStream } from '../progress-stream.ts';
 import { credentialsFromWire, credentialsOf } from '../registry-credentials.ts';
@@ -56,7 +55,7 @@ async function importImage(call: Call): Promise<void> {
     let tar: Readable = call.request;
     if (source !== '-') {
       stream.send({ status: `Downloading from ${source}` });
-      tar = await fetchBody(source, call.signal);
+      tar = await call.engine.builder.fetchUrl(source, call.signal);
     }
     const { imageId } = await call.engine.images.import(
       tar,

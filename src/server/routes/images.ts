@@ -34,8 +34,13 @@ async function list(call: Call): Promise<void> {
   const summaries = images.map(image => imageSummaryToWire(image, call.version));
   if (call.atLeast('1.47') && call.query.flag('manifests')) {
     for (const [index, image] of images.entries()) {
-      summaries[index]!.Manifests = await manifestsToWire(call, image);
-      summaries[index]!.Containers = containersOf(call, image).length;
+      const manifests = await manifestsToWire(call, image);
+      const summary = summaries[index]!;
+      // All of it: what its manifests take besides the files.
+      const totalBytes = manifests.reduce((sum, { Size }) => sum + Size.Total, 0);
+      summary.Manifests = manifests;
+      summary.Size = Math.max(summary.Size, totalBytes);
+      summary.Containers = containersOf(call, image).length;
     }
   }
   if (call.query.flag('shared-size')) {
