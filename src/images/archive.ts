@@ -157,7 +157,8 @@ export class ImageArchive {
       ...(expected === undefined ? {} : { digest: expected }),
     });
     // Without a digest nobody can say whether it is here already.
-    const early = expected && layers.unpackEarly(expected, { path: ingest.path, arrival: arrival.shared });
+    const { path, pastCache } = ingest;
+    const early = expected && layers.unpackEarly(expected, { path, pastCache, arrival: arrival.shared });
     if (early !== undefined) this.#early.set(expected!, early);
     try {
       for await (const chunk of entry.body) await ingest.write(chunk);

@@ -153,7 +153,7 @@ export class LayerDownloads {
         await ingest.abort({ keep: false });
         ingest = await this.#blobs.ingest(request);
       }
-      download.arrives(ingest.path);
+      download.arrives(ingest);
       await this.#receive(layer, body, ingest, download);
     } catch (error) {
       await ingest.abort({ keep: kindOf(error) !== 'corrupt' });
@@ -202,7 +202,7 @@ interface Waiter {
 class Download {
   reachedBytes = 0;
   readonly arrival = new Arrival();
-  #path: string | undefined;
+  #file: Pick<BlobIngest, 'path' | 'pastCache'> | undefined;
   readonly #waiters = new Set<Waiter>();
   readonly #abort = new AbortController();
   readonly #done = Promise.withResolvers<void>();
@@ -244,9 +244,9 @@ class Download {
   }
 
   /** It is being written there. */
-  arrives(path: string): void {
-    if (this.#path !== undefined) return;
-    this.#path = path;
+  arrives({ path, pastCache }: BlobIngest): void {
+    if (this.#file !== undefined) return;
+    this.#file = { path, pastCache };
     for (const waiter of this.#waiters) this.#tell(waiter);
   }
 
@@ -255,7 +255,7 @@ class Download {
   }
 
   #tell(waiter: Waiter): void {
-    if (this.#path !== undefined) waiter.arriving?.({ path: this.#path, arrival: this.arrival.shared });
+    if (this.#file !== undefined) waiter.arriving?.({ ...this.#file, arrival: this.arrival.shared });
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, read, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import koffi from 'koffi';
 import { errnoOf } from '../stdx/errors.ts';
@@ -15,6 +15,7 @@ export function directBuffer(length: number): Buffer<ArrayBuffer> {
 }
 
 const writeAt = promisify(write);
+const readAt = promisify(read);
 
 /**
  * A file that is filled and not read again soon, written past the page cache (O_DIRECT) where the file system can: its
@@ -80,5 +81,45 @@ export class DirectFile {
   #giveUpDirect(fd: number, error: unknown): void {
     if (fd !== this.#direct || errnoOf(error) !== 'EINVAL') throw error;
     this.#directFails = true;
+  }
+}
+
+/**
+ * Reads what a DirectFile wrote, past the page cache where the file system can. Of other files only what is on the disk
+ * already should be read like that: the kernel would write out the rest first.
+ */
+export class DirectReader {
+  /** undefined: this file system cannot. */
+  #direct: number | undefined;
+  readonly #plain: number;
+  #directFails = false;
+
+  /** @param plain a descriptor of the same file, of the caller's, for what is not aligned. */
+  constructor(path: string, plain: number) {
+    this.#plain = plain;
+    try {
+      this.#direct = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
+    } catch (error) {
+      if (errnoOf(error) !== 'EINVAL') throw error;
+    }
+  }
+
+  /** @param into a directBuffer. @returns how many bytes came; 0 at the end. */
+  async read(into: Buffer, length: number, at: number): Promise<number> {
+    const whole = length - (length % directAlignment);
+    if (this.#direct !== undefined && !this.#directFails && whole > 0 && at % directAlignment === 0) {
+      try {
+        return (await readAt(this.#direct, into, 0, whole, at)).bytesRead;
+      } catch (error) {
+        if (errnoOf(error) !== 'EINVAL') throw error;
+        this.#directFails = true;
+      }
+    }
+    return (await readAt(this.#plain, into, 0, length, at)).bytesRead;
+  }
+
+  close(): void {
+    if (this.#direct !== undefined) closeSync(this.#direct);
+    this.#direct = undefined;
   }
 }

@@ -3,6 +3,7 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, statSync, unlinkS
 import { type FileHandle, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { DirectFile, directBuffer } from '../linux/direct-file.ts';
 import { type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { EngineError, errnoOf } from '../stdx/errors.ts';
 import type { Log } from '../stdx/log.ts';
@@ -13,6 +14,7 @@ import type { StoragePaths } from './paths.ts';
 import { ReferenceTable } from './references.ts';
 import type { Arrival } from './worker/arrival.ts';
 import { diskError } from './worker/errors.ts';
+import { largeFileBytes } from './worker/large-file.ts';
 
 export interface IngestOptions {
   /** What the bytes must hash to; `commit` checks it. */
@@ -30,6 +32,8 @@ export interface BlobIngest {
   readonly offset: number;
   /** Where they are until the commit. */
   readonly path: string;
+  /** Nothing of it is in the page cache. */
+  readonly pastCache: boolean;
   /**
    * Not again before the promise of the last one is settled.
    * @throws EngineError `corrupt` for more than `size`; what the disk says may come with a later call.
@@ -276,11 +280,24 @@ const batchBytes = 1 << 20;
 /** The disk gets to work while more is received, so that there is little left to wait for at the end. */
 const syncEveryBytes = 32 << 20;
 
+interface OpenIngest {
+  path: string;
+  file: FileHandle;
+  direct: DirectFile | undefined;
+  options: IngestOptions;
+  place: IngestPlace;
+  hash: ReturnType<typeof createHash>;
+  /** Bytes that are in the file, and in the hash. */
+  kept: number;
+}
+
 /** Bytes in a file aside. Their hash goes with them; of a kept part it is computed anew from what is on disk. */
 class FileIngest implements BlobIngest {
   readonly offset: number;
   readonly path: string;
   readonly #file: FileHandle;
+  /** The same file, of a large blob. */
+  readonly #direct: DirectFile | undefined;
   readonly #options: IngestOptions;
   readonly #place: IngestPlace;
   readonly #hash: ReturnType<typeof createHash>;
@@ -302,31 +319,33 @@ class FileIngest implements BlobIngest {
     const file = await open(path, 'a+', 0o600);
     try {
       const hash = createHash('sha256');
+      const large = options.size !== undefined && options.size >= largeFileBytes;
+      // Past the page cache batches have to begin where the last one could have ended.
+      if (large) await cutToBatches(file);
       const kept = await hashKept(file, hash, options.size);
-      return new FileIngest(path, file, options, place, hash, kept);
+      const direct = large ? new DirectFile(path) : undefined;
+      return new FileIngest({ path, file, direct, options, place, hash, kept });
     } catch (error) {
       await file.close();
       throw error;
     }
   }
 
-  private constructor(
-    path: string,
-    file: FileHandle,
-    options: IngestOptions,
-    place: IngestPlace,
-    hash: ReturnType<typeof createHash>,
-    offset: number,
-  ) {
+  private constructor({ path, file, direct, options, place, hash, kept }: OpenIngest) {
     this.path = path;
     this.#file = file;
+    this.#direct = direct;
     this.#options = options;
     this.#place = place;
     this.#hash = hash;
-    this.offset = offset;
-    this.#length = offset;
-    this.#writtenLength = offset;
-    if (offset > 0) options.arrival?.reached(offset);
+    this.offset = kept;
+    this.#length = kept;
+    this.#writtenLength = kept;
+    if (kept > 0) options.arrival?.reached(kept);
+  }
+
+  get pastCache(): boolean {
+    return this.#direct !== undefined;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -420,17 +439,24 @@ class FileIngest implements BlobIngest {
 
   async #writeAll(bytes: Buffer): Promise<void> {
     try {
-      for (let at = 0; at < bytes.length; ) {
-        const { bytesWritten } = await this.#file.write(bytes, at);
-        at += bytesWritten;
-        this.#unsyncedLength += bytesWritten;
-        this.#writtenLength += bytesWritten;
-      }
+      if (this.#direct !== undefined) {
+        await this.#direct.write(bytes, this.#writtenLength);
+        this.#writtenLength += bytes.length;
+      } else await this.#append(bytes);
     } catch (error) {
       throw diskError('storing a blob', error);
     }
     this.#options.arrival?.reached(this.#writtenLength);
     if (this.#unsyncedLength >= syncEveryBytes && this.#syncing === undefined) this.#startSync();
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, at);
+      at += bytesWritten;
+      this.#unsyncedLength += bytesWritten;
+      this.#writtenLength += bytesWritten;
+    }
   }
 
   #startSync(): void {
@@ -446,6 +472,7 @@ class FileIngest implements BlobIngest {
   async #close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    this.#direct?.close();
     await this.#file.close();
     this.#place.close();
   }
@@ -460,7 +487,12 @@ class FileIngest implements BlobIngest {
 }
 
 function newBatch(): Buffer {
-  return Buffer.allocUnsafeSlow(batchBytes);
+  return directBuffer(batchBytes);
+}
+
+async function cutToBatches(file: FileHandle): Promise<void> {
+  const { size } = await file.stat();
+  if (size % batchBytes !== 0) await file.truncate(size - (size % batchBytes));
 }
 
 /** @returns length of what is kept; more than there can be is no beginning of it and is thrown away. */

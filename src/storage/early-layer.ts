@@ -4,6 +4,8 @@ import type { AppliedLayer } from './worker/operations.ts';
 /** A blob on its way here: what a worker needs to read it meanwhile. */
 export interface ArrivingBlob {
   path: string;
+  /** It is written past the page cache (BlobIngest). */
+  pastCache: boolean;
   /** Of the blob's Arrival. */
   arrival: SharedArrayBuffer;
 }

@@ -21,6 +21,7 @@ import type { StoragePaths } from './paths.ts';
 import { removeTree } from './remove-tree.ts';
 import { type CopiedFiles, CopyShares } from './worker/copy-layer.ts';
 import { diskError } from './worker/errors.ts';
+import { largeFileBytes } from './worker/large-file.ts';
 import type { AppliedLayer } from './worker/operations.ts';
 import type { UnpackLimits } from './worker/unpack.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -210,11 +211,11 @@ export class LayerStore {
    * @param blob its digest. @returns undefined where it is not worth it: there is such a layer, somebody does it already,
    * or enough are under way.
    */
-  unpackEarly(blob: Digest, { path: file, arrival }: ArrivingBlob): EarlyLayer | undefined {
+  unpackEarly(blob: Digest, { path: file, pastCache, arrival }: ArrivingBlob): EarlyLayer | undefined {
     const enough = this.#early.size >= earlyLimit || this.#early.has(blob);
     if (enough || this.#table.knows(blob)) return undefined;
     const { path: target } = this.newDirectory();
-    const argument = { file, arrival, target, lower: undefined, limits: this.#limits };
+    const argument = { file, pastCache, arrival, target, lower: undefined, limits: this.#limits };
     this.#early.add(blob);
     const early = new EarlyLayer(
       target,
@@ -514,7 +515,7 @@ export class LayerStore {
     const lower = this.lowerDirectories(parent);
     return this.#workers.run(
       'applyLayer',
-      { file, target, lower, limits: this.#limits },
+      { file, pastCache: size >= largeFileBytes, target, lower, limits: this.#limits },
       {
         signal,
         onProgress: onProgress === undefined ? undefined : current => onProgress(current, size),

@@ -51,7 +51,7 @@ suite('layers', () => {
     assert.deepEqual([layer.sizeBytes, layer.blob?.digest], [100_000, digestOf(packed)]);
     assert.equal(await early.take(undefined, undefined), undefined, 'it was used');
     // One that is known is not unpacked again.
-    const unused = { path: join(layer.directory, 'a/b'), arrival: new Arrival().shared };
+    const unused = { path: join(layer.directory, 'a/b'), pastCache: false, arrival: new Arrival().shared };
     assert.equal(storage.layers.unpackEarly(digestOf(packed), unused), undefined);
     assert.equal(storage.layers.unpackEarly(digestOf(tar), unused), undefined);
   });
@@ -65,18 +65,39 @@ suite('layers', () => {
     assert.deepEqual([mode & 0o7777, uid], [0o700, 7]);
   });
 
+  test('a large one goes past the page cache, also one whose first bytes were here', async t => {
+    const storage = await temporaryStorage(t, temporaryFolder(t, { onDisk: true }));
+    const content = randomBytes(34_000_000);
+    const tar = await tarOf([file('large', content), hardlink('again', 'large'), file('small', 'x')]);
+    const blob = digestOf(tar);
+    const request = { digest: blob, size: tar.length, key: 'large' };
+    const cut = await storage.blobs.ingest(request);
+    assert.equal(cut.pastCache, true);
+    await cut.write(tar.subarray(0, 5_000_000));
+    await cut.abort({ keep: true });
+    const arrival = new Arrival();
+    const ingest = await storage.blobs.ingest({ ...request, arrival });
+    assert.equal(ingest.offset, 4 << 20);
+    const { path, pastCache } = ingest;
+    const early = storage.layers.unpackEarly(blob, { path, pastCache, arrival: arrival.shared });
+    await ingest.write(tar.subarray(4 << 20));
+    await ingest.commit();
+    const source = { blob, mediaType: mediaTypes.ociLayer, early };
+    const { directory: top } = await storage.layers.apply({ diffId: blob, source });
+    assert.ok(readFileSync(join(top, 'again')).equals(content));
+    assert.equal(readFileSync(join(top, 'small'), 'utf8'), 'x');
+    assert.equal(digestOf(readFileSync(storage.blobs.pathOf(blob))), blob);
+  });
+
   test('of what is not wanted after all nothing is left', async t => {
     const storage = await temporaryStorage(t);
     const before = readdirSync(storage.paths.layers);
     const arrival = new Arrival();
     const ingest = await storage.blobs.ingest({ arrival });
     await ingest.write(Buffer.alloc(100_000, 'no tar'));
-    const early = storage.layers.unpackEarly(digestOf('any'), {
-      path: ingest.path,
-      arrival: arrival.shared,
-    })!;
-    const twice = { path: ingest.path, arrival: arrival.shared };
-    assert.equal(storage.layers.unpackEarly(digestOf('any'), twice), undefined);
+    const arriving = { path: ingest.path, pastCache: false, arrival: arrival.shared };
+    const early = storage.layers.unpackEarly(digestOf('any'), arriving)!;
+    assert.equal(storage.layers.unpackEarly(digestOf('any'), arriving), undefined);
     await early.discard();
     await ingest.abort({ keep: false });
     assert.deepEqual(readdirSync(storage.paths.layers), before);
@@ -400,6 +421,7 @@ suite('hostile archives', () => {
       mkdirSync(join(folder, 'target'), { recursive: true });
       return workers.run('applyLayer', {
         file: join(folder, 'bomb'),
+        pastCache: false,
         target: join(folder, 'target'),
         lower: [],
         limits,
@@ -414,6 +436,7 @@ suite('hostile archives', () => {
     await assert.rejects(
       workers.run('applyLayer', {
         file: join(folder, 'bomb'),
+        pastCache: false,
         target: join(folder, 'target'),
         lower: [],
         limits: { entries: 100, bytes: 1e9 },
@@ -585,9 +608,11 @@ async function applyArriving(
   parent?: Digest,
 ): Promise<{ layer: Layer; early: EarlyLayer }> {
   const arrival = new Arrival();
-  const blob = digestOf(Buffer.concat(pieces));
-  const ingest = await storage.blobs.ingest({ digest: blob, arrival });
-  const early = storage.layers.unpackEarly(blob, { path: ingest.path, arrival: arrival.shared });
+  const whole = Buffer.concat(pieces);
+  const blob = digestOf(whole);
+  const ingest = await storage.blobs.ingest({ digest: blob, size: whole.length, arrival });
+  const { path, pastCache } = ingest;
+  const early = storage.layers.unpackEarly(blob, { path, pastCache, arrival: arrival.shared });
   assert.ok(early);
   for (const piece of pieces) await ingest.write(piece);
   await ingest.commit();

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { Arrival } from './arrival.ts';
+import type { LayerFile } from './layer-file.ts';
 
 function temporaryFile(t: TestContext): number {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-arrival-'));
@@ -15,13 +16,23 @@ function temporaryFile(t: TestContext): number {
   return fd;
 }
 
+/** Two bytes at a time. */
+function readerOf(fd: number): Pick<LayerFile, 'read'> {
+  return {
+    async read(at, limit = 2) {
+      const bytes = Buffer.alloc(Math.min(limit, 2));
+      return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, at));
+    },
+  };
+}
+
 suite('a file that is still being written', () => {
   test('is read as far as it is said to be there, to its end', async t => {
     const fd = temporaryFile(t);
     const arrival = new Arrival();
     writeSync(fd, 'one two');
     arrival.reached(3);
-    const chunks = new Arrival(arrival.shared).chunks(fd, () => Buffer.alloc(2));
+    const chunks = new Arrival(arrival.shared).chunks(readerOf(fd));
     const next = async () => (await chunks.next()).value?.toString();
     assert.equal(await next(), 'on');
     assert.equal(await next(), 'e');
@@ -37,7 +48,7 @@ suite('a file that is still being written', () => {
   test('whose bytes stop coming is no whole one', async t => {
     const fd = temporaryFile(t);
     const arrival = new Arrival();
-    const first = arrival.chunks(fd, () => Buffer.alloc(10)).next();
+    const first = arrival.chunks(readerOf(fd)).next();
     arrival.fail();
     arrival.end();
     await assert.rejects(first, { kind: 'cancelled' });

@@ -1,5 +1,5 @@
-import { readSync } from 'node:fs';
 import { EngineError } from '../../stdx/errors.ts';
+import type { LayerFile } from './layer-file.ts';
 
 /**
  * How much of a file has been written, told by whoever fills it to a thread that reads it meanwhile:
@@ -46,10 +46,9 @@ export class Arrival {
 
   /**
    * The file's bytes as they come, to its end.
-   * @param memory for the next read
    * @throws EngineError `cancelled` when it is given up
    */
-  async *chunks(fd: number, memory: () => Buffer): AsyncGenerator<Buffer> {
+  async *chunks(file: Pick<LayerFile, 'read'>): AsyncGenerator<Buffer> {
     for (let at = 0; ; ) {
       const turn = Atomics.load(this.#state, 1);
       // Before the length, which does not grow any more once the end is said.
@@ -57,11 +56,10 @@ export class Arrival {
       if (state === 2) throw new EngineError('cancelled', 'the bytes of a layer stopped coming');
       const there = Number(Atomics.load(this.#length, 0)) - at;
       if (there > 0) {
-        const chunk = memory();
-        const read = readSync(fd, chunk, 0, Math.min(there, chunk.length), at);
-        if (read === 0) throw new EngineError('corrupt', 'a file on its way here has become shorter');
-        at += read;
-        yield chunk.subarray(0, read);
+        const chunk = await file.read(at, there);
+        if (chunk.length === 0) throw new EngineError('corrupt', 'a file on its way here has become shorter');
+        at += chunk.length;
+        yield chunk;
       } else if (state === 1) return;
       else await this.#change(turn);
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { createDecompressor, detectCompression, magicLength } from '../../archive/compression.ts';
@@ -18,6 +18,7 @@ import { archiveError } from './errors.ts';
 import { deriveUpper, flattenLayers } from './flat-roots.ts';
 import { type FileMemo, hashTree, type TreeHash } from './hash-tree.ts';
 import { ImpliedDirectories } from './implied-directories.ts';
+import { LayerFile } from './layer-file.ts';
 import {
   type ListedFile,
   listTree,
@@ -83,6 +84,8 @@ export type OperationName = keyof Operations;
 export interface ApplyLayer {
   /** The tar, compressed or not. */
   file: string;
+  /** It is written past the page cache, or on the disk. */
+  pastCache: boolean;
   /** Tells how much of it is there, of a file that is still being written. */
   arrival?: SharedArrayBuffer | undefined;
   target: string;
@@ -91,7 +94,7 @@ export interface ApplyLayer {
   limits: UnpackLimits;
 }
 
-export interface ReceiveLayer extends Omit<ApplyLayer, 'file' | 'arrival'> {
+export interface ReceiveLayer extends Omit<ApplyLayer, 'file' | 'pastCache' | 'arrival'> {
   /** Brings the uncompressed tar. */
   port: MessagePort;
 }
@@ -163,19 +166,16 @@ async function applyLayer(
   argument: ApplyLayer,
   { confinement, progress }: OperationContext,
 ): Promise<AppliedLayer> {
-  const { file, arrival } = argument;
-  const fd = openSync(file, 'r');
+  const { arrival } = argument;
+  const file = new LayerFile(argument.file, argument);
   try {
     const arriving = arrival === undefined ? undefined : new Arrival(arrival);
     await arriving?.atLeast(magicLength);
-    const head = Buffer.alloc(magicLength);
-    const compression = detectCompression(head.subarray(0, readSync(fd, head, 0, magicLength, 0)));
+    const compression = detectCompression(file.head(magicLength));
     if (compression === 'bzip2' || compression === 'xz') {
       throw new EngineError('notImplemented', `layers compressed with ${compression} are not supported`);
     }
-    // Of a decompressor two are under way: one is read from, while the other waits.
-    const memory = inTurn(compression === 'none' ? 1 : 2);
-    const chunks = counted(arriving?.chunks(fd, memory) ?? readChunks(fd, memory), progress);
+    const chunks = counted(arriving?.chunks(file) ?? file.chunks(), progress);
     if (compression === 'none') return await unpackLayer(chunks, argument, confinement);
     const decompressor = createDecompressor(compression);
     // Writing happens while the thread pool decompresses the next piece.
@@ -188,7 +188,7 @@ async function applyLayer(
       await sent;
     }
   } finally {
-    closeSync(fd);
+    file.close();
   }
 }
 
@@ -198,7 +198,7 @@ function receiveLayer(argument: ReceiveLayer, { confinement }: OperationContext)
 
 async function unpackLayer(
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,
-  { target, lower, limits }: Omit<ApplyLayer, 'file'>,
+  { target, lower, limits }: Pick<ApplyLayer, 'target' | 'lower' | 'limits'>,
   confinement: Confinement,
 ): Promise<AppliedLayer> {
   const implied = new ImpliedDirectories(lower);
@@ -278,26 +278,9 @@ function* tapped(chunks: Iterable<Buffer>, tap: (chunk: Buffer) => void): Genera
   }
 }
 
-/** @param memory for the next read */
-function* readChunks(fd: number, memory: () => Buffer): Generator<Buffer> {
-  for (;;) {
-    const chunk = memory();
-    const read = readSync(fd, chunk);
-    if (read === 0) return;
-    yield chunk.subarray(0, read);
-  }
-}
-
-/** Memory for reads that is used again, as often as so many reads came after it. */
-function inTurn(count: number): () => Buffer {
-  const all = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(readSize));
-  let turn = 0;
-  return () => all[turn++ % count]!;
-}
-
 /** @param progress hears of what has been taken. */
 async function* counted(
-  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  chunks: AsyncIterable<Buffer>,
   progress: (value: number) => void,
 ): AsyncGenerator<Buffer> {
   let total = 0;
@@ -327,7 +310,12 @@ async function sendThrough(chunks: AsyncIterable<Buffer>, target: Duplex): Promi
 function* chunksOfFile(path: string): Generator<Buffer> {
   const fd = openRegularFile(path);
   try {
-    yield* readChunks(fd, () => Buffer.allocUnsafeSlow(readSize));
+    for (;;) {
+      const chunk = Buffer.allocUnsafeSlow(readSize);
+      const read = readSync(fd, chunk);
+      if (read === 0) return;
+      yield chunk.subarray(0, read);
+    }
   } finally {
     closeSync(fd);
   }
