@@ -54,6 +54,47 @@ suite('a body that is taken piece by piece', () => {
     assert.equal(sockets.size, 1);
   });
 
+  test('is whole when it is long, all of it in the same memory', async t => {
+    const long = Buffer.concat([content, content, content]);
+    const request = await get(t, (_, response) => {
+      response.writeHead(200, { 'content-length': String(long.length) });
+      response.end(long);
+    });
+    for (const holdsBack of [false, true]) {
+      const { body } = await request();
+      const hash = createHash('sha256');
+      const last = new Set<ArrayBufferLike>();
+      let left = long.length;
+      await takeBody(body, piece => {
+        hash.update(piece);
+        left -= piece.length;
+        if (left < 1 << 20) last.add(piece.buffer);
+        return holdsBack ? turn().then(() => {}) : undefined;
+      });
+      assert.equal(left, 0);
+      assert.equal(hash.digest('hex'), createHash('sha256').update(long).digest('hex'));
+      assert.equal(last.size, 1);
+    }
+  });
+
+  test('that is long ends with what is wrong', async t => {
+    const length = 3 * content.length;
+    const request = await get(t, (_, response) => {
+      response.writeHead(200, { 'content-length': String(length) });
+      response.write(content, () => response.destroy());
+    });
+    await assert.rejects(
+      takeBody((await request()).body, () => undefined),
+      { code: 'ECONNRESET' },
+    );
+    let taken = 0;
+    const fails = (piece: Buffer) => {
+      taken += piece.length;
+      return taken > 1 << 20 ? Promise.reject(new Error('no room')) : undefined;
+    };
+    await assert.rejects(takeBody((await request()).body, fails), /^Error: no room$/);
+  });
+
   test('ends with what is wrong: with it, with who takes it, or with who waits for it', async t => {
     const request = await get(t, (_, response) => {
       response.writeHead(200, { 'content-length': String(content.length) });

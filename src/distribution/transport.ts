@@ -205,15 +205,16 @@ async function sendAll(body: AsyncGenerator<Buffer>, outgoing: ClientRequest): P
 /** What is read of any connection comes here, and is copied but for takeBody: fresh memory would be 64 kB for every read. */
 const memory = Buffer.allocUnsafeSlow(256 * 1024);
 /** Whose bodies takeBody reads now. */
-const taken = new WeakMap<Socket, IncomingMessage>();
+const taken = new WeakMap<Socket, BodyReader>();
 
 const onread: OnReadOpts = {
   buffer: memory,
   callback(this: Socket, length) {
     const bytes = memory.subarray(0, length);
-    const body = taken.get(this);
-    const atOnce = body !== undefined && isPassing(this) && isPassing(body);
-    return this.push(atOnce ? bytes : Buffer.from(bytes));
+    const reader = taken.get(this);
+    if (reader === undefined || !isPassing(this) || !isPassing(reader.body))
+      return this.push(Buffer.from(bytes));
+    return reader.takeRaw(bytes) || this.push(bytes);
   },
 };
 
@@ -235,31 +236,85 @@ export async function takeBody(
   // It says so once, and may have done that before anybody listened.
   if (body.destroyed) throw body.errored ?? new Error('the connection was closed');
   const { socket } = body;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const fail = (error: Error) => {
-    reject(error);
-    body.destroy(error);
-  };
-  taken.set(socket, body);
-  body.on('data', (piece: Buffer) => {
-    try {
-      const busy = take(piece);
-      if (busy === undefined) return;
-      // Not the body: what else is in this read has to be taken as well.
-      socket.pause();
-      busy.then(() => socket.resume(), fail);
-    } catch (error) {
-      fail(error as Error);
-    }
-  });
-  body.on('end', resolve).on('error', reject);
-  body.on('close', () => reject(new Error('the connection was closed')));
+  const reader = new BodyReader(body, take);
+  taken.set(socket, reader);
   try {
-    await promise;
+    await reader.ended;
   } finally {
     taken.delete(socket);
   }
 }
+
+/**
+ * Takes a body as it comes. Node's HTTP parser copies each piece of one into fresh memory, which keeps the collector of
+ * garbage busy: a long one, whose length is known, goes past the parser. The connection cannot be used again then.
+ */
+class BodyReader {
+  readonly body: IncomingMessage;
+  readonly ended: Promise<void>;
+  readonly #take: (piece: Buffer) => Promise<void> | undefined;
+  readonly #resolve: () => void;
+  readonly #reject: (error: Error) => void;
+  readonly #long: boolean;
+  /** Bytes still to come. */
+  #left: number;
+
+  constructor(body: IncomingMessage, take: (piece: Buffer) => Promise<void> | undefined) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.body = body;
+    this.ended = promise;
+    this.#take = take;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#left = lengthOf(body) ?? 0;
+    this.#long = this.#left >= longBodyBytes;
+    body.on('data', (piece: Buffer) => this.#receive(piece));
+    body.on('end', resolve).on('error', reject);
+    body.on('close', () => reject(new Error('the connection was closed')));
+  }
+
+  /** What comes of the connection, once all that came before has been taken. @returns false: it is the parser's. */
+  takeRaw(bytes: Buffer): boolean {
+    if (!this.#long) return false;
+    // Nobody asked for more than that.
+    this.#receive(bytes.subarray(0, this.#left));
+    if (this.#left > 0) return true;
+    this.#resolve();
+    this.body.destroy();
+    return true;
+  }
+
+  #receive(piece: Buffer): void {
+    this.#left -= piece.length;
+    try {
+      const busy = this.#take(piece);
+      if (busy === undefined) return;
+      // Not the body: what else is in this read has to be taken as well.
+      const { socket } = this.body;
+      socket.pause();
+      busy.then(
+        () => socket.resume(),
+        error => this.#fail(error),
+      );
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#reject(error);
+    this.body.destroy(error);
+  }
+}
+
+/** undefined: nobody knows. */
+function lengthOf({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined || headers['transfer-encoding'] !== undefined ? undefined : Number(length);
+}
+
+/** To connect anew costs less. */
+const longBodyBytes = 16 << 20;
 
 /** Reads a body that is small by nature. @throws EngineError `unavailable` when it is longer than `limitBytes`. */
 export async function readBody(response: HttpResponse, limitBytes: number): Promise<Buffer> {
