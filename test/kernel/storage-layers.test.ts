@@ -294,6 +294,43 @@ suite('layers', () => {
     assert.deepEqual(readdirSync(later.paths.snapshots).length, 2);
   });
 
+  test('what the disk did not take is refused, with what is above it, and goes when the daemon starts', async t => {
+    const folder = temporaryFolder(t);
+    const storage = await temporaryStorage(t, folder);
+    const { layers, snapshots, workers } = storage;
+    const step = async (id: string, parent: Digest): Promise<Digest> => {
+      const { path } = await snapshots.create(id, parent, { mountPoints: false });
+      snapshots.mount(id);
+      writeFileSync(join(path, id), id);
+      snapshots.unmount(id);
+      return (await snapshots.commit(id, { owner: `build-cache:${id}` })).chainId;
+    };
+    const base = await applyTar(storage, await tarOf([file('a')]));
+    const run = workers.run.bind(workers) as (...words: unknown[]) => Promise<unknown>;
+    const broken = t.mock.method(workers, 'run', (...words: unknown[]) =>
+      words[0] === 'sync' ? Promise.reject(systemError('EIO', 'i/o error')) : run(...words),
+    );
+    const refused = await step('build-1', base.chainId);
+    await assert.rejects(layers.durable(refused), { code: 'EIO' });
+    broken.mock.restore();
+    // The kernel tells it once: that the next sync succeeds proves nothing.
+    const above = await step('build-2', refused);
+    for (const chainId of [refused, above]) {
+      await assert.rejects(layers.durable(chainId), { code: 'EIO' });
+      assert.throws(() => layers.makeDurable(chainId), { code: 'EIO' });
+    }
+    const beside = await step('build-3', base.chainId);
+    await layers.durable(beside);
+    await storage.close();
+    const later = await temporaryStorage(t, folder);
+    assert.deepEqual(
+      later.layers.list().map(({ chainId }) => chainId),
+      [base.chainId, beside],
+    );
+    assert.equal(readdirSync(later.paths.layers).length, 2);
+    await later.layers.durable(beside);
+  });
+
   test('the same layer asked for twice at once is unpacked once', async t => {
     const storage = await temporaryStorage(t);
     const { digest } = await storage.blobs.write(await tarOf([file('a')]));
@@ -598,6 +635,10 @@ function fixChecksum(block: Buffer): void {
   block.fill(0x20, 148, 156);
   const sum = block.subarray(0, 512).reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}
+
+function systemError(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
 }
 
 /** A layer by a blob that comes in pieces, of which some are there before all of it is. */
