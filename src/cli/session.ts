@@ -105,8 +105,9 @@ export class Session {
     return new Session(this.surroundings, this.#globals, true);
   }
 
+  /** The program ends before that: only what goes on in the same process needs its connections closed. */
   close(): void {
-    void this.#client?.then(client => client.close());
+    setImmediate(() => void this.#client?.then(client => client.close()));
   }
 
   async #connect(): Promise<Client> {

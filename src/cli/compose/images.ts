@@ -4,7 +4,6 @@ import { imageReference } from '../../compose/names.ts';
 import type { Project } from '../../compose/project.ts';
 import { EngineError, kindOf } from '../../stdx/errors.ts';
 import type { Session } from '../session.ts';
-import { buildImage } from './build-image.ts';
 import { builtFrom, inBuildOrder } from './build-order.ts';
 import type { Progress } from './progress/progress.ts';
 import { pullForService } from './progress/pull-display.ts';
@@ -68,6 +67,7 @@ export async function prepareImages(
           `image ${reference} of service ${name} is not there, and --no-build forbids to build it`,
         );
       }
+      const { buildImage } = await import('./build-image.ts');
       await buildImage(session, project, name, {
         reference,
         progress: options.progress,

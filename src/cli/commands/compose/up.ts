@@ -7,7 +7,6 @@ import { openProgress } from '../../compose/progress/open-progress.ts';
 import type { Progress, ProgressEvent } from '../../compose/progress/progress.ts';
 import { waitForReadiness } from '../../compose/readiness.ts';
 import { projectContainers } from '../../compose/service-containers.ts';
-import { upAttached } from '../../compose/up-attached.ts';
 import { upFlags } from '../../compose/up-options.ts';
 import type { FlagValues } from '../../flags.ts';
 
@@ -46,7 +45,10 @@ ${upFlags}
     const waits = flags.on('wait');
     const detached = flags.on('detach') || waits || !starts;
     refuseCombinations(flags);
-    if (!detached && !session.dryRun) return upAttached(call);
+    if (!detached && !session.dryRun) {
+      const { upAttached } = await import('../../compose/up-attached.ts');
+      return upAttached(call);
+    }
     const progress = openProgress(call);
     try {
       const { project } = await bringUp(call, starts, { progress });
