@@ -60,9 +60,8 @@ function withTag(image: string): string {
 }
 
 async function create(session: Session, { name, platform, request }: CreatePlan) {
-  const client = await session.client();
-  const json = forVersion(request, await client.version());
-  return perform(client, containerOperations.create, { query: { name, platform }, json });
+  const json = (version: string) => forVersion(request, version);
+  return perform(await session.client(), containerOperations.create, { query: { name, platform }, json });
 }
 
 /** Made before the container, so that a file that cannot be written costs nothing; removed again when left empty. */

@@ -49,6 +49,17 @@ test('asks in the older of both versions, and keeps big numbers', async context 
   assert.equal((answer as unknown as { big: bigint }).big, 9223372036854775807n);
 });
 
+test('what changes something is asked again when its version was not known', async context => {
+  const seen: string[] = [];
+  const client = await serve(context, (request, response) => {
+    seen.push(request.url!);
+    request.on('data', chunk => seen.push(String(chunk))).on('end', () => response.end('{"Id":"a"}'));
+  });
+  const json = (version: string) => ({ Image: version });
+  assert.deepEqual(await perform(client, containerOperations.create, { json }), { Id: 'a' });
+  assert.deepEqual(seen, ['/v1.41/containers/create', '{"Image":"1.41"}']);
+});
+
 test('asks in its own version first, and no more when that is understood', async context => {
   const folder = mkdtempSync(join(tmpdir(), 'client-'));
   const path = join(folder, 'd.sock');

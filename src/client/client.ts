@@ -25,7 +25,7 @@ export interface CallOptions {
   query?: Record<string, QueryValue>;
   /** A list is one header for each. */
   headers?: Record<string, string | readonly string[]>;
-  /** Sent as JSON. */
+  /** Sent as JSON; a function is given the version that is asked in. */
   json?: unknown;
   /** Sent as it is. */
   body?: RequestBody;
@@ -65,10 +65,11 @@ export class Client {
   async call(method: string, path: string, options: CallOptions = {}): Promise<HttpResponse> {
     if (this.#options.readOnly && !onlyReads(method, path))
       throw new EngineError('notImplemented', `${method} ${path} is not asked in dry-run mode`);
+    const isRepeatable = options.body === undefined && options.upgrade === undefined;
     const response =
-      this.#version === undefined && method === 'GET' && options.upgrade === undefined
-        ? await this.#askFirst(path, options)
-        : await this.#request(method, `/v${await this.version()}${path}`, options);
+      this.#version === undefined && isRepeatable
+        ? await this.#askFirst(method, path, options)
+        : await this.#askIn(await this.version(), method, path, options);
     if (response.status >= 400) throw await errorOf(response);
     return response;
   }
@@ -129,17 +130,22 @@ export class Client {
   }
 
   /**
-   * Before a version is agreed on, a question is asked in ours: most daemons know it, which spares a short command one
-   * way there and back. Every answer says what the daemon knows.
+   * Before a version is agreed on, ours is used: most daemons know it, which spares a short command one way there and
+   * back. One that does not know it refuses before it does anything. Every answer says what the daemon knows.
    */
-  async #askFirst(path: string, options: CallOptions): Promise<HttpResponse> {
-    const response = await this.#request('GET', `/v${newestApiVersion}${path}`, options);
+  async #askFirst(method: string, path: string, options: CallOptions): Promise<HttpResponse> {
+    const response = await this.#askIn(newestApiVersion, method, path, options);
     if ('api-version' in response.headers) this.#version ??= Promise.resolve(olderVersion(response.headers));
     if (response.status !== 400) return response;
     const version = await this.version();
     if (version === newestApiVersion) return response;
     await response.consume(() => {});
-    return this.#request('GET', `/v${version}${path}`, options);
+    return this.#askIn(version, method, path, options);
+  }
+
+  #askIn(version: string, method: string, path: string, options: CallOptions): Promise<HttpResponse> {
+    const json = typeof options.json === 'function' ? options.json(version) : options.json;
+    return this.#request(method, `/v${version}${path}`, { ...options, json });
   }
 
   async #request(method: string, path: string, options: CallOptions): Promise<HttpResponse> {

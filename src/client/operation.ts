@@ -27,7 +27,7 @@ export type Input<O extends AnyOperation> =
         ] extends [never]
           ? { path?: undefined }
           : { path: Record<PathParameter<Path>, string> }) &
-        ([Body] extends [never] ? { json?: undefined } : { json?: Body })
+        ([Body] extends [never] ? { json?: undefined } : { json?: Body | ((version: string) => Body) })
     : never;
 
 export type Answer<O extends AnyOperation> =
