@@ -270,6 +270,12 @@ describe('gantry, the client', { concurrency: false }, () => {
       await done('cat tree/s; tar xOf kit.tar oci-layout'),
       'secret\nt\n{"imageLayoutVersion":"1.0.0"}',
     );
+    const cut = await kit(
+      "{ cd kit; printf 'FROM busybox\\n' | gantry build -q -o - -; echo $? >&2; } | head -c 1",
+    );
+    assert.equal(cut.stderr, '141\n', 'nobody reads the archive');
+    const nowhere = await kit("printf 'FROM busybox\\n' | gantry build -q -o type=tar,dest=/no/x -");
+    assert.match(nowhere.stderr, /: open \/no\/x: no such file or directory\n$/);
     const stdin = String.raw`printf 'FROM busybox\nCOPY value /v\n' | gantry build -q -f - kit`;
     assert.match(await done(stdin), /^sha256:/);
     await done(String.raw`printf 'FROM busybox\nCOPY value /v\n' > kit/D`);

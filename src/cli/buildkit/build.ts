@@ -75,13 +75,19 @@ async function build(call: Call, given?: Display): Promise<number> {
       },
       text => session.err.line(`WARNING: ${text}`),
     );
+    // Ends this program, and is not the daemon's to tell: nobody reads standard output any more.
+    let ended: ExitError | undefined;
     const offers: Offers = {
       directories: new OfferedDirectories(inputs.directories),
       secret: readSecrets(flags.list('secret'), session.env, workingDirectory),
       agents: readAgents(flags.list('ssh'), session.env, workingDirectory),
       upload: inputs.upload,
       credentials: credentialsOf(session),
-      receive: (index, content) => receive(outputs[index], content, session),
+      receive: (index, content) =>
+        receive(outputs[index], content, session).catch(error => {
+          if (error instanceof ExitError) ended = error;
+          throw error;
+        }),
       stores: new Map([...caches.stores, ...inputs.stores]),
     };
     const context = inputs.directories.get('context');
@@ -108,7 +114,11 @@ async function build(call: Call, given?: Display): Promise<number> {
     const display = given ?? openDisplay(mode, session);
     const shown = mode === 'plain' || mode === 'tty';
     const { status } = display;
-    const solved = solve(client, options, display).finally(() => watch?.end());
+    const solved = solve(client, options, display)
+      .catch(error => {
+        throw ended ?? error;
+      })
+      .finally(() => watch?.end());
     const answer = await told(() => solved, session, { status, shown });
     caches.noteExported(answer);
     if (shown) printWarnings(status, session);
@@ -202,9 +212,14 @@ async function receive(
   const at = (path: string): string =>
     isAbsolute(path) ? path : resolve(surroundings.workingDirectory, path);
   switch (output?.destination.type) {
-    case 'file':
-      await pipeline(Readable.from(content), createWriteStream(at(output.destination.path)));
+    case 'file': {
+      const path = at(output.destination.path);
+      await pipeline(Readable.from(content), createWriteStream(path)).catch(error => {
+        if (error.syscall === undefined) throw error;
+        throw new EngineError('invalid', `${error.syscall} ${path}: ${plainReason(error)}`);
+      });
       return;
+    }
     case 'stdout':
       for await (const chunk of content) out.write(chunk);
       return;
