@@ -18,7 +18,7 @@ export const command: Command = {
 !     --builder string  there is one builder, the daemon's own
       --cache-from stringArray  External cache sources (e.g., "user/app:cache", "type=registry,ref=user/app:cache")
       --cache-to stringArray  Cache export destinations (e.g., "user/app:cache", "type=inline")
-      --call string  Set method for evaluating build ("build", "check") (default "build")
+      --call string  Set method for evaluating build ("build", "check", "outline", "targets") (default "build")
       --cgroup-parent string  Set the parent cgroup for the "RUN" instructions during build
       --check  Shorthand for "--call=check": say what is doubtful in the Dockerfile, and build nothing
       --compress  Compress the build context using gzip
