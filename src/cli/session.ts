@@ -19,6 +19,8 @@ export interface Surroundings {
   input: TerminalInput;
   /** The client's own version and commit. */
   build: { version: string; commit: string; builtAt: string };
+  /** Program of a second thread that walks large contexts; undefined: there is none. */
+  walker?: string | undefined;
 }
 
 /** One run of the client: its surroundings, its configuration, and the line to the daemon, opened when needed. */

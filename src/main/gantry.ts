@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { runCli } from '../cli/cli.ts';
 import { Output } from '../cli/output/output.ts';
@@ -55,5 +56,6 @@ runCli(process.argv.slice(2), {
     setKeyMode,
   },
   build: typeof GANTRY_BUILD === 'undefined' ? unbuilt : GANTRY_BUILD,
+  walker: typeof GANTRY_BUILD === 'undefined' ? undefined : join(dirname(process.argv[1]!), 'walker.cjs'),
   // A stdin that was read would hold the program open although nobody waits for it any more.
 }).then(status => process.exit(status));

@@ -78,7 +78,7 @@ async function build(call: Call, given?: Display): Promise<number> {
     // Ends this program, and is not the daemon's to tell: nobody reads standard output any more.
     let ended: ExitError | undefined;
     const offers: Offers = {
-      directories: new OfferedDirectories(inputs.directories),
+      directories: new OfferedDirectories(inputs.directories, session.surroundings.walker),
       secret: readSecrets(flags.list('secret'), session.env, workingDirectory),
       agents: readAgents(flags.list('ssh'), session.env, workingDirectory),
       upload: inputs.upload,

@@ -142,10 +142,10 @@ describe('files of a context', () => {
     const directory = mkdtempSync(join(tmpdir(), 'gantry-digest-'));
     after(() => rmSync(directory, { recursive: true }));
     const now = (walkedMs = Date.now() + 60_000) => {
-      const selection = () => new FileSelection(directory, all);
-      const digest = new WalkDigest(directory, selection(), walkedMs);
-      const paths = [...walk(directory, selection())].map(({ path }) => path);
-      return { paths, digest: digest.digest().toString('hex') };
+      const digest = new WalkDigest({ root: directory, files: all, nowMs: walkedMs });
+      assert.equal(digest.walk(10), false);
+      const paths = [...walk(directory, new FileSelection(directory, all))].map(({ path }) => path);
+      return { paths, digest: digest.whole().toString('hex') };
     };
     // UTF-16 has these two the other way round.
     for (const name of ['\u{10ffff}', '\uffee', 'a']) writeFileSync(join(directory, name), '1');

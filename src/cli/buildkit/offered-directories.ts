@@ -12,21 +12,23 @@ import { readPatterns } from '../../build/patterns/ignore.ts';
 import { EngineError } from '../../stdx/errors.ts';
 import { type FileRequest, FileSelection } from './file-selection.ts';
 import { sendFiles } from './send-files.ts';
+import { SharedWalk } from './shared-walk.ts';
 import { walk } from './walk.ts';
-import { WalkDigest } from './walk-digest.ts';
-
-/** So many files are looked at before messages are looked for again: a fraction of a millisecond. */
-const filesAtOnce = 32;
 
 /** Directories of this machine, as the daemon asks for them. */
 export class OfferedDirectories {
   readonly #directories: ReadonlyMap<string, string>;
   /** A walk that is likely to be asked for. */
-  #begun: { key: string; digest: WalkDigest } | undefined;
+  #begun: { key: string; walk: SharedWalk } | undefined;
+  readonly #walker: string | undefined;
 
-  /** @param directories by the names that the build has for them */
-  constructor(directories: ReadonlyMap<string, string>) {
+  /**
+   * @param directories by the names that the build has for them
+   * @param walker see SharedWalk
+   */
+  constructor(directories: ReadonlyMap<string, string>, walker?: string) {
     this.#directories = directories;
+    this.#walker = walker;
   }
 
   /**
@@ -40,7 +42,7 @@ export class OfferedDirectories {
       if (begun === undefined) return;
       this.#begun = begun;
       const goOn = () => {
-        if (this.#begun === begun && this.#goOn(begun.digest)) setImmediate(goOn);
+        if (this.#begun === begun && this.#goOn(begun.walk)) setImmediate(goOn);
       };
       setImmediate(goOn);
     } catch {
@@ -50,15 +52,21 @@ export class OfferedDirectories {
 
   /** Nobody will ask any more. */
   end(): void {
+    this.#begun?.walk.end();
     this.#begun = undefined;
   }
 
   async digest(call: GrpcCall): Promise<void> {
     const { root, request } = this.#asked(call);
-    const begun = this.#begun?.key === keyOf(root, request) ? this.#begun.digest : undefined;
+    const begun = this.#begun?.key === keyOf(root, request) ? this.#begun.walk : undefined;
+    if (begun === undefined) this.end();
     this.#begun = undefined;
-    const digest = begun ?? new WalkDigest(root, new FileSelection(root, request));
-    await call.send(fileDigestService.digest.response.encode({ digest: digest.digest() }));
+    const walk = begun ?? this.#walk(root, request);
+    try {
+      await call.send(fileDigestService.digest.response.encode({ digest: await walk.digest() }));
+    } finally {
+      walk.end();
+    }
   }
 
   async send(call: GrpcCall): Promise<void> {
@@ -79,7 +87,7 @@ export class OfferedDirectories {
   }
 
   /** Of the context; undefined: it is not likely to be asked for. */
-  #expected(dockerfile: string): { key: string; digest: WalkDigest } | undefined {
+  #expected(dockerfile: string): { key: string; walk: SharedWalk } | undefined {
     const root = this.#directories.get('context');
     const place = this.#directories.get('dockerfile');
     if (root === undefined || place === undefined) return undefined;
@@ -88,15 +96,19 @@ export class OfferedDirectories {
     const ignore =
       readRegularFile(place, `${dockerfile}.dockerignore`) ?? readRegularFile(root, '.dockerignore');
     const request = { include: [], exclude: readPatterns(ignore?.toString() ?? ''), follow: [] };
-    return { key: keyOf(root, request), digest: new WalkDigest(root, new FileSelection(root, request)) };
+    return { key: keyOf(root, request), walk: this.#walk(root, request) };
   }
 
-  #goOn(digest: WalkDigest): boolean {
+  #walk(root: string, files: FileRequest): SharedWalk {
+    return new SharedWalk({ root, files, nowMs: Date.now() }, this.#walker);
+  }
+
+  #goOn(walk: SharedWalk): boolean {
     try {
-      return digest.walk(filesAtOnce);
+      return walk.goOn();
     } catch {
       // Met again by the walk that is asked for.
-      this.#begun = undefined;
+      this.end();
       return false;
     }
   }
