@@ -61,6 +61,12 @@ export class Client {
     return this.#pinged;
   }
 
+  /** Whether it is gantryd, by what it says of itself. */
+  async isGantryd(): Promise<boolean> {
+    const { server = '' } = await this.ping();
+    return server.startsWith('Gantry/');
+  }
+
   /** @throws ApiError for any status from 400 on; unavailable when nobody answers */
   async call(method: string, path: string, options: CallOptions = {}): Promise<HttpResponse> {
     if (this.#options.readOnly && !onlyReads(method, path))

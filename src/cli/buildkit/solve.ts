@@ -49,11 +49,13 @@ export async function solve(
       cache: { imports: options.cacheImports, exports: options.cacheExports },
       entitlements: options.entitlements,
     });
+    // No other daemon asks for digests.
+    const wantsDigests = await client.isGantryd();
     const stop = new AbortController();
     const watching = watch(control, ref, display, stop.signal);
     try {
       const solving = control.unary(path, asked);
-      options.offers.directories.begin(options.attributes['filename'] ?? '');
+      if (wantsDigests) options.offers.directories.begin(options.attributes['filename'] ?? '');
       const answer = response.decode(await solving);
       await watching;
       return answer.exporterResponse;

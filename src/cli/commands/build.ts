@@ -136,9 +136,9 @@ async function usesBuildKit({ session, flags }: Call): Promise<boolean> {
   }
   if (wanted !== undefined) return false;
   const client = await session.client();
-  const { 'builder-version': builder, server = '' } = await client.ping();
+  const { 'builder-version': builder } = await client.ping();
   // Our own daemon has both, whatever it recommends to Docker's client.
-  return builder === '2' || server.startsWith('Gantry/');
+  return builder === '2' || client.isGantryd();
 }
 
 function refuse(flags: FlagValues): void {
