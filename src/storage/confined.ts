@@ -89,13 +89,16 @@ export interface CopyOptions {
  */
 export class HashedTree {
   readonly digest: Digest;
+  /** Without what is said of its top. */
+  readonly insideDigest: Digest;
   /** Of its entries. */
   readonly count: number;
   /** HashedColumns (worker/hash-tree.ts). */
   readonly packed: Uint8Array;
 
-  constructor({ digest, packed, count }: TreeHash) {
+  constructor({ digest, insideDigest, packed, count }: TreeHash) {
     this.digest = digest;
+    this.insideDigest = insideDigest;
     this.count = count;
     this.packed = packed;
   }

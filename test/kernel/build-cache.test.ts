@@ -94,6 +94,14 @@ const edits: Edit[] = [
     because: 'src/sub/b has other attributes from 644 0:0 to 755 0:0',
   },
   { what: 'mode of a directory', edit: at => chmodSync(join(at, 'src/sub'), 0o700), expected: 'hmmm' },
+  {
+    what: 'mode and owner of the directory whose content is copied',
+    edit: at => {
+      chmodSync(join(at, 'src'), 0o700);
+      chownSync(join(at, 'src'), 7, 7);
+    },
+    expected: 'hhhh',
+  },
   { what: 'time only', edit: at => utimesSync(join(at, 'src/a'), 1, 1), expected: 'hhhh' },
   { what: 'rename', edit: at => renameSync(join(at, 'src/a'), join(at, 'src/c')), expected: 'hmm!' },
   { what: 'a new file', edit: at => writeFileSync(join(at, 'src/new'), ''), expected: 'hmmm' },

@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { digestOf } from '../../oci/digest.ts';
 import { EngineError } from '../../stdx/errors.ts';
-import type { ConfinedRoot, HashedTree } from '../../storage/confined.ts';
+import type { ConfinedRoot, HashedEntry, HashedTree } from '../../storage/confined.ts';
 import type { Layer } from '../../storage/layers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { Material } from '../attest/materials.ts';
@@ -100,7 +100,7 @@ export async function prepareCopy(
       chownWanted: written.chown === undefined ? null : 'yes',
       chmod: written.chmod ?? null,
     },
-    files: () => sources.flatMap(source => inputFiles(shownPath(source), source.tree?.entries() ?? [])),
+    files: () => sources.flatMap(source => inputFiles(shownPath(source), entriesOf(source, plan))),
     createdBy: describe(instruction, written),
     mountPoints: false,
     timesOfContext:
@@ -119,6 +119,17 @@ function linkedFiles({ sources, destination, workingDirectory, owner }: CopyPlan
   const [only] = sources;
   const isNamed = sources.length === 1 && !only!.found.isDirectory && !namesDirectory(destination);
   return { destination: path, ...(isNamed ? { fileName: basename(only!.found.path) } : {}), owner };
+}
+
+/** What of a source is in the key. */
+function entriesOf({ found, tree }: PreparedSource, { parents }: CopyPlan): HashedEntry[] {
+  const entries = tree?.entries() ?? [];
+  return takesInside(found, parents) ? entries.filter(({ path }) => path !== '') : entries;
+}
+
+/** Only --parents gives the destination the mode and the owner of the directory. */
+function takesInside({ isDirectory }: FoundSource, parents: boolean): boolean {
+  return isDirectory && !parents;
 }
 
 /** What was written here for the step has a name, but no path that anybody knows. */
@@ -227,7 +238,7 @@ async function preparePaths(
       return { root, path, only: await includedEntries(root, { ...found, path }, exclude) };
     },
     found,
-    hash: hashed.digest,
+    hash: takesInside(found, parents) ? hashed.insideDigest : hashed.digest,
     above,
     tree: hashed,
     archive: unpacked ? join(workspace.contextDirectory, path) : undefined,

@@ -24,6 +24,8 @@ type Xattrs = ReturnType<typeof readXattrs>;
 export interface TreeHash {
   /** Of all paths and their digests. */
   digest: Digest;
+  /** The same of what is in it: who takes a directory's content does not see its own mode and owner. */
+  insideDigest: Digest;
   /** HashedColumns as JSON, compressed: fifty thousand rows would cost more to send than to hash. */
   packed: Uint8Array<ArrayBuffer>;
   /** Of its rows. */
@@ -79,7 +81,10 @@ export function hashTree(
     // Another name of a file that came before is more than a file that is like it.
     digests.push([file.path, isFirst ? digest : digestOf(JSON.stringify([digest, first]))]);
   }
-  return { digest: digestOf(JSON.stringify(digests)), packed: pack(tree), count: files.length };
+  const [top] = digests[0]?.[0] === '' ? digests.splice(0, 1) : [];
+  const insideDigest = digestOf(JSON.stringify(digests));
+  const digest = digestOf(JSON.stringify([top ?? null, insideDigest]));
+  return { digest, insideDigest, packed: pack(tree), count: files.length };
 }
 
 function pack(tree: HashedColumns): Uint8Array<ArrayBuffer> {
