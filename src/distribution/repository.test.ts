@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { digestOf } from '../oci/digest.ts';
 import type { Credentials } from './auth.ts';
@@ -134,6 +135,36 @@ test('a token is fetched with the credentials, kept, and fetched anew when it is
   valid = 'token-2';
   await repository.manifest('1.0', signal);
   assert.equal(tokens().length, 2);
+});
+
+test('a token that ends in the middle of an upload is fetched anew', async context => {
+  let valid = 'token-1';
+  const taken: string[] = [];
+  const { host } = await serve(context, async (request, response) => {
+    if (request.url!.startsWith('/token')) {
+      response.end(JSON.stringify({ token: valid, expires_in: 300 }));
+      return;
+    }
+    let sent = '';
+    for await (const chunk of request) sent += chunk;
+    if (request.headers.authorization !== `Bearer ${valid}`) {
+      const challenge = `Bearer realm="http://${request.headers.host}/token",service="s"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+      return;
+    }
+    if (request.method === 'POST') {
+      valid = 'token-2';
+      response.writeHead(202, { location: '/upload' }).end();
+    } else {
+      taken.push(sent);
+      response.writeHead(201).end();
+    }
+  });
+  const repository = repositoryAt(context, host, secret);
+  const upload = await repository.startUpload(signal);
+  const body = () => Readable.from([Buffer.from('layer')]);
+  await repository.finishUpload(upload, digestOf('layer'), { body, sizeBytes: 5 }, signal);
+  assert.deepEqual(taken, ['layer']);
 });
 
 test('an identity token is exchanged, not sent along', async context => {

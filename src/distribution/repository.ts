@@ -190,7 +190,7 @@ export class Repository {
   async finishUpload(
     upload: URL,
     digest: Digest,
-    content: { body: Readable | Buffer; sizeBytes: number } | undefined,
+    content: { body: Buffer | (() => Readable); sizeBytes: number } | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const url = new URL(upload);
@@ -259,23 +259,31 @@ export class Repository {
     url: URL,
     headers: Record<string, string>,
     signal: AbortSignal,
-    body?: HttpRequest['body'],
+    body?: Buffer | AsyncGenerator<Buffer> | (() => Readable),
   ): Promise<HttpResponse> {
     const { base, authorizer } = await this.#connect(signal);
     const foreign = url.origin !== base.origin;
     if (foreign && base.protocol === 'https:' && url.protocol !== 'https:') {
       throw new EngineError('unavailable', `refusing an upload without TLS to ${url.origin}`);
     }
-    const authorization = foreign ? undefined : await authorizer.header([this.#scope], signal);
-    return this.#transport.send({
-      method,
-      url,
-      headers: authorization === undefined ? headers : { ...headers, authorization },
-      body,
-      signal,
-      foreign,
-      ...this.#tls(),
-    });
+    const scopes = [this.#scope];
+    const isRepeatable = body === undefined || Buffer.isBuffer(body) || typeof body === 'function';
+    for (let attempt = 0; ; attempt++) {
+      const authorization = foreign ? undefined : await authorizer.header(scopes, signal);
+      const response = await this.#transport.send({
+        method,
+        url,
+        headers: authorization === undefined ? headers : { ...headers, authorization },
+        body: typeof body === 'function' ? body() : body,
+        signal,
+        foreign,
+        ...this.#tls(),
+      });
+      // As in #request. What cannot be sent again is sent anew by whoever made it, with a fresh token.
+      const forgotten = response.status === 401 && !foreign && authorizer.forget(scopes);
+      if (!forgotten || !isRepeatable || attempt > 0) return response;
+      response.body.resume();
+    }
   }
 
   #tls(): Pick<HttpRequest, 'skipTlsVerify' | 'certificates'> {

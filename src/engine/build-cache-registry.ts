@@ -35,7 +35,7 @@ export function registryCachePlace(
     },
     async write({ digest, sizeBytes, open }, signal) {
       const upload = await repository.startUpload(signal);
-      await repository.finishUpload(upload, digest, { body: open(), sizeBytes }, signal);
+      await repository.finishUpload(upload, digest, { body: open, sizeBytes }, signal);
     },
     async putManifest(mediaType, bytes, signal) {
       await repository.putManifest(tag, mediaType, bytes, signal);

@@ -288,13 +288,15 @@ class Push {
     bar: (currentBytes: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const body = this.#services.storage.blobs.stream(digest);
-    let sent = 0;
-    body.on('data', (chunk: Buffer) => {
-      sent += chunk.length;
-      bar(sent);
-    });
-    body.pause();
+    const body = () => {
+      const bytes = this.#services.storage.blobs.stream(digest);
+      let sent = 0;
+      bytes.on('data', (chunk: Buffer) => {
+        sent += chunk.length;
+        bar(sent);
+      });
+      return bytes.pause();
+    };
     await this.#repository.finishUpload(upload, digest, { body, sizeBytes }, signal);
   }
 
