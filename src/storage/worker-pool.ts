@@ -3,8 +3,14 @@ import { EngineError } from '../stdx/errors.ts';
 import type { OperationName, Operations } from './worker/operations.ts';
 import { fromPlainError, type WorkerResponse } from './worker/protocol.ts';
 
-/** How long an idle worker is kept. It costs some megabytes; a new one some 20 ms. */
+/**
+ * How long idle workers are kept: as many as a COPY takes for the next build of somebody who is changing files, others for
+ * the work under way. One costs some megabytes; a new one 50 ms of processor time, and as much again until V8 has compiled
+ * what it does.
+ */
 const idleMs = 10_000;
+const keptMs = 5 * 60_000;
+const maxKept = 3;
 const maxIdle = 4;
 
 /**
@@ -12,7 +18,8 @@ const maxIdle = 4;
  * while holding the first could block for ever. Who starts much at once limits itself.
  */
 export class WorkerPool {
-  readonly #idle: FileWorker[] = [];
+  /** The one used last at the end. */
+  #idle: { worker: FileWorker; sinceMs: number }[] = [];
   readonly #all = new Set<FileWorker>();
   #expiry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -20,7 +27,7 @@ export class WorkerPool {
   /** A worker for oneself, until it is given back. */
   take(): FileWorker {
     if (this.#closed) throw new EngineError('cancelled', 'the storage is closed');
-    const worker = this.#idle.pop() ?? this.#start();
+    const worker = this.#idle.pop()?.worker ?? this.#start();
     worker.ref();
     return worker;
   }
@@ -53,7 +60,7 @@ export class WorkerPool {
 
   #keep(worker: FileWorker): void {
     worker.unref();
-    this.#idle.push(worker);
+    this.#idle.push({ worker, sinceMs: Date.now() });
     this.#expiry ??= setTimeout(() => this.#expire(), idleMs).unref();
   }
 
@@ -92,7 +99,7 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#expiry);
-    this.#idle.length = 0;
+    this.#idle = [];
     await Promise.all([...this.#all].map(worker => this.end(worker)));
   }
 
@@ -103,8 +110,14 @@ export class WorkerPool {
   }
 
   #expire(): void {
-    this.#expiry = undefined;
-    for (const worker of this.#idle.splice(0)) void this.end(worker);
+    const firstKept = this.#idle.length - maxKept;
+    const nowMs = Date.now();
+    const old = this.#idle.filter(
+      ({ sinceMs }, index) => nowMs - sinceMs >= (index < firstKept ? idleMs : keptMs),
+    );
+    this.#idle = this.#idle.filter(one => !old.includes(one));
+    for (const { worker } of old) void this.end(worker);
+    this.#expiry = this.#idle.length === 0 ? undefined : setTimeout(() => this.#expire(), idleMs).unref();
   }
 }
 

@@ -245,6 +245,22 @@ suite('a confined root', () => {
     assert.equal(isMountPoint(folder) && readdirSync(folder).includes('here'), false);
   });
 
+  test('three workers wait for more to do, for minutes; others for seconds', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+    const workers = poolFor(t);
+    const taken = [1, 2, 3, 4].map(() => workers.take());
+    for (const worker of taken) await workers.give(worker);
+    t.mock.timers.tick(10_000);
+    const again = [1, 2, 3, 4].map(() => workers.take());
+    assert.deepEqual(
+      again.map(worker => taken.indexOf(worker)),
+      [3, 2, 1, -1],
+    );
+    for (const worker of again) await workers.give(worker);
+    t.mock.timers.tick(5 * 60_000);
+    assert.equal(again.includes(workers.take()), false);
+  });
+
   test('closing ends what still runs, and the next one gets a worker at the host', async t => {
     const { root, folder, workers } = await confined(t);
     writeFileSync(join(folder, 'big'), Buffer.alloc(20 << 20));
