@@ -76,6 +76,15 @@ export const brokenProjects: Record<string, string | Record<string, string>> = {
   'a variable with a bad form': 'services: {a: {image: "x:${TAG!}"}}\n',
   'a variable that is not closed': 'services: {a: {image: "x:${TAG"}}\n',
   'two scales': 'services: {a: {image: x, scale: 2, deploy: {replicas: 3}}}\n',
+  'an option of a driver that is a boolean':
+    'services: {a: {image: x, networks: [n]}}\nnetworks: {n: {driver_opts: {a: true}}}\n',
+  'an option of a driver without a value':
+    'services: {a: {image: x, networks: {default: {driver_opts: {a: }}}}}\n',
+  'an option of a log that is a boolean':
+    'services: {a: {image: x, logging: {driver: x, options: {a: true}}}}\n',
+  'a tmpfs of less than nothing':
+    'services: {a: {image: x, volumes: [{type: tmpfs, target: /a, tmpfs: {size: -1}}]}}\n',
+  'a dependency written twice': 'services: {a: {image: x, depends_on: [b, b]}, b: {image: x}}\n',
   'a limit beside others': 'services: {a: {image: x, cpus: 0.5, deploy: {resources: {limits: {pids: 5}}}}}\n',
   'a name for two containers': 'services: {a: {image: x, scale: 2, container_name: one}}\n',
   'two Dockerfiles': 'services: {a: {build: {context: ., dockerfile: D, dockerfile_inline: FROM x}}}\n',

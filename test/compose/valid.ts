@@ -390,6 +390,7 @@ services:
     credential_spec: {}
 `,
   },
+  'an include without anything': { 'compose.yaml': 'include:\nservices: {a: {image: x}}\n' },
   'no services': { 'compose.yaml': 'services: {}\nvolumes: {v: }\n' },
   'keys and texts': {
     'compose.yaml': `

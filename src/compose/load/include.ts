@@ -15,9 +15,9 @@ const sections = ['services', 'volumes', 'networks', 'secrets', 'configs', 'mode
  */
 export function applyIncludes(node: Node, loading: Loading, including: readonly string[]): Node {
   const includes = entryOf(node, 'include');
-  if (includes?.kind !== 'sequence') return node;
+  if (includes === undefined) return node;
   let complete = withoutEntry(node, 'include');
-  for (const include of includes.items)
+  for (const include of includes.kind === 'sequence' ? includes.items : [])
     complete = importInto(complete, loadIncluded(include, loading, including), include);
   return complete;
 }

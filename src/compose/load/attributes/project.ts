@@ -1,5 +1,14 @@
 import { entryOf, isNull, mapping, type Node, sequence, textOf } from '../node.ts';
-import { labels, listOf, mapOf, object, options, textOrTexts, texts } from '../shapes/collections.ts';
+import {
+  driverOptions,
+  labels,
+  listOf,
+  mapOf,
+  object,
+  options,
+  textOrTexts,
+  texts,
+} from '../shapes/collections.ts';
 import { external, resource } from '../shapes/external.ts';
 import { flag, flagOrUnset, path, text, whole } from '../shapes/scalars.ts';
 import { fault, mergeMappings, type Shape } from '../shapes/shape.ts';
@@ -29,7 +38,7 @@ export const network = resource(
   {
     name: text,
     driver: text,
-    driver_opts: options,
+    driver_opts: driverOptions,
     ipam: object({ driver: text, config: pools, options }, { inJsonWhenEmpty: true }),
     external,
     internal: flag,
@@ -42,7 +51,7 @@ export const network = resource(
 );
 
 export const volume = resource(
-  { name: text, driver: text, driver_opts: options, external, labels },
+  { name: text, driver: text, driver_opts: driverOptions, external, labels },
   { mayBeNull: true, refusesMore: true },
 );
 
@@ -70,7 +79,7 @@ const secret = fileObject(['file', 'environment'], {
   external,
   labels,
   driver: text,
-  driver_opts: options,
+  driver_opts: driverOptions,
   template_driver: text,
 });
 
@@ -98,7 +107,7 @@ const include = object(
 export const project = object({
   version: text,
   name: text,
-  include: listOf(include),
+  include: listOf(include, { mayBeNull: true }),
   services: { ...mapOf(service, { names: resourceName }), keepsEmpty: true },
   networks: mapOf(network, { names: resourceName }),
   volumes: mapOf(volume, { names: resourceName }),

@@ -1,6 +1,7 @@
 import { entryOf, isNull, mapping, scalar, textOf } from '../node.ts';
 import {
   distinctTexts,
+  driverOptions,
   labels,
   listOf,
   mapOf,
@@ -92,7 +93,7 @@ const dependency = object(
 const attachment = object(
   {
     aliases: uniqueTexts,
-    driver_opts: options,
+    driver_opts: driverOptions,
     gw_priority: whole(),
     interface_name: text,
     ipv4_address: text,

@@ -1,4 +1,4 @@
-import { below, isNull, mapping, type Node, scalar, sequence, textOf } from '../node.ts';
+import { below, isNull, mapping, type Node, type ScalarValue, scalar, sequence, textOf } from '../node.ts';
 import { goText, text, textOrNumber } from './scalars.ts';
 import { fault, faultOfKey, mergeNodes, type Reading, replace, type Shape, withoutRepeats } from './shape.ts';
 
@@ -119,6 +119,8 @@ interface ListOptions {
   replaces?: boolean;
   /** The same item twice in one file is an error. */
   refusesRepeats?: boolean;
+  /** `name:` with nothing behind it is a list without items. */
+  mayBeNull?: boolean;
 }
 
 export function listOf(of: Shape, options: ListOptions = {}): Shape {
@@ -127,6 +129,7 @@ export function listOf(of: Shape, options: ListOptions = {}): Shape {
     ...(options.keyOf === undefined ? {} : { keyOf: options.keyOf }),
     ...(options.replaces ? { merge: replace } : {}),
     canonical(node, path, reading) {
+      if (options.mayBeNull && isNull(node)) return node;
       const items =
         node.kind === 'sequence'
           ? node.items
@@ -249,14 +252,24 @@ export const variables: Shape = pairs(null, name =>
 );
 export const labels: Shape = pairs('');
 
-/** A mapping of options to texts, numbers and nothing. */
-export const options: Shape = {
-  merge: mergePairs,
-  canonical(node, path, reading) {
-    if (node.kind !== 'mapping') throw fault(node, `${path} must be a mapping`);
-    return labels.canonical(node, path, reading);
-  },
-};
+/** A mapping of a driver's options to texts and numbers. */
+export const driverOptions: Shape = optionsOf('a number or string', value => value !== null);
+/** The same, where an option may have no value. */
+export const options: Shape = optionsOf('a null, number or string', () => true);
+
+function optionsOf(what: string, allows: (value: ScalarValue) => boolean): Shape {
+  return {
+    merge: mergePairs,
+    canonical(node, path, reading) {
+      if (node.kind !== 'mapping') throw fault(node, `${path} must be a mapping`);
+      for (const [key, value] of node.entries) {
+        const isOption = value.kind === 'scalar' && typeof value.value !== 'boolean' && allows(value.value);
+        if (value.tag !== 'reset' && !isOption) throw fault(value, `${below(path, key)} must be ${what}`);
+      }
+      return labels.canonical(node, path, reading);
+    },
+  };
+}
 
 /** `NAME=value` with a value, always. */
 export const givenPairs = (of: Shape): Shape => ({
@@ -285,6 +298,7 @@ export function namesOrMap(of: Shape, names: RegExp, implied: (item: Node) => No
     of,
     canonical(node, path, reading) {
       if (node.kind !== 'sequence') return map.canonical(node, path, reading);
+      refuseRepeats(node.items, path);
       const named = node.items.map((item, at) => {
         const name = textOf(item);
         if (name === undefined) throw fault(item, `${below(path, at)} must be a string`);

@@ -1,7 +1,17 @@
 import { posix } from 'node:path';
 import { entryOf, mapping, type Node, scalar, textOf } from '../node.ts';
 import { labels, object, valueText } from './collections.ts';
-import { byteSize, fileMode, flag, numericMode, oneOf, resolvePath, text, whole } from './scalars.ts';
+import {
+  byteSize,
+  fileMode,
+  flag,
+  givenByteSize,
+  numericMode,
+  oneOf,
+  resolvePath,
+  text,
+  whole,
+} from './scalars.ts';
 import { fault, isOpen, type Notation, type Reading, type Shape } from './shape.ts';
 
 const mount = object(
@@ -21,7 +31,7 @@ const mount = object(
       { keepsEmpty: true },
     ),
     volume: object({ labels, nocopy: flag, subpath: text }, { keepsEmpty: true }),
-    tmpfs: object({ size: byteSize, mode: numericMode }, { keepsEmpty: true }),
+    tmpfs: object({ size: givenByteSize, mode: numericMode }, { keepsEmpty: true }),
     image: object({ subpath: text }, { keepsEmpty: true }),
   },
   { required: ['type'] },

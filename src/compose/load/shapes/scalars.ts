@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { byteSizeOf } from '../../../stdx/byte-size.ts';
 import { formatGoDuration, goDurationOf } from '../../../stdx/go-duration.ts';
-import { type ScalarValue, scalar } from '../node.ts';
+import { type ScalarValue, scalar, textOf } from '../node.ts';
 import { fault, isOpen, type Reading, type Shape } from './shape.ts';
 
 /**
@@ -122,6 +122,16 @@ export const byteSize: Shape = {
     return bytes === undefined ? new Fault(`is no size: '${value}'`) : String(bytes);
   }),
   printed: bytes => (bytes === '0' ? undefined : bytes),
+};
+
+/** A size of which there is no -1. */
+export const givenByteSize: Shape = {
+  ...byteSize,
+  canonical(node, path, reading) {
+    const size = byteSize.canonical(node, path, reading);
+    if (textOf(size)?.startsWith('-')) throw fault(node, `${path} must be greater than or equal to 0`);
+    return size;
+  },
 };
 
 /** `1m30s`, `1.5h`, `2d`: as Go writes it. */
