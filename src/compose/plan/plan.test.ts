@@ -180,6 +180,42 @@ describe('up', () => {
     );
   });
 
+  test('of an old one and the one that was being put in its place one stays', () => {
+    const replacing = (changes: Partial<ObservedContainer>) => {
+      const observed = allOf(shop);
+      const web = observed.containers.find(({ service }) => service === 'web')!;
+      const name = `0123456789ab_${web.name}`;
+      observed.containers.push({ ...web, id: 'b'.repeat(64), name, running: false });
+      Object.assign(web, changes);
+      return observed;
+    };
+    // It was asked for, and is no more.
+    equalPlan(
+      up(shop, replacing({})),
+      '1 remove container 0123456789ab_shop-web-1: another one has its number',
+    );
+    equalPlan(
+      up(shop, replacing({ configHash: 'other' })),
+      `
+1 stop container shop-web-1: another one has its number
+2 remove container shop-web-1: another one has its number (after 1)
+3 rename container 0123456789ab_shop-web-1 to shop-web-1: it was left aside (after 2)
+4 start container shop-web-1 (after 3)
+`,
+    );
+    equalPlan(
+      up(shop, replacing({}), { recreate: 'always', services: ['web'], withDependencies: false }),
+      `
+1 remove container 0123456789ab_shop-web-1: another one has its number
+2 create container 000000000004_shop-web-1 in place of shop-web-1: it was asked for
+3 stop container shop-web-1 (after 2)
+4 remove container shop-web-1 (after 3)
+5 rename container 000000000004_shop-web-1 to shop-web-1 (after 4)
+6 start container shop-web-1 (after 5)
+`,
+    );
+  });
+
   test('a stopped container is started, an orphan is left alone or removed', () => {
     const there = allOf(shop);
     there.containers.find(({ service }) => service === 'setup')!.running = false;

@@ -78,6 +78,8 @@ interface Planned {
   existing?: ObservedContainer;
   /** The step that made it, when one does. */
   created?: number;
+  /** The step that gave it its own name, when one does. */
+  renamed?: number;
   /** The steps that put it into networks again: it does not run then. */
   connected?: readonly number[];
 }
@@ -294,11 +296,15 @@ class UpPlanner {
     const service = this.#project.services[name]!;
     const wanted = scaleOf(name, service, this.#options.scale);
     const hash = serviceHash(withSharedContainers(service, this.#sharedContainers(service)));
-    const existing = this.#observed.containers
+    const found = this.#observed.containers
       .filter(
         container => container.service === name && !container.oneOff && !this.#removed.has(container.name),
       )
       .sort((a, b) => a.number - b.number);
+    const twins = this.#twinsAmong(found, container => this.#reason(name, container, hash));
+    for (const twin of twins)
+      this.#removed.set(twin.name, this.#planRemoval(twin, 'another one has its number'));
+    const existing = found.filter(container => !twins.includes(container));
     // What goes first are containers that would have to be made anew anyway, then those with high numbers.
     const surplus = [...existing]
       .sort(
@@ -335,11 +341,31 @@ class UpPlanner {
     return planned;
   }
 
+  /**
+   * Somebody who made a container in place of another was ended before that one was gone. What can stay stays, what
+   * runs before what does not.
+   */
+  #twinsAmong(
+    containers: readonly ObservedContainer[],
+    reasonOf: (container: ObservedContainer) => string | undefined,
+  ): ObservedContainer[] {
+    const better = (a: ObservedContainer, b: ObservedContainer) =>
+      Number(reasonOf(b) === undefined) - Number(reasonOf(a) === undefined) ||
+      Number(b.running) - Number(a.running) ||
+      a.name.length - b.name.length;
+    const best = new Map<number, ObservedContainer>();
+    for (const container of [...containers].sort(better))
+      if (!best.has(container.number)) best.set(container.number, container);
+    return containers.filter(container => best.get(container.number) !== container);
+  }
+
   /** The containers that a service's are made with, as they are now. */
   #sharedContainers(service: Service): Record<string, string | undefined> {
     const first = (other: string) =>
       this.#observed.containers
-        .filter(container => container.service === other && !container.oneOff)
+        .filter(
+          container => container.service === other && !container.oneOff && !this.#removed.has(container.name),
+        )
         .sort((a, b) => a.number - b.number)[0]?.id;
     return Object.fromEntries(sharedServices(service).map(other => [other, first(other)]));
   }
@@ -394,24 +420,33 @@ class UpPlanner {
       { do: 'remove container', service, name: existing.name },
       stopped === undefined || stopped === earlier ? [...before, stopped] : [stopped],
     );
-    const renamed = this.#steps.add({ do: 'rename container', service, name: aside, to: name }, [removed]);
+    const renamed = this.#steps.add({ do: 'rename container', service, name: aside, to: name }, [
+      removed,
+      this.#removed.get(name),
+    ]);
     return { name, created: renamed };
   }
 
   #planUnchanged(existing: ObservedContainer): Planned {
-    const { name, service } = existing;
-    this.#planOwnName(existing);
-    if (!this.#options.start || !this.#disconnected.has(name)) return { name, existing };
+    const { service } = existing;
+    const planned: Planned = { name: existing.name, existing, ...this.#planOwnName(existing) };
+    if (!this.#options.start || !this.#disconnected.has(existing.name)) return planned;
     this.#interrupted.add(service);
-    return { name, existing, connected: this.#planConnections(existing) };
+    return { ...planned, connected: this.#planConnections(existing) };
   }
 
   /** Somebody who made it in place of another was ended before it had that one's name. */
-  #planOwnName({ name, service, number }: ObservedContainer): void {
+  #planOwnName({ name, service, number }: ObservedContainer): Pick<Planned, 'name' | 'renamed'> | undefined {
     const to = containerName(this.#project, service, number);
-    const isFree = this.#observed.containers.every(other => other.name !== to);
-    if (!isFree || name.slice(12) !== `_${to}`) return;
-    this.#steps.add({ do: 'rename container', service, name, to }, [], 'it was left aside');
+    const removed = this.#removed.get(to);
+    const isFree = removed !== undefined || this.#observed.containers.every(other => other.name !== to);
+    if (!isFree || name.slice(12) !== `_${to}`) return undefined;
+    const renamed = this.#steps.add(
+      { do: 'rename container', service, name, to },
+      [removed],
+      'it was left aside',
+    );
+    return { name: to, renamed };
   }
 
   /** What must be there before a service's container can be made. */
@@ -440,6 +475,7 @@ class UpPlanner {
         this.#steps.add({ do: 'start container', service: name, name: container.name }, [
           ...ready,
           container.created,
+          container.renamed,
           ...(container.connected ?? []),
         ]),
       ),
