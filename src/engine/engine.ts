@@ -77,7 +77,8 @@ export interface ContainerUseCases {
   /** The names that links give to other containers, by id: `/web/database`. */
   namesByLinks(): ReadonlyMap<string, string[]>;
   inspect(ref: string, options?: { size?: boolean }): Promise<ContainerInspection>;
-  size(id: string): Promise<{ rwBytes: number; rootBytes: number }>;
+  /** undefined when it is removed meanwhile. */
+  size(id: string): Promise<{ rwBytes: number; rootBytes: number } | undefined>;
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
   resize(ref: string, size: { rows: number; columns: number }): Promise<void>;
   /** In batches: hundreds of thousands of lines a second go through here. */

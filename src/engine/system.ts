@@ -12,6 +12,7 @@ import type { RuntimeChoice } from '../runtime/probe.ts';
 import { fileSystemName } from '../storage/file-system-name.ts';
 import { containerSize } from './containers/inspect.ts';
 import type { EngineContext } from './context.ts';
+import { unlessMeanwhile } from './meanwhile.ts';
 import { type ReloadableSettings, reloadSettings } from './reload.ts';
 
 /** Facts for `info`, `version` and `system df`, domain side. */
@@ -218,20 +219,23 @@ async function diskUsage(context: EngineContext, builder: Builder): Promise<Disk
       sizeBytes: image.sizeBytes,
       containers: records.filter(record => record.imageId === image.id).length,
     })),
-    containers: await Promise.all(
-      records.map(async record => ({ id: record.id, ...(await containerSize(context, record)) })),
-    ),
-    volumes: await Promise.all(
-      volumes.listOwn().map(async volume => ({
-        name: volume.name,
-        sizeBytes: await volumes.sizeOf(volume.name),
-        references: records.filter(record =>
-          record.mounts.some(mount => mount.type === 'volume' && mount.name === volume.name),
-        ).length,
-      })),
-    ),
+    containers: await measured(records, async record => ({
+      id: record.id,
+      ...(await containerSize(context, record)),
+    })),
+    volumes: await measured(volumes.listOwn(), async ({ name }) => ({
+      name,
+      sizeBytes: await volumes.sizeOf(name),
+      references: context.containers.usersOfVolume(name).length,
+    })),
     buildCache: await builder.usage.list(),
   };
+}
+
+/** All at once, and without what is gone by then. */
+async function measured<T, R>(things: readonly T[], measure: (thing: T) => Promise<R>): Promise<R[]> {
+  const found = await Promise.all(things.map(thing => unlessMeanwhile(() => measure(thing))));
+  return found.filter(one => one !== undefined);
 }
 
 /** PRETTY_NAME and VERSION_ID of os-release(5). */

@@ -2,6 +2,7 @@ import { EngineError } from '../stdx/errors.ts';
 import type { InspectedVolume, Volume } from '../storage/volumes.ts';
 import { newId } from './containers/names.ts';
 import type { EngineContext } from './context.ts';
+import { unlessMeanwhile } from './meanwhile.ts';
 
 export interface VolumeUseCases {
   create(options: {
@@ -28,11 +29,7 @@ export interface VolumeUseCases {
 
 export function volumeUseCases(context: EngineContext): VolumeUseCases {
   const store = context.storage.volumes;
-  const usersOf = (name: string) =>
-    context.containers
-      .list()
-      .filter(record => record.mounts.some(mount => mount.type === 'volume' && mount.name === name))
-      .map(record => record.id);
+  const usersOf = (name: string) => context.containers.usersOfVolume(name);
 
   return {
     async create(options) {
@@ -52,11 +49,7 @@ export function volumeUseCases(context: EngineContext): VolumeUseCases {
       const volume = await store.lookUp(name);
       if (volume === undefined && options.force) return;
       if (volume === undefined) throw new EngineError('notFound', `get ${name}: no such volume`);
-      const users = usersOf(name);
-      if (users.length > 0) {
-        throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
-      }
-      await store.remove(name, options);
+      await store.remove(name, { ...options, usedBy: usersOf });
       context.events.publish('volume', 'destroy', name, { driver: volume.driver });
     },
     async prune(options) {
@@ -67,8 +60,13 @@ export function volumeUseCases(context: EngineContext): VolumeUseCases {
         const anonymous = 'com.docker.volume.anonymous' in volume.labels;
         if ((!anonymous && !options.all) || usersOf(volume.name).length > 0 || !options.matches(volume))
           continue;
-        reclaimedBytes += await store.sizeOf(volume.name);
-        await store.remove(volume.name, { force: false });
+        const sizeBytes = await unlessMeanwhile(async () => {
+          const bytes = await store.sizeOf(volume.name);
+          await store.remove(volume.name, { usedBy: usersOf });
+          return bytes;
+        });
+        if (sizeBytes === undefined) continue;
+        reclaimedBytes += sizeBytes;
         deleted.push(volume.name);
         context.events.publish('volume', 'destroy', volume.name, { driver: volume.driver });
       }

@@ -59,6 +59,13 @@ export interface VolumeOptions {
   options?: Record<string, string>;
 }
 
+export interface VolumeRemoval {
+  /** What is not there need not be removed; a plugin's goes whatever that says. */
+  force?: boolean;
+  /** Who uses it that only the caller knows of, asked when nobody can begin to any more. */
+  usedBy?: (name: string) => readonly string[];
+}
+
 /**
  * Volumes of the driver `local`: a directory, or with options what is mounted there while somebody uses it. Those of
  * other drivers are a plugin's (volume-plugin.ts); of them a row says only that they were made or used here.
@@ -74,6 +81,8 @@ export class VolumeStore {
   readonly #log: Log;
   readonly #locks = new KeyedMutex();
   readonly #users = new Map<string, Set<string>>();
+  /** Who is about to use it: a container that is being made has no row yet. */
+  readonly #claims = new Map<string, Set<string>>();
   readonly #plugins: VolumePlugins;
   /** Of plugins' volumes, as long as they are used. */
   readonly #mountpoints = new Map<string, string>();
@@ -119,20 +128,38 @@ export class VolumeStore {
    */
   async create(options: VolumeOptions): Promise<Volume> {
     const name = options.name || randomBytes(32).toString('hex');
-    const driver = options.driver || 'local';
+    return this.#locks.run(name, () => this.#findOrCreate(name, options));
+  }
+
+  /** As create; and until `unclaim` nobody removes it. @param claimant a container that is being made */
+  async claim(name: string, claimant: string, options: VolumeOptions): Promise<Volume> {
     return this.#locks.run(name, async () => {
-      const existing = await this.#lookUp(name);
-      if (existing !== undefined && (!options.driver || existing.driver === driver)) return existing;
-      if (driver !== 'local') this.#pluginFor('create', name, driver);
-      if (existing !== undefined) {
-        throw new EngineError(
-          'conflict',
-          `create ${name}: driver '${existing.driver}' already has volume '${name}': volume name must be unique`,
-        );
-      }
-      if (driver !== 'local') return this.#createByPlugin(name, driver, options);
-      return this.#createLocal(name, options);
+      const volume = await this.#findOrCreate(name, options);
+      this.#claims.set(name, (this.#claims.get(name) ?? new Set()).add(claimant));
+      return volume;
     });
+  }
+
+  /** The claimant is made, and known to whoever asks for users; or there will be none. Idempotent. */
+  unclaim(claimant: string): void {
+    for (const [name, claimants] of this.#claims) {
+      if (claimants.delete(claimant) && claimants.size === 0) this.#claims.delete(name);
+    }
+  }
+
+  async #findOrCreate(name: string, options: VolumeOptions): Promise<Volume> {
+    const driver = options.driver || 'local';
+    const existing = await this.#lookUp(name);
+    if (existing !== undefined && (!options.driver || existing.driver === driver)) return existing;
+    if (driver !== 'local') this.#pluginFor('create', name, driver);
+    if (existing !== undefined) {
+      throw new EngineError(
+        'conflict',
+        `create ${name}: driver '${existing.driver}' already has volume '${name}': volume name must be unique`,
+      );
+    }
+    if (driver !== 'local') return this.#createByPlugin(name, driver, options);
+    return this.#createLocal(name, options);
   }
 
   /**
@@ -299,8 +326,10 @@ export class VolumeStore {
     }
   }
 
-  #requireUnused(doing: string, name: string): void {
-    const users = [...(this.#users.get(name) ?? [])];
+  #requireUnused(doing: string, name: string, more: readonly string[] = []): void {
+    const users = [
+      ...new Set([...(this.#users.get(name) ?? []), ...(this.#claims.get(name) ?? []), ...more]),
+    ];
     if (users.length > 0)
       throw new EngineError('conflict', `${doing} ${name}: volume is in use - [${users.join(', ')}]`);
   }
@@ -398,7 +427,7 @@ export class VolumeStore {
   }
 
   /** @throws EngineError `notFound` unless forced; `conflict` while a container uses it. */
-  async remove(name: string, options: { force?: boolean } = {}): Promise<void> {
+  async remove(name: string, options: VolumeRemoval = {}): Promise<void> {
     await this.#locks.run(name, async () => {
       const volume = await this.#lookUp(name);
       if (volume === undefined) {
@@ -406,6 +435,7 @@ export class VolumeStore {
         throw noSuchVolume(name);
       }
       this.#requireUnused('remove', name);
+      this.#requireUnused('remove', name, options.usedBy?.(name));
       if (volume.driver !== 'local') {
         await this.#removeByPlugin(volume, options.force === true);
         return;
@@ -422,8 +452,13 @@ export class VolumeStore {
   /** Bytes of its files. */
   async sizeOf(name: string): Promise<number> {
     const root = this.pathOf(name);
-    // Removed behind the daemon's back: there is nothing to count.
-    return existsSync(root) ? this.#workers.run('sizeOfTree', { root }) : 0;
+    try {
+      return await this.#workers.run('sizeOfTree', { root });
+    } catch (error) {
+      if (existsSync(root)) throw error;
+      // Removed meanwhile, or behind the daemon's back: there is nothing to count.
+      return 0;
+    }
   }
 
   /**

@@ -101,6 +101,28 @@ suite('volumes', () => {
     await volumes.remove('data');
   });
 
+  test('one that a container is being made with stays, and so does one that somebody else knows a user of', async t => {
+    const { volumes } = await temporaryStorage(t);
+    const { mountpoint } = await volumes.claim('data', 'maker', {});
+    await volumes.claim('data', 'other', {});
+    writeFileSync(join(mountpoint, 'x'), '12345');
+    const inUse = (by: string) => ({
+      kind: 'conflict',
+      message: `remove data: volume is in use - [${by}]`,
+    });
+    await assert.rejects(volumes.remove('data', { force: true }), inUse('maker, other'));
+    volumes.unclaim('maker');
+    await assert.rejects(volumes.remove('data'), inUse('other'));
+    volumes.unclaim('other');
+    await assert.rejects(
+      volumes.remove('data', { usedBy: name => [`user of ${name}`] }),
+      inUse('user of data'),
+    );
+    assert.equal(readFileSync(join(mountpoint, 'x'), 'utf8'), '12345');
+    await volumes.remove('data');
+    assert.equal(volumes.find('data'), undefined);
+  });
+
   test('options are mounted for the first user and unmounted after the last', async t => {
     const folder = temporaryFolder(t);
     const storage = await temporaryStorage(t, folder);

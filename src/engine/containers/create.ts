@@ -79,9 +79,11 @@ export async function createContainer(
       context.containers.add(record);
       context.schedules.follow(record);
     });
+    context.storage.volumes.unclaim(id);
     publishContainerEvent(context, record, 'create');
     return { id, warnings: [...settled.warnings, ...warningsFor(hostConfig)] };
   } catch (error) {
+    context.storage.volumes.unclaim(id);
     await undo.run(context.log);
     throw error;
   }
@@ -234,7 +236,10 @@ export async function requireBindSources(mounts: PlannedMount[]): Promise<void> 
   }
 }
 
-/** Makes the volumes that are not there yet, names those that have no name, and takes hold of images. */
+/**
+ * Makes the volumes that are not there yet, names those that have no name, and takes hold of images. Nobody removes the
+ * volumes before they are unclaimed: when the container's row says that it has them, or before what was done is undone.
+ */
 export async function settleMounts(
   context: EngineContext,
   containerId: string,
@@ -250,15 +255,15 @@ export async function settleMounts(
     const name = mount.name === '' ? newId() : mount.name;
     const { volumes } = context.storage;
     const existing = await volumes.lookUp(name);
-    const volume = await volumes.create({
-      name,
+    const volume = await volumes.claim(name, containerId, {
       // One that was not named takes the volume as it is.
       driver: mount.driver === 'local' ? undefined : mount.driver,
       labels: mount.anonymous ? { 'com.docker.volume.anonymous': '', ...labels } : labels,
       options: driverOptions,
     });
     if (existing === undefined) {
-      undo.push(`volume ${name}`, () => volumes.remove(name, { force: true }));
+      const usedBy = (created: string) => context.containers.usersOfVolume(created);
+      undo.push(`volume ${name}`, () => volumes.remove(name, { force: true, usedBy }));
       context.events.publish('volume', 'create', name, { driver: volume.driver });
     }
     mounts.push({ ...mount, name, driver: volume.driver, source: volume.mountpoint });

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { EngineError } from '../../stdx/errors.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerInspection, EndpointView } from '../engine.ts';
 import type { EndpointRequest } from './config.ts';
@@ -35,12 +36,18 @@ export async function inspectContainer(
   };
 }
 
-/** What the container wrote, and all that it sees. */
+/** What the container wrote, and all that it sees. @throws notFound when it is removed meanwhile */
 export async function containerSize(
   context: EngineContext,
   record: ContainerRecord,
 ): Promise<{ rwBytes: number; rootBytes: number }> {
-  const rwBytes = await context.storage.snapshots.sizeOf(record.id);
+  let rwBytes: number;
+  try {
+    rwBytes = await context.storage.snapshots.sizeOf(record.id);
+  } catch (error) {
+    if (record.state.status !== 'removing' && context.containers.find(record.id) === record) throw error;
+    throw new EngineError('notFound', `No such container: ${record.id}`);
+  }
   return { rwBytes, rootBytes: rwBytes + (context.images.get(record.imageId)?.sizeBytes ?? 0) };
 }
 

@@ -1,5 +1,7 @@
 import type { EngineContext } from '../context.ts';
+import { unlessMeanwhile } from '../meanwhile.ts';
 import type { ContainerRecord } from './container.ts';
+import { containerSize } from './inspect.ts';
 import { removeContainer } from './remove.ts';
 import { isUp } from './stop.ts';
 
@@ -16,8 +18,12 @@ export async function pruneContainers(
   for (const record of context.containers.list()) {
     if (isUp(record) || record.state.status === 'removing' || !matches(record)) continue;
     if (record.hostConfig.schedule !== undefined) continue;
-    const bytes = await context.storage.snapshots.sizeOf(record.id);
-    await removeContainer(context, record.id, {});
+    const bytes = await unlessMeanwhile(async () => {
+      const { rwBytes } = await containerSize(context, record);
+      await removeContainer(context, record.id, {});
+      return rwBytes;
+    });
+    if (bytes === undefined) continue;
     deleted.push(record.id);
     reclaimedBytes += bytes;
   }

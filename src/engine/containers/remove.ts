@@ -2,6 +2,7 @@ import { SIGKILL } from '../../runtime/signals.ts';
 import { EngineError, within } from '../../stdx/errors.ts';
 import { removeTree } from '../../storage/remove-tree.ts';
 import type { EngineContext } from '../context.ts';
+import { unlessMeanwhile } from '../meanwhile.ts';
 import { publishContainerEvent } from './attributes.ts';
 import type { ContainerRecord } from './container.ts';
 import { containerDirectory } from './directory.ts';
@@ -90,15 +91,13 @@ export async function removeStopped(
 async function removeAnonymousVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
   for (const mount of record.mounts) {
     if (mount.type !== 'volume' || !mount.anonymous) continue;
-    const shared = context.containers
-      .list()
-      .some(
-        other =>
-          other.id !== record.id &&
-          other.mounts.some(used => used.type === 'volume' && used.name === mount.name),
-      );
-    if (shared) continue;
-    await context.storage.volumes.remove(mount.name, { force: true });
+    const usedBy = (name: string) =>
+      context.containers.usersOfVolume(name).filter(other => other !== record.id);
+    const removed = await unlessMeanwhile(async () => {
+      await context.storage.volumes.remove(mount.name, { force: true, usedBy });
+      return true;
+    });
+    if (removed === undefined) continue;
     context.events.publish('volume', 'destroy', mount.name, { driver: mount.driver });
   }
 }

@@ -133,6 +133,13 @@ export class ContainerStore {
     return [...this.#byId.values()].sort((a, b) => b.createdAtMs - a.createdAtMs);
   }
 
+  /** Ids of those that have a volume, running or not. */
+  usersOfVolume(name: string): string[] {
+    return this.list()
+      .filter(record => record.mounts.some(mount => mount.type === 'volume' && mount.name === name))
+      .map(record => record.id);
+  }
+
   hasName(name: string): boolean {
     return this.#idByName.has(name);
   }

@@ -1,6 +1,7 @@
 import type { EngineContext } from '../context.ts';
 import { editContainer } from '../edit/edit.ts';
 import type { ContainerUseCases } from '../engine.ts';
+import { unlessMeanwhile } from '../meanwhile.ts';
 import { traceFrom } from '../trace/trace.ts';
 import { explainContainer } from '../why/why.ts';
 import { exportContainer, readArchive, statPath, writeArchive } from './archive.ts';
@@ -54,7 +55,7 @@ export function containerUseCases(context: EngineContext): ContainerUseCases {
     list: () => context.containers.list(),
     namesByLinks: () => namesByLinks(context.containers),
     inspect: (ref, options) => inspectContainer(context, ref, options),
-    size: id => containerSize(context, context.containers.get(id)),
+    size: id => unlessMeanwhile(() => containerSize(context, context.containers.get(id))),
     attach: (ref, options) => attachContainer(context, ref, options),
     resize: (ref, size) => resizeContainer(context, ref, size),
     logs: (ref, options, signal) => readLogs(context, ref, options, signal),

@@ -40,9 +40,13 @@ export async function editContainer(
 ): Promise<EditOutcome> {
   const record = context.containers.get(ref);
   return context.edits.alone(record, async () => {
-    const begun = await context.locks.run(record.id, () => begin(context, record, request, options));
-    if (begun.replacing !== undefined) await replaceProcess(context, record, begun.replacing, options);
-    return { changes: begun.plan.changes, restarts: begun.way === 'restart' };
+    try {
+      const begun = await context.locks.run(record.id, () => begin(context, record, request, options));
+      if (begun.replacing !== undefined) await replaceProcess(context, record, begun.replacing, options);
+      return { changes: begun.plan.changes, restarts: begun.way === 'restart' };
+    } finally {
+      context.storage.volumes.unclaim(record.id);
+    }
   });
 }
 
@@ -89,6 +93,7 @@ async function makeVolumes(
     const added = await settleMounts(context, entry.containerId, mounts.added, undo);
     return inMountingOrder([...mounts.kept, ...added]);
   } catch (error) {
+    context.storage.volumes.unclaim(entry.containerId);
     await undo.run(context.log);
     context.edits.end(entry.containerId);
     throw error;

@@ -81,10 +81,15 @@ export async function comeBack(
 }
 
 /** Those an edit made that is undone; nothing is in them but what the image had there. */
-export async function removeNewVolumes(context: EngineContext, { newVolumes }: EditEntry): Promise<void> {
+export async function removeNewVolumes(
+  context: EngineContext,
+  { containerId, newVolumes }: EditEntry,
+): Promise<void> {
+  const { volumes } = context.storage;
+  volumes.unclaim(containerId);
   for (const name of newVolumes) {
     try {
-      await context.storage.volumes.remove(name, { force: true });
+      await volumes.remove(name, { force: true, usedBy: one => context.containers.usersOfVolume(one) });
     } catch (error) {
       context.log.error({ volume: name, err: error }, 'removing a volume of an undone edit failed');
     }

@@ -44,14 +44,16 @@ async function create(call: Call): Promise<void> {
 async function list(call: Call): Promise<void> {
   const context = summaryContext(call.engine, call.version);
   const withSize = call.query.flag('size');
-  const summaries = selectContainers(call).map(async (record): Promise<ContainerSummary> => {
+  const summaries = selectContainers(call).map(async (record): Promise<ContainerSummary | undefined> => {
     const summary = summaryToWire(context, record);
     if (!withSize) return summary;
-    const { rwBytes, rootBytes } = await call.engine.containers.size(record.id);
+    const size = await call.engine.containers.size(record.id);
+    if (size === undefined) return undefined;
+    const { rwBytes, rootBytes } = size;
     // Go leaves out what is zero.
     return { ...summary, ...(rwBytes === 0 ? {} : { SizeRw: rwBytes }), SizeRootFs: rootBytes };
   });
-  call.json(await Promise.all(summaries));
+  call.json((await Promise.all(summaries)).filter(summary => summary !== undefined));
 }
 
 async function inspect(call: Call): Promise<void> {
