@@ -7,6 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { newestApiVersion } from '../api/paths.ts';
 import { Client } from './client.ts';
 import { parseEndpoint } from './endpoint.ts';
+import { parseJson } from './json.ts';
 import { act, follow, perform } from './operation.ts';
 import { containerOperations, imageOperations } from './operations.ts';
 
@@ -47,6 +48,16 @@ test('asks in the older of both versions, and keeps big numbers', async context 
   });
   assert.deepEqual(seen, ['/v1.41/containers/a/b%20c/json?size=1']);
   assert.equal((answer as unknown as { big: bigint }).big, 9223372036854775807n);
+});
+
+test('numbers beyond 2^53 are kept wherever they stand', () => {
+  const text =
+    '{"a": 9223372036854775807, "b":[-9223372036854775808,\n 1, 9007199254740993], "c":"1234567890123456789"}';
+  assert.deepEqual(parseJson(text), {
+    a: 9223372036854775807n,
+    b: [-9223372036854775808n, 1, 9007199254740993n],
+    c: '1234567890123456789',
+  });
 });
 
 test('what changes something is asked again when its version was not known', async context => {

@@ -3,8 +3,8 @@
  * them back must not round them. Such numbers become bigints.
  */
 export function parseJson(text: string): unknown {
-  // The reviver makes parsing several times slower: only for texts that have such a number.
-  if (!/[\d]{16}/.test(text)) return JSON.parse(text);
+  // The reviver makes parsing many times slower: only for texts that have such a number. Ids have as many digits.
+  if (!/[:,[]\s*-?\d{16}/.test(text)) return JSON.parse(text);
   return JSON.parse(text, keepIntegers as (key: string, value: unknown) => unknown);
 }
 
