@@ -35,6 +35,7 @@ export async function carryOut(
   plan: Plan,
   { observed, progress, images = {}, stopTimeout, onStarted, hookOutput, signal }: CarryOutOptions,
 ): Promise<void> {
+  if (plan.length === 0) return;
   const words = new PlanWords(plan, observed);
   const interruption = new AbortController();
   const interrupt = () => {
