@@ -100,7 +100,7 @@ async function startCounter(): Promise<void> {
     'counter.js',
   );
   // Started is not yet listening: the page would say that the counter does not answer.
-  for (let attempt = 0; attempt < 100 && !stopping; attempt++) {
+  for (let attempt = 0; attempt < 600 && !stopping; attempt++) {
     if ((await quietly('logs', 'counter')).includes('visits so far')) return;
     await sleep(50);
   }
@@ -122,7 +122,7 @@ async function startDaemon(): Promise<void> {
     stdio: ['ignore', log, log],
     detached: true,
   });
-  for (let waited = 0; waited < 15_000; waited += 20) {
+  for (let waited = 0; waited < 60_000; waited += 20) {
     if (existsSync(`${root}/gantry.sock`)) return;
     if (daemon.exitCode !== null) break;
     await sleep(20);
