@@ -58,11 +58,6 @@ export class FrameDecoder {
     }
   }
 
-  /** False when the connection ended inside a frame. */
-  get atBoundary(): boolean {
-    return this.#headerFilled === 0 && this.#payloadLeft === 0;
-  }
-
   #takeHeader(chunk: Buffer, offset: number): number {
     const taken = chunk.copy(this.#header, this.#headerFilled, offset);
     this.#headerFilled += taken;

@@ -104,6 +104,27 @@ describe('gantryd flags', () => {
     assert.match(refusal(['--default-cgroupns-mode=x']), /is invalid; use "host" or "private"$/);
   });
 
+  test('of budgets', () => {
+    const { settings } = parse([
+      '--image-gc=keep-storage=20GB',
+      '--disk-budget=keep-free=0',
+      '--disk-budget=unused-for=2m',
+    ]).config;
+    assert.deepEqual(settings.imageCollection, { keepBytes: 20 * 2 ** 30, unusedForMs: 86_400_000 });
+    assert.deepEqual(settings.diskBudget, { keepFreeBytes: 0, unusedForMs: 120_000 });
+    assert.equal(refusal(['--image-gc=unused-for=1h']), 'image-gc: keep-storage is missing');
+    assert.match(
+      refusal(['--image-gc=keep-storage=1', '--image-gc=unused-for=-1s']),
+      /nothing may be negative/,
+    );
+    assert.match(refusal(['--image-gc=x=1']), /^image-gc: unknown option "x"/);
+    assert.equal(refusal(['--disk-budget=unused-for=1h']), 'disk-budget: size or keep-free is missing');
+    assert.match(
+      refusal(['--disk-budget=size=1', '--disk-budget=unused-for=-1s']),
+      /nothing may be negative/,
+    );
+  });
+
   test('of proxies: a flag or the file, before the environment', () => {
     const env = { HTTP_PROXY: 'http://env:1', https_proxy: 'env:2', NO_PROXY: 'a' };
     const proxies = (argv: string[], file?: string) => parse(argv, file, env).config.settings.proxies;

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { diagnose, type HostFacts } from './doctor-checks.ts';
 
 const healthy: HostFacts = {
-  kernelRelease: '6.1.0-18-amd64',
+  kernelRelease: '5.10.0-8-amd64',
   filesystems: 'nodev\toverlay\n',
   cgroupMounts: [{ type: 'cgroup2', path: '/sys/fs/cgroup', options: 'rw' }],
   namespaces: ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'],
@@ -40,6 +40,7 @@ const hybrid = ['memory', 'cpu,cpuacct', 'pids', 'devices', 'freezer'].map(optio
 
 for (const [what, change, name, state] of [
   ['an old kernel', { kernelRelease: '4.19.0' }, 'kernel', 'missing'],
+  ['a kernel just too old', { kernelRelease: '5.9.16' }, 'kernel', 'missing'],
   ['not root', { uid: 1000 }, 'root', 'missing'],
   ['no overlay', { filesystems: 'ext4\n' }, 'overlayfs', 'missing'],
   ['no cgroups', { cgroupMounts: [] }, 'cgroups', 'missing'],

@@ -50,6 +50,7 @@ test('what exporters are asked for', () => {
 const refused: [type: string, attributes: Record<string, string>, message: string][] = [
   ['image', { 'push-by-digest': 'true' }, 'push-by-digest is not supported by the image exporter'],
   ['image', { compression: 'zstd' }, 'compression is not supported by the image exporter'],
+  ['image', { store: 'false' }, 'store=false is not supported by the image exporter'],
   ['image', { push: 'maybe' }, 'non-bool value specified for push'],
   ['oci', { compression: 'estargz' }, 'compression=estargz is not supported by the oci exporter'],
   ['oci', { 'compression-level': 'x' }, 'non-integer value x specified for compression-level'],

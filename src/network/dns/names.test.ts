@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Endpoint } from '../network.ts';
-import { type NameSource, resolveName } from './names.ts';
+import { type NameSource, resolveAddress, resolveName } from './names.ts';
 
 /** A container `web` on some networks, of which the one called `inner` is internal. */
 function sourceOf(networks: Record<string, Partial<Endpoint>>): NameSource {
@@ -34,4 +34,18 @@ test('of several networks that know a name, the one answers that would rather le
   assert.deepEqual(answers({ inner: { gatewayPriority: 1 }, one: {} }), ['inner']);
   assert.deepEqual(answers({ two: {}, one: {} }, 'WEB.two'), ['two'], 'asked for one network');
   assert.deepEqual(answers({ bridge: {} }), undefined, 'no names there');
+});
+
+test('an address of a connected container on one of the networks has a name, another has none', () => {
+  const at = (address: string, interfaceName = 'eth0') => ({
+    containerName: 'web',
+    ipv4: { address, prefixLength: 24 },
+    interfaceName,
+  });
+  const source = sourceOf({ one: at('10.0.0.2'), two: at('10.0.1.2', ''), bridge: at('10.0.2.2') });
+  const nameOf = (pointer: string) => resolveAddress(source, 'web', `${pointer}.in-addr.arpa`);
+  assert.equal(nameOf('2.0.0.10'), 'web.one');
+  assert.equal(nameOf('2.1.0.10'), undefined, 'not connected');
+  assert.equal(nameOf('2.2.0.10'), undefined, 'no names there');
+  assert.equal(nameOf('3.0.0.10'), undefined);
 });

@@ -71,10 +71,6 @@ export class AddressPool {
     return !this.#isFree(address.value);
   }
 
-  get usedCount(): number {
-    return this.#used.size;
-  }
-
   #isFree(value: bigint): boolean {
     return !this.#used.has(value) && !this.#reserved.has(value);
   }

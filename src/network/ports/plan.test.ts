@@ -23,9 +23,11 @@ test('ports are one, a range, or any', () => {
     planPort({ containerPort: 80, protocol: 'tcp', hostPort }, everywhere).choices;
   assert.deepEqual(choices('8080'), { first: 8080, last: 8080 });
   assert.deepEqual(choices('8000-8010'), { first: 8000, last: 8010 });
+  assert.deepEqual(choices('1-65535'), { first: 1, last: 65535 });
+  assert.deepEqual(choices('80-80'), { first: 80, last: 80 });
   assert.equal(choices(''), undefined);
   assert.equal(choices('0'), undefined);
-  for (const bad of ['x', '80-', '90-80', '65536', '-1', '1-65536']) {
+  for (const bad of ['x', '80-', '90-80', '65536', '-1', '1-65536', '0-9']) {
     assert.throws(() => choices(bad), { kind: 'invalid' }, bad);
   }
   assert.throws(() => addresses({ hostIp: 'localhost' }), { kind: 'invalid' });

@@ -61,6 +61,7 @@ describe("options of BuildKit's frontend", () => {
       [{ ulimit: 'nofile' }, 'invalid ulimit: nofile'],
       [{ 'shm-size': '-1' }, 'invalid shm-size: -1'],
       [{ 'cache-imports': '{' }, 'cache-imports is no JSON: {'],
+      [{ 'cache-imports': '[{"Type":"gha"}]' }, 'a build cache of type gha is not supported'],
     ] as const) {
       assert.throws(() => plan(options), { message });
     }
