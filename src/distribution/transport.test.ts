@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Transport, takeBody } from './transport.ts';
@@ -9,8 +14,8 @@ import { Transport, takeBody } from './transport.ts';
 const content = randomBytes(8 << 20);
 const digest = createHash('sha256').update(content).digest('hex');
 
-async function get(t: TestContext, answer: RequestListener) {
-  const server = createServer(answer);
+async function get(t: TestContext, answer: RequestListener, tls?: { key: Buffer; cert: Buffer }) {
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const transport = new Transport({ userAgent: 'test' });
   t.after(() => {
@@ -18,8 +23,19 @@ async function get(t: TestContext, answer: RequestListener) {
     server.close();
     server.closeAllConnections();
   });
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  return () => transport.fetch({ method: 'GET', url, signal: AbortSignal.timeout(120_000) });
+  const scheme = tls === undefined ? 'http' : 'https';
+  const url = new URL(`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const request = { method: 'GET', url, skipTlsVerify: true } as const;
+  return () => transport.fetch({ ...request, signal: AbortSignal.timeout(120_000) });
+}
+
+function certificate(t: TestContext): { key: Buffer; cert: Buffer } {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=test'];
+  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return { key: readFileSync(key), cert: readFileSync(cert) };
 }
 
 suite('a body that is taken piece by piece', () => {
@@ -54,28 +70,32 @@ suite('a body that is taken piece by piece', () => {
     assert.equal(sockets.size, 1);
   });
 
-  test('is whole when it is long, all of it in the same memory', async t => {
-    const long = Buffer.concat([content, content, content]);
-    const request = await get(t, (_, response) => {
-      response.writeHead(200, { 'content-length': String(long.length) });
-      response.end(long);
+  for (const secure of [false, true]) {
+    test(`is whole when it is long, ${secure ? 'with' : 'without'} TLS, all of it in the same memory`, async t => {
+      const long = Buffer.concat([content, content, content]);
+      const answer: RequestListener = (_, response) => {
+        response.writeHead(200, { 'content-length': String(long.length) });
+        response.end(long);
+      };
+      const request = await get(t, answer, secure ? certificate(t) : undefined);
+      for (const holdsBack of [false, true]) {
+        const { body } = await request();
+        const hash = createHash('sha256');
+        const last = new Set<ArrayBufferLike>();
+        let left = long.length;
+        await takeBody(body, piece => {
+          hash.update(piece);
+          left -= piece.length;
+          if (left < 1 << 20) last.add(piece.buffer);
+          return holdsBack ? turn().then(() => {}) : undefined;
+        });
+        assert.equal(left, 0);
+        assert.equal(hash.digest('hex'), createHash('sha256').update(long).digest('hex'));
+        // TLS decrypts what it has read already, held back or not.
+        if (!secure || !holdsBack) assert.equal(last.size, 1);
+      }
     });
-    for (const holdsBack of [false, true]) {
-      const { body } = await request();
-      const hash = createHash('sha256');
-      const last = new Set<ArrayBufferLike>();
-      let left = long.length;
-      await takeBody(body, piece => {
-        hash.update(piece);
-        left -= piece.length;
-        if (left < 1 << 20) last.add(piece.buffer);
-        return holdsBack ? turn().then(() => {}) : undefined;
-      });
-      assert.equal(left, 0);
-      assert.equal(hash.digest('hex'), createHash('sha256').update(long).digest('hex'));
-      assert.equal(last.size, 1);
-    }
-  });
+  }
 
   test('that is long ends with what is wrong', async t => {
     const length = 3 * content.length;

@@ -256,7 +256,7 @@ class BodyReader {
   readonly #resolve: () => void;
   readonly #reject: (error: Error) => void;
   readonly #long: boolean;
-  /** Bytes still to come. */
+  /** Bytes of a long one that are still to come. */
   #left: number;
 
   constructor(body: IncomingMessage, take: (piece: Buffer) => Promise<void> | undefined) {
@@ -268,24 +268,29 @@ class BodyReader {
     this.#reject = reject;
     this.#left = lengthOf(body) ?? 0;
     this.#long = this.#left >= longBodyBytes;
-    body.on('data', (piece: Buffer) => this.#receive(piece));
+    body.on('data', (piece: Buffer) => (this.#long ? this.#receiveLong(piece) : this.#receive(piece)));
     body.on('end', resolve).on('error', reject);
     body.on('close', () => reject(new Error('the connection was closed')));
   }
 
   /** What comes of the connection, once all that came before has been taken. @returns false: it is the parser's. */
   takeRaw(bytes: Buffer): boolean {
-    if (!this.#long) return false;
+    if (this.#long) this.#receiveLong(bytes);
+    return this.#long;
+  }
+
+  /** Some may have come through the parser, which knows nothing of the rest, and so of no end. */
+  #receiveLong(bytes: Buffer): void {
     // Nobody asked for more than that.
-    this.#receive(bytes.subarray(0, this.#left));
-    if (this.#left > 0) return true;
+    const piece = bytes.subarray(0, this.#left);
+    this.#left -= piece.length;
+    this.#receive(piece);
+    if (this.#left > 0) return;
     this.#resolve();
     this.body.destroy();
-    return true;
   }
 
   #receive(piece: Buffer): void {
-    this.#left -= piece.length;
     try {
       const busy = this.#take(piece);
       if (busy === undefined) return;
