@@ -9,6 +9,7 @@ import { inspectInRegistry, type RegistryInspection } from '../images/inspect-in
 import { loadImages } from '../images/load.ts';
 import { type ManifestSummary, manifestSummaries } from '../images/manifest-summaries.ts';
 import { needPlatform } from '../images/need-platform.ts';
+import { imageForPlatform } from '../images/other-platforms.ts';
 import type { CollectionPolicy } from '../images/plan-collection.ts';
 import type { ProgressEvent } from '../images/progress.ts';
 import { pullImage } from '../images/pull.ts';
@@ -52,9 +53,14 @@ export interface ImageUseCases {
   containersOf(id: Digest): string[];
   /** What the image consists of in a registry, as far as it is known. */
   manifests(image: Image): Promise<ManifestSummary[]>;
+  /**
+   * What an image is for a platform: itself, or what its index has for another one, which may not be unpacked.
+   * @throws EngineError `notFound` when it is not kept for the platform asked for, if any
+   */
+  forPlatform(image: Image, wanted: string | undefined, shown: string): Promise<Image>;
   /** @throws EngineError `notFound` when the image is for another platform than the one asked for, if any */
   needPlatform(image: Image, wanted: string | undefined, shown: string): void;
-  /** @param platform refused where it is not the images' own */
+  /** @param platform refused where an image is not kept for it */
   save(refs: string[], platform?: string): Promise<Readable>;
   load(
     tar: Readable,
@@ -158,6 +164,7 @@ export function imageUseCases(context: EngineContext, services: ImageServices): 
     },
     containersOf: id => inUse(id).map(container => container.id),
     manifests: image => manifestSummaries(services, image),
+    forPlatform: (image, wanted, shown) => imageForPlatform(services, image, wanted, shown),
     needPlatform,
     async save(refs, platform) {
       const tar = await saveImages(services, refs, platform);

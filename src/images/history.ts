@@ -19,10 +19,8 @@ export interface HistoryItem {
 export function planHistory(
   images: { get(id: Digest): Image | undefined },
   layers: Pick<LayerStore, 'get'>,
-  id: Digest,
+  image: Image,
 ): HistoryItem[] {
-  const image = images.get(id);
-  if (image === undefined) throw new EngineError('notFound', `No such image: ${id}`);
   const items = itemsOf(image, layers);
   let step: Image | undefined = image;
   for (const item of items) {

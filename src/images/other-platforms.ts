@@ -1,16 +1,58 @@
 import { chainIdOf, type Digest } from '../oci/digest.ts';
 import type { Descriptor, Manifest, Platform } from '../oci/image.ts';
-import { readKept } from './kept-manifests.ts';
+import { type KeptManifest, readKept } from './kept-manifests.ts';
 import { parseManifest } from './manifest.ts';
-import { matchesPlatform } from './platform.ts';
+import { needPlatform, platformOf } from './need-platform.ts';
+import { matchesPlatform, parsePlatform } from './platform.ts';
 import type { ImageServices } from './services.ts';
 import { type Image, parseImageConfig } from './store.ts';
+
+/** As otherThanOwn finds it, to be looked at: the image itself, or another platform's as its registry has it. */
+export async function imageForPlatform(
+  services: Pick<ImageServices, 'images' | 'storage'>,
+  image: Image,
+  wanted: string | undefined,
+  shown: string,
+): Promise<Image> {
+  const other = await otherThanOwn(services, image, wanted, shown);
+  if (other === undefined) return image;
+  const { config, layers } = other.manifest;
+  const { chainId: _, parent: __, ...common } = image;
+  const parsed = parseImageConfig(await services.storage.blobs.read(config.digest));
+  return {
+    ...common,
+    id: config.digest,
+    config: parsed,
+    sizeBytes: layers.reduce((sum, { size }) => sum + size, 0),
+    createdMs: Date.parse(parsed.created ?? '') || 0,
+  };
+}
 
 export interface OtherPlatformOptions {
   platform: Platform;
   /** Keeps a layer for the caller. */
   holdLayer(chainId: Digest): void;
   signal: AbortSignal;
+}
+
+/**
+ * @param wanted `linux/arm64`; undefined: any.
+ * @param shown the image's name, for people
+ * @returns what the image's index has for the platform, when that is not the image's own
+ * @throws EngineError `notFound` in dockerd's words
+ */
+export async function otherThanOwn(
+  services: Pick<ImageServices, 'images' | 'storage'>,
+  image: Image,
+  wanted: string | undefined,
+  shown: string,
+): Promise<OtherManifest | undefined> {
+  if (wanted === undefined) return undefined;
+  const platform = parsePlatform(wanted);
+  if (matchesPlatform(platformOf(image), platform)) return undefined;
+  const other = await otherManifest(services, image, platform);
+  if (other === undefined) needPlatform(image, wanted, shown);
+  return other;
 }
 
 /**
@@ -23,9 +65,9 @@ export async function otherPlatform(
   { platform, holdLayer, signal }: OtherPlatformOptions,
 ): Promise<Image | undefined> {
   const { blobs, layers } = storage;
-  const found = await manifestFor({ images, storage }, image, platform);
-  if (found === undefined || ![found.config, ...found.layers].every(({ digest }) => blobs.has(digest)))
-    return undefined;
+  const kept = await otherManifest({ images, storage }, image, platform);
+  if (kept === undefined) return undefined;
+  const found = kept.manifest;
   const config = parseImageConfig(await blobs.read(found.config.digest));
   let parent: Digest | undefined;
   let sizeBytes = 0;
@@ -53,11 +95,17 @@ export async function otherPlatform(
   };
 }
 
-async function manifestFor(
+/** A manifest of an image's index that is for another platform than the image, with all that it names. */
+export interface OtherManifest extends KeptManifest {
+  manifest: Manifest;
+}
+
+/** What the index that an image is kept with has for another platform; undefined: not all of it is here. */
+export async function otherManifest(
   { images, storage }: Pick<ImageServices, 'images' | 'storage'>,
   image: Image,
   wanted: Platform,
-): Promise<Manifest | undefined> {
+): Promise<OtherManifest | undefined> {
   const rows = images.manifestsOf(image.id);
   const here = new Set(rows.filter(({ kind }) => kind === 'other').map(({ digest }) => digest));
   if (here.size === 0) return undefined;
@@ -68,9 +116,14 @@ async function manifestFor(
     const isMeant = ({ digest, platform }: Descriptor) =>
       here.has(digest) && platform !== undefined && matchesPlatform(platform, wanted);
     for (const entry of index.index.manifests.filter(isMeant)) {
+      const { digest, mediaType } = entry;
       const kept = await readKept(storage.blobs, entry);
-      const manifest = kept === undefined ? undefined : parseManifest(kept, entry.mediaType);
-      if (manifest?.kind === 'manifest') return manifest.manifest;
+      const parsed = kept === undefined ? undefined : parseManifest(kept, mediaType);
+      if (kept === undefined || parsed?.kind !== 'manifest') continue;
+      const { manifest } = parsed;
+      const blobs = [manifest.config, ...manifest.layers];
+      if (blobs.every(blob => storage.blobs.has(blob.digest)))
+        return { digest, mediaType, bytes: kept, manifest };
     }
   }
   return undefined;

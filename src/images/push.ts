@@ -10,7 +10,7 @@ import type { Layer, LayerBlob } from '../storage/layers.ts';
 import { type KeptManifest, keptIndex, keptManifest } from './kept-manifests.ts';
 import type { Lease } from './leases.ts';
 import { parseManifest } from './manifest.ts';
-import { needPlatform } from './need-platform.ts';
+import { type OtherManifest, otherThanOwn } from './other-platforms.ts';
 import { isPacked, packLayer } from './pack.ts';
 import { type Progress, progressBar, shortId } from './progress.ts';
 import type { ImageServices } from './services.ts';
@@ -20,7 +20,7 @@ import type { ManifestRow } from './tables.ts';
 
 export interface PushOptions {
   allTags?: boolean;
-  /** Of an image that came in an index, its manifest alone is sent. `linux/amd64`; it must be the image's own. */
+  /** Of an image that is kept with an index, the manifest for that platform alone is sent. `linux/amd64` */
   platform?: string;
   credentials?: Credentials;
 }
@@ -57,8 +57,9 @@ export async function pushImage(
     });
     let pushed: Descriptor | undefined;
     for (const { tag, image } of targets) {
-      needPlatform(image, options.platform, familiarText({ ...reference, tag }));
-      pushed = await push.run({ ...reference, tag }, image);
+      const named = { ...reference, tag };
+      const other = await otherThanOwn(services, image, options.platform, familiarText(named));
+      pushed = other === undefined ? await push.run(named, image) : await push.runOther(named, other);
     }
     return pushed!;
   } catch (error) {
@@ -122,13 +123,33 @@ class Push {
     await this.#pushConfig(image);
     await this.#remember(image, manifest);
     const whole = kept === undefined || this.#alone ? undefined : await this.#pushIndexed(image, kept);
-    const { mediaType, bytes } = whole ?? manifest;
-    await this.#repository.putManifest(reference.tag, mediaType, bytes, this.#signal);
+    const pushed = await this.#putTagged(reference.tag, whole ?? manifest);
+    images.addDigest(image.id, reference, pushed.digest);
+    return pushed;
+  }
+
+  /** What an image's index has for another platform, alone. */
+  async runOther(reference: Reference & { tag: string }, other: OtherManifest): Promise<Descriptor> {
+    const { config, layers } = other.manifest;
+    const blobs = [...layers, config];
+    for (const { digest } of blobs) this.#lease.holdBlob(digest);
+    for (const { digest, size } of blobs) {
+      const id = shortId(digest);
+      const bar = progressBar(this.#progress, id, 'Pushing', size);
+      this.#progress({ id, status: await this.#offer(digest, size, bar, this.#signal) });
+    }
+    return this.#putTagged(reference.tag, other);
+  }
+
+  async #putTagged(
+    tag: string,
+    { mediaType, bytes }: Pick<KeptManifest, 'mediaType' | 'bytes'>,
+  ): Promise<Descriptor> {
+    await this.#repository.putManifest(tag, mediaType, bytes, this.#signal);
     const digest = digestOf(bytes);
-    images.addDigest(image.id, reference, digest);
     const size = bytes.length;
-    this.#progress({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
-    this.#progress({ status: '', aux: { Tag: reference.tag, Digest: digest, Size: size } });
+    this.#progress({ status: `${tag}: digest: ${digest} size: ${size}` });
+    this.#progress({ status: '', aux: { Tag: tag, Digest: digest, Size: size } });
     return { mediaType, digest, size };
   }
 

@@ -9,7 +9,7 @@ import type { Layer } from '../storage/layers.ts';
 import { blobPath } from './archived-images.ts';
 import { type KeptIndex, type KeptManifest, keptIndex, keptManifest } from './kept-manifests.ts';
 import { compressionOf } from './manifest.ts';
-import { needPlatform } from './need-platform.ts';
+import { type OtherManifest, otherThanOwn } from './other-platforms.ts';
 import type { ImageServices } from './services.ts';
 import type { Image } from './store.ts';
 import { tarStream } from './tar-stream.ts';
@@ -30,7 +30,7 @@ import { tarStream } from './tar-stream.ts';
  * other platforms are listed in it and are not there.
  *
  * @param texts names and ids; a name without a tag means all its tags.
- * @param platform the images' own, `linux/amd64`: then they are saved without their index. undefined: not asked.
+ * @param platform `linux/amd64`: that of an index is saved, without the index. undefined: not asked.
  * @throws EngineError `notFound` in dockerd's words, before the stream begins.
  */
 export async function saveImages(
@@ -39,9 +39,15 @@ export async function saveImages(
   platform?: string,
 ): Promise<Readable> {
   const exports = planExports(services, texts);
-  for (const { image, tags } of exports) needPlatform(image, platform, tags[0] ?? image.id);
+  for (const entry of exports) {
+    const { image, tags } = entry;
+    entry.other = await otherThanOwn(services, image, platform, tags[0] ?? image.id);
+  }
   const lease = services.images.leases.take(`save:${crypto.randomUUID()}`);
-  for (const { image } of exports) if (image.chainId !== undefined) lease.holdLayer(image.chainId);
+  for (const { image, other } of exports) {
+    if (image.chainId !== undefined) lease.holdLayer(image.chainId);
+    for (const { digest } of other === undefined ? [] : blobsOf(other)) lease.holdBlob(digest);
+  }
   const output = tarStream(tar => new Save(services, tar, platform !== undefined).run(exports));
   output.once('close', () => {
     lease.release().catch(error => services.log.error({ err: error }, 'letting go of saved images'));
@@ -53,6 +59,16 @@ interface Export {
   image: Image;
   /** Familiar names with tags; empty when saved by id. */
   tags: string[];
+  /** What its index has for the platform asked for, when that is not the image's own. */
+  other?: OtherManifest | undefined;
+}
+
+function idOf({ image, other }: Export): Digest {
+  return other?.manifest.config.digest ?? image.id;
+}
+
+function blobsOf({ manifest }: OtherManifest): Descriptor[] {
+  return [manifest.config, ...manifest.layers];
 }
 
 /** moby's parseNames (image/tarexport/save.go). */
@@ -116,9 +132,15 @@ class Save {
     await this.#tar.add({ name: 'blobs/sha256', type: 'directory' });
     const entries: DockerManifestEntry[] = [];
     const index: Index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
-    for (const { image, tags } of exports) {
-      const { manifest, layers } = await this.#saveImage(image);
-      entries.push({ Config: blobPath(image.id), RepoTags: tags.length === 0 ? null : tags, Layers: layers });
+    for (const entry of exports) {
+      const { image, tags, other } = entry;
+      const { manifest, layers } =
+        other === undefined ? await this.#saveImage(image) : await this.#saveOther(other);
+      entries.push({
+        Config: blobPath(idOf(entry)),
+        RepoTags: tags.length === 0 ? null : tags,
+        Layers: layers,
+      });
       if (tags.length === 0) index.manifests.push(manifest);
       for (const tag of tags) index.manifests.push({ ...manifest, annotations: namesOf(tag) });
     }
@@ -143,6 +165,18 @@ class Save {
     return {
       manifest: { mediaType, digest, size: bytes.length },
       layers: layers.map(layer => blobPath(layer.digest)),
+    };
+  }
+
+  async #saveOther(other: OtherManifest): Promise<{ manifest: Descriptor; layers: string[] }> {
+    const { blobs } = this.#services.storage;
+    for (const { digest, size } of blobsOf(other))
+      await this.#addStream(digest, size, () => blobs.stream(digest));
+    const { mediaType, digest, bytes, manifest } = other;
+    await this.#addBlob(digest, bytes);
+    return {
+      manifest: { mediaType, digest, size: bytes.length },
+      layers: manifest.layers.map(layer => blobPath(layer.digest)),
     };
   }
 
@@ -227,12 +261,12 @@ function namesOf(tag: string): Record<string, string> {
 
 function repositoriesOf(exports: Export[]): Record<string, Record<string, string>> {
   const repositories: Record<string, Record<string, string>> = {};
-  for (const { image, tags } of exports) {
-    for (const tag of tags) {
+  for (const entry of exports) {
+    for (const tag of entry.tags) {
       const reference = parseReference(tag);
       const name = familiarName(reference);
       repositories[name] ??= {};
-      repositories[name][reference.tag!] = hexOf(image.id);
+      repositories[name][reference.tag!] = hexOf(idOf(entry));
     }
   }
   return repositories;

@@ -257,8 +257,8 @@ export class ImageStore {
   }
 
   /** Newest first, as `docker history` lists it. */
-  history(id: Digest): HistoryItem[] {
-    return planHistory(this, this.#storage.layers, id);
+  history(image: Image): HistoryItem[] {
+    return planHistory(this, this.#storage.layers, image);
   }
 
   async prune(options: PruneOptions): Promise<{ removed: RemoveResult[]; reclaimedBytes: number }> {

@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { parseReference } from '../../src/distribution/reference.ts';
 import { inspectInRegistry } from '../../src/images/inspect-in-registry.ts';
 import { loadImages } from '../../src/images/load.ts';
+import { imageForPlatform } from '../../src/images/other-platforms.ts';
 import { hostPlatform, platformText } from '../../src/images/platform.ts';
 import { pullImage } from '../../src/images/pull.ts';
 import { pushImage } from '../../src/images/push.ts';
@@ -352,6 +353,51 @@ test('an index whose other platforms are not here: whole where the registry has 
     pushImage(services, `${host}/me/app:3`, { platform: 'linux/s390x' }, () => {}, never),
     { kind: 'notFound', message: /does not provide the specified platform \(linux\/s390x\)$/ },
   );
+});
+
+test('another platform of an index that is here: pushed, saved and looked at alone', async context => {
+  const host = await startRegistry(context);
+  const services = await openImages(context);
+  const name = `${host}/me/app:1`;
+  const image = await imageOf(services, name);
+  const { blobs } = services.storage;
+  const put = async (bytes: Buffer, mediaType: string): Promise<Descriptor> => {
+    await blobs.write(bytes, 'test');
+    return { mediaType, digest: sha256(bytes), size: bytes.length };
+  };
+  const json = (value: object) => Buffer.from(JSON.stringify({ schemaVersion: 2, ...value }));
+  const tar = await tarOf({ file: 'of another machine' });
+  const platform = { os: 'linux', architecture: 's390x' };
+  const rootfs = { type: 'layers', diff_ids: [sha256(tar)] };
+  const config = await put(
+    json({ ...platform, rootfs, history: [{ created_by: 'there' }] }),
+    mediaTypes.ociConfig,
+  );
+  const layers = [await put(gzipSync(tar), mediaTypes.ociLayerGzip)];
+  const other = await put(
+    json({ mediaType: mediaTypes.ociManifest, config, layers }),
+    mediaTypes.ociManifest,
+  );
+  const manifests = [{ ...other, platform }];
+  const index = await put(json({ mediaType: mediaTypes.ociIndex, manifests }), mediaTypes.ociIndex);
+  const kinds = { index: [index], other: [other], blob: [config, ...layers] } as const;
+  const rows = Object.entries(kinds).flatMap(([kind, listed]) =>
+    listed.map(({ digest, mediaType }) => ({ digest, mediaType, kind: kind as keyof typeof kinds })),
+  );
+  services.images.add(services.images.configBytes(image.id), { manifests: rows });
+
+  const found = await imageForPlatform(services, image, 'linux/s390x', name);
+  assert.deepEqual([found.id, services.images.history(found)[0]?.createdBy], [config.digest, 'there']);
+  assert.equal(await imageForPlatform(services, image, platformText(hostPlatform()), name), image);
+  const missing = { kind: 'notFound', message: /does not provide the specified platform \(linux\/mips\)$/ };
+  await assert.rejects(imageForPlatform(services, image, 'linux/mips', name), missing);
+
+  await pushImage(services, name, { platform: 'linux/s390x' }, () => {}, never);
+  assert.equal(await digestThere(services, name), other.digest);
+  const elsewhere = await openImages(context);
+  const saved = await saveImages(services, [name], 'linux/s390x');
+  await loadImages(elsewhere, saved, { quiet: true }, () => {}, never);
+  assert.equal(elsewhere.images.resolve(name).id, config.digest);
 });
 
 test('what was pushed, removed and made again is not packed and sent again', async context => {

@@ -52,17 +52,17 @@ async function list(call: Call): Promise<void> {
 }
 
 async function inspect(call: Call): Promise<void> {
-  const image = imageForPlatform(call);
+  const image = await imageForPlatform(call);
   const { storageDriver } = await call.engine.system.info();
   const wire = imageInspectToWire(image, { version: call.version, driver: storageDriver });
   if (call.atLeast('1.48') && call.query.flag('manifests'))
-    wire.Manifests = await manifestsToWire(call, image);
+    wire.Manifests = await manifestsToWire(call, call.engine.imageStore.resolve(call.param('name')));
   call.json(wire);
 }
 
-function history(call: Call): void {
+async function history(call: Call): Promise<void> {
   const { imageStore } = call.engine;
-  call.json(imageStore.history(imageForPlatform(call).id).map(historyToWire));
+  call.json(imageStore.history(await imageForPlatform(call)).map(historyToWire));
 }
 
 async function manifestsToWire(call: Call, image: Image): Promise<ManifestSummary[]> {
@@ -74,12 +74,10 @@ function containersOf(call: Call, image: Image): string[] {
   return call.engine.images.containersOf(image.id);
 }
 
-/** An image is kept for one platform: another one that is asked for is not there. */
-function imageForPlatform(call: Call): Image {
+function imageForPlatform(call: Call): Promise<Image> {
   const name = call.param('name');
-  const image = call.engine.imageStore.resolve(name);
-  call.engine.images.needPlatform(image, platformOf(call), name);
-  return image;
+  const { imageStore, images } = call.engine;
+  return images.forPlatform(imageStore.resolve(name), platformOf(call), name);
 }
 
 async function tag(call: Call): Promise<void> {
