@@ -74,10 +74,10 @@ function containersOf(call: Call, image: Image): string[] {
   return call.engine.images.containersOf(image.id);
 }
 
-function imageForPlatform(call: Call): Promise<Image> {
+async function imageForPlatform(call: Call): Promise<Image> {
   const name = call.param('name');
-  const { imageStore, images } = call.engine;
-  return images.forPlatform(imageStore.resolve(name), platformOf(call), name);
+  const image = call.engine.imageStore.resolve(name);
+  return call.engine.images.forPlatform(image, platformOf(call), name);
 }
 
 async function tag(call: Call): Promise<void> {
