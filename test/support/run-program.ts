@@ -17,7 +17,7 @@ export interface Outcome {
   durationMs: number;
 }
 
-const defaultTimeoutMs = 60_000;
+const defaultTimeoutMs = 120_000;
 /** A background child of a shell line may hold the pipes open; its parent's exit is what counts. */
 const pipeGraceMs = 300;
 
