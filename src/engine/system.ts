@@ -15,9 +15,15 @@ import type { EngineContext } from './context.ts';
 import { unlessMeanwhile } from './meanwhile.ts';
 import { type ReloadableSettings, reloadSettings } from './reload.ts';
 
-/** Facts for `info`, `version` and `system df`, domain side. */
-export interface SystemInfo {
+/** Which daemon on which machine this is. */
+export interface Identity {
   id: string;
+  architecture: string;
+  hostName: string;
+}
+
+/** Facts for `info`, `version` and `system df`, domain side. */
+export interface SystemInfo extends Identity {
   containers: { total: number; running: number; paused: number; stopped: number };
   images: number;
   volumeDrivers: string[];
@@ -30,10 +36,8 @@ export interface SystemInfo {
   kernelVersion: string;
   operatingSystem: string;
   osVersion: string;
-  architecture: string;
   cpus: number;
   memoryBytes: number;
-  hostName: string;
   dataRoot: string;
   runtimes: Record<string, { path: string; args: readonly string[] }>;
   defaultRuntime: string;
@@ -77,6 +81,8 @@ export interface SystemUseCases {
   /** @returns what has changed @throws EngineError `invalid`; then nothing has */
   reload(settings: ReloadableSettings, choice: RuntimeChoice): Promise<string[]>;
   info(): Promise<SystemInfo>;
+  /** A part of the above, for those who ask at every build: nothing is looked at for it. */
+  identity(): Identity;
   counters(): EngineCounters;
   diskUsage(): Promise<DiskUsage>;
   pruneBuildCache(options: PruneOptions): Promise<{ deleted: string[]; reclaimedBytes: number }>;
@@ -91,6 +97,7 @@ export function systemUseCases(
   return {
     reload: (settings, choice) => reloadSettings(context, services, settings, choice),
     info: async () => readInfo(context, startedAtMs),
+    identity: () => identityOf(context),
     counters: () => ({
       events: context.events.publishedCount,
       healthChecks: context.health.counts.checks,
@@ -115,6 +122,10 @@ function overlayStatus(): [string, string][] {
   ];
 }
 
+function identityOf({ storage }: EngineContext): Identity {
+  return { id: storage.id, architecture: machine(), hostName: hostname() };
+}
+
 function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
   const { settings, runtime, storage } = context;
   const records = context.containers.list();
@@ -124,7 +135,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
   const paused = count('paused');
   const { limits } = runtime.host;
   return {
-    id: storage.id,
+    ...identityOf(context),
     containers: { total: records.length, running, paused, stopped: records.length - running - paused },
     images: context.images.list().length,
     volumeDrivers: storage.volumes.drivers(),
@@ -139,10 +150,8 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
     cgroupVersion: runtime.info.cgroupVersion,
     kernelVersion: release(),
     ...operatingSystem(),
-    architecture: machine(),
     cpus: cpus().length,
     memoryBytes: totalmem(),
-    hostName: hostname(),
     dataRoot: storage.paths.dataRoot,
     runtimes: Object.fromEntries(
       [...runtime.runtimes].map(([name, { path, args }]) => [name, { path, args }]),

@@ -24,8 +24,8 @@ export function controlMethods(
   builds: RunningBuilds,
 ): MethodTable {
   return [
-    unary(controlService.info, async () => ({ buildkitVersion: await version() })),
-    unary(controlService.listWorkers, async () => ({ records: [await worker(services)] })),
+    unary(controlService.info, async () => ({ buildkitVersion: version() })),
+    unary(controlService.listWorkers, async () => ({ records: [worker(services)] })),
     unary(controlService.solve, async (request, { signal }) => ({
       exporterResponse: await solve(request, signal, services, sessions, builds),
     })),
@@ -57,23 +57,23 @@ export function controlMethods(
   ];
 }
 
-async function version() {
+function version() {
   return { package: 'gantry', version: `v${gantryVersion}`, revision: '' };
 }
 
-export async function worker(services: Services) {
-  const info = await services.engine.system.info();
+export function worker(services: Services) {
+  const { id, hostName, architecture } = services.engine.system.identity();
   return {
-    id: info.id,
+    id,
     labels: {
       'org.mobyproject.buildkit.worker.executor': 'oci',
       // From this label clients conclude that exporters, cache exports and pushes are the daemon's.
       'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
-      'org.mobyproject.buildkit.worker.hostname': info.hostName,
+      'org.mobyproject.buildkit.worker.hostname': hostName,
       'org.mobyproject.buildkit.worker.moby.host-gateway-ip': services.engine.networkController.hostGatewayIp,
     },
-    platforms: [{ os: 'linux', architecture: goArchitectures[info.architecture] ?? info.architecture }],
-    buildkitVersion: await version(),
+    platforms: [{ os: 'linux', architecture: goArchitectures[architecture] ?? architecture }],
+    buildkitVersion: version(),
   };
 }
 

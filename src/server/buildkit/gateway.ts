@@ -58,7 +58,7 @@ export function gatewayMethods(
       return {
         frontendCapabilities: frontendCapabilities.map(id => ({ id, enabled: true })),
         llbCapabilities: llbCapabilities.map(id => ({ id, enabled: true })),
-        workers: [await worker(services)],
+        workers: [worker(services)],
       };
     }),
     unary(gatewayService.solve, async (request, call) => {
