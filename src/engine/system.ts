@@ -137,7 +137,7 @@ function readInfo(context: EngineContext, startedAtMs: number): SystemInfo {
   return {
     ...identityOf(context),
     containers: { total: records.length, running, paused, stopped: records.length - running - paused },
-    images: context.images.list().length,
+    images: context.images.count,
     volumeDrivers: storage.volumes.drivers(),
     storageDriver: storage.snapshots.driver,
     storageStatus: [

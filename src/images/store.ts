@@ -103,6 +103,11 @@ export class ImageStore {
     return row === undefined ? undefined : this.#imageOf(row);
   }
 
+  /** Also of those whose rows cannot be read. */
+  get count(): number {
+    return this.tables.imageIds().length;
+  }
+
   /** Newest first. */
   list(): Image[] {
     return this.tables.imageIds().flatMap(id => this.#readable(id) ?? []);
