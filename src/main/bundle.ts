@@ -48,6 +48,7 @@ function place(name: string, text: string): void {
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 const { parts, sources } = await makeParts();
+refuseCircles();
 mkdirSync(join(folder, 'client'), { recursive: true });
 for (const [name, { text }] of parts) place(`client/${name}`, text);
 // Clients that run may still load parts of the bundle before this.
@@ -181,6 +182,19 @@ async function pack({ name: kind, sources, commands }: Kind): Promise<void> {
   place('warm.cjs', loader(keep));
   await runUsualCommands([process.execPath, ...nodeFlags, join(folder, 'warm.cjs')], commands);
   rmSync(join(folder, 'warm.cjs'));
+}
+
+/** In a circle, what is taken as a variable would be taken before it is there. */
+function refuseCircles(): void {
+  const settled = new Set<string>();
+  const settle = (name: string, above: readonly string[]) => {
+    const path = [...above, name];
+    if (above.includes(name)) throw new Error(`parts of the client need each other: ${path.join(', ')}`);
+    if (settled.has(name)) return;
+    for (const needed of parts.get(name)!.needs) settle(needed, path);
+    settled.add(name);
+  };
+  for (const name of parts.keys()) settle(name, []);
 }
 
 /** Those that the program and some of its sources are made of, without what is loaded later. */
