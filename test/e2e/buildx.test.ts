@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -134,6 +134,22 @@ CMD ["cat", "/greeting"]
     await build('-f', dockerfile('FROM busybox\nONBUILD COPY src/a /a\n'), '-t', 'triggering', '.');
     await build('-f', dockerfile('FROM triggering\n'), '-t', 'triggered', '.');
     assert.equal(await machine.docker.must('run', '--rm', 'triggered', 'cat', '/a'), 'second, longer');
+  });
+
+  test('a Dockerfile and a .dockerignore can be links, whichever client sends them', async () => {
+    const linked = machine.world.path('linked');
+    mkdirSync(join(linked, 'sub'), { recursive: true });
+    writeFileSync(join(linked, 'sub/real'), 'FROM busybox\nCOPY . /c\n');
+    writeFileSync(join(linked, 'sub/ignored'), 'left\n');
+    writeFileSync(join(linked, 'left'), '');
+    symlinkSync('sub/real', join(linked, 'Dockerfile'));
+    symlinkSync('/sub/ignored', join(linked, '.dockerignore'));
+    await build('-t', 'linked:buildx', linked);
+    await machine.must(`DOCKER_BUILDKIT=1 ${repository}/gantry build -q -t linked:gantry ${linked}`);
+    for (const client of ['buildx', 'gantry']) {
+      const names = await machine.docker.must('run', '--rm', `linked:${client}`, 'ls', '-A', '/c');
+      assert.equal(names, '.dockerignore\nDockerfile\nsub');
+    }
   });
 
   test('what was sent for a build that failed is not sent again', async () => {

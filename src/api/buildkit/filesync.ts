@@ -78,7 +78,8 @@ export const fileDigestService = service('gantry.filesync.v1.FileDigest', {
 
 /**
  * Served by Gantry's client beside FileSync: a few small files, each by the name of a directory that is offered and its own name
- * there, in one answer instead of a transfer for each. Of what is no regular file, or not there, nothing is found.
+ * there, in one answer instead of a transfer for each. Links are followed inside of the directory. Of what is no regular file, or not
+ * there, nothing is found.
  */
 export const smallFilesService = service('gantry.filesync.v1.SmallFiles', {
   read: [

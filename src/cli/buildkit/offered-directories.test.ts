@@ -48,15 +48,26 @@ describe('small files', () => {
   const { request, response } = smallFilesService.read;
   const root = contextWith('FROM a\n', ['.dockerignore']);
   mkdirSync(join(root, 'directory'));
-  writeFileSync(join(root, 'directory/file'), '');
-  symlinkSync('Dockerfile', join(root, 'link'));
+  writeFileSync(join(root, 'directory/file'), 'x');
+  symlinkSync('directory/file', join(root, 'link'));
+  symlinkSync('/etc/passwd', join(root, 'out'));
 
   test('are those that are there, and no others', async () => {
-    const names = ['Dockerfile', 'none', '.dockerignore', 'directory', 'directory/file', '../x', 'link', ''];
+    const names = [
+      'Dockerfile',
+      'none',
+      '.dockerignore',
+      'directory',
+      'directory/file',
+      '../x',
+      'link',
+      'out',
+      '',
+    ];
     const files = names.map(name => ({ directory: 'context', name }));
     const answer = await answerOf(call => offered(root).read(call), request.encode({ files }));
     const found = response.decode(answer).files.map(({ found, data }) => (found ? data.toString() : '-'));
-    assert.deepEqual(found, ['FROM a\n', '-', '', '-', '-', '-', '-', '-']);
+    assert.deepEqual(found, ['FROM a\n', '-', '', '-', '-', '-', 'x', '-', '-']);
   });
 
   test('of other directories are refused', async () => {

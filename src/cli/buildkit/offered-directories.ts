@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   fileDigestService,
@@ -10,6 +10,7 @@ import type { GrpcCall } from '../../api/grpc/server.ts';
 import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import { readPatterns } from '../../build/patterns/ignore.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import { followLinksIn } from '../../stdx/follow-links.ts';
 import { type FileRequest, FileSelection } from './file-selection.ts';
 import { sendFiles } from './send-files.ts';
 import { SharedWalk } from './shared-walk.ts';
@@ -139,12 +140,14 @@ function keyOf(root: string, request: FileRequest): string {
   return JSON.stringify([root, request]);
 }
 
-/** undefined: there is none. What a link leads to was not offered. @throws what reading it throws */
+/** Links are followed inside of the directory. @returns undefined: there is none @throws what reading it throws */
 function readRegularFile(directory: string, name: string): Buffer | undefined {
   if (name === '' || name.includes('/')) return undefined;
   let file: number;
   try {
-    file = openSync(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const path = followLinksIn(name, one => linkAt(join(directory, one)));
+    if (path === undefined) return undefined;
+    file = openSync(join(directory, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
     return undefined;
   }
@@ -156,6 +159,12 @@ function readRegularFile(directory: string, name: string): Buffer | undefined {
   } finally {
     closeSync(file);
   }
+}
+
+function linkAt(path: string): string | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+    ? readlinkSync(path)
+    : undefined;
 }
 
 /** Patterns that are not ASCII come encoded, and a header beside them says so. */

@@ -340,9 +340,9 @@ class FrontendFiles {
     return id === undefined ? this.#session : this.#sessions.get(id, this.#signal);
   }
 
-  async #smallFiles(directory: string, include: string[]): Promise<Map<string, Buffer>> {
+  async #smallFiles(directory: string, paths: string[]): Promise<Map<string, Buffer>> {
     const session = await this.#sessionOf(directory);
-    return receiveSmallFiles(session, { directory, include }, this.#signal);
+    return receiveSmallFiles(session, directory, paths, this.#signal);
   }
 
   async #directory(

@@ -15,6 +15,7 @@ import { grpcHeaderBytes, type MessageRun, messageAt } from '../../api/grpc/fram
 import { GrpcError, grpcCode } from '../../api/grpc/status.ts';
 import type { MessageOf } from '../../api/protobuf.ts';
 import { EngineError } from '../../stdx/errors.ts';
+import { followLinksIn } from '../../stdx/follow-links.ts';
 import type { ConfinedRoot } from '../../storage/confined.ts';
 import type { TreeEntry } from '../../storage/tree-reception.ts';
 import { ListDigests } from './list-digests.ts';
@@ -27,6 +28,8 @@ export interface FileSelection {
   include?: readonly string[];
   /** As in .dockerignore. */
   exclude?: readonly string[];
+  /** Paths that are wanted with what they lead to through links. */
+  follow?: readonly string[];
 }
 
 /** Where received files go. */
@@ -85,20 +88,30 @@ export async function digestOfDirectory(
   }
 }
 
-/** A few small files, by path. @throws EngineError `invalid` when they are larger than the limit together */
+/**
+ * A few small files, by path, also those that are links to others.
+ * @throws EngineError `invalid` when they are larger than the limit together
+ */
 export async function receiveSmallFiles(
   session: BuildSession,
-  selection: FileSelection,
+  directory: string,
+  paths: readonly string[],
   signal: AbortSignal,
 ): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
-  await receive(session, selection, { signal }, async want => new MemorySink(files, want));
-  return files;
+  const links = new Map<string, string>();
+  const selection = { directory, follow: paths };
+  await receive(session, selection, { signal }, async want => new MemorySink({ files, links }, want));
+  const found = new Map<string, Buffer>();
+  for (const path of paths) {
+    const data = files.get(followLinksIn(path, one => links.get(one)) ?? '');
+    if (data !== undefined) found.set(path, data);
+  }
+  return found;
 }
 
 /**
- * Small files of several directories in one answer, which Gantry's client gives; names are not patterns here, and lead into no
- * directory below.
+ * The same of several directories in one answer, which Gantry's client gives. A name has no slash.
  * @returns what is in each, undefined where there is none; undefined instead of the list: such an answer cannot be had
  */
 export async function askForSmallFiles(
@@ -283,7 +296,7 @@ function isEntry({ bytes, bounds }: MessageRun, index: number): boolean {
   return start < bounds[index + 1]! && bytes[start] === statTag;
 }
 
-function metadataOf({ directory, include, exclude }: FileSelection): Map<string, string[]> {
+function metadataOf({ directory, include, exclude, follow }: FileSelection): Map<string, string[]> {
   const metadata = new Map([[fileSyncHeader.directory, [directory]]]) as Map<string, string[]>;
   const add = (name: string, values: readonly string[] | undefined) => {
     if (values === undefined || values.length === 0) return;
@@ -296,6 +309,7 @@ function metadataOf({ directory, include, exclude }: FileSelection): Map<string,
   };
   add(fileSyncHeader.include, include);
   add(fileSyncHeader.exclude, exclude);
+  add(fileSyncHeader.follow, follow);
   return metadata;
 }
 
@@ -332,18 +346,18 @@ function typeOf(stat: MessageOf<typeof statMessage>, has: (bit: number) => boole
   return stat.linkname === '' ? 'file' : 'hardlink';
 }
 
-/** Keeps regular files in memory; everything else is passed over. */
+/** Keeps regular files in memory, and where links lead; everything else is passed over. */
 class MemorySink implements FileSink {
   readonly done: Promise<void>;
-  readonly #files: Map<string, Buffer>;
+  readonly #kept: { files: Map<string, Buffer>; links: Map<string, string> };
   readonly #want: Want;
   readonly #pending = new Map<number, { path: string; chunks: Buffer[] }>();
   readonly #settle: { resolve: () => void; reject: (error: unknown) => void };
   #bytes = 0;
   #all = false;
 
-  constructor(files: Map<string, Buffer>, want: Want) {
-    this.#files = files;
+  constructor(kept: { files: Map<string, Buffer>; links: Map<string, string> }, want: Want) {
+    this.#kept = kept;
     this.#want = want;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.done = promise;
@@ -352,8 +366,10 @@ class MemorySink implements FileSink {
   }
 
   entry(entry: TreeEntry, index: number): void {
+    if (this.#pending.size + this.#kept.links.size >= 1000)
+      throw new EngineError('invalid', 'more files than were asked for');
+    if (entry.type === 'symlink') this.#kept.links.set(entry.path, entry.link);
     if (entry.type !== 'file') return;
-    if (this.#pending.size >= 1000) throw new EngineError('invalid', 'more files than were asked for');
     this.#pending.set(index, { path: entry.path, chunks: [] });
     this.#want([index]);
   }
@@ -376,7 +392,7 @@ class MemorySink implements FileSink {
       return;
     }
     this.#pending.delete(index);
-    this.#files.set(file.path, Buffer.concat(file.chunks));
+    this.#kept.files.set(file.path, Buffer.concat(file.chunks));
     if (this.#all && this.#pending.size === 0) this.#settle.resolve();
   }
 
