@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { type FileRequest, FileSelection } from './file-selection.ts';
 import { SharedWalk } from './shared-walk.ts';
-import { roughly, Visit } from './walk.ts';
+import { rough, Visit } from './walk.ts';
 import { type DigestRequest, sha256, WalkDigest } from './walk-digest.ts';
 
 const walker = join(import.meta.dirname, 'walk-worker.ts');
@@ -40,7 +40,7 @@ describe('a walk in two parts', () => {
     const place = join(root, 'parts');
     for (const exclude of [[], ['**/*.log'], ['m', '!m/n/d.log'], ['*', '!m/n']]) {
       const visit = (branches?: ReturnType<Visit<never>['leave']>) =>
-        new Visit(place, new FileSelection(place, { ...all, exclude }), roughly, branches);
+        new Visit(place, new FileSelection(place, { ...all, exclude }), rough, branches);
       const rest = (files: ReturnType<typeof visit>) => {
         const paths: string[] = [];
         for (let file = files.next(); file !== undefined; file = files.next()) paths.push(file.path);
@@ -73,11 +73,14 @@ describe('a walk in two parts', () => {
     assert.equal(await digestOf(walker), alone);
     assert.equal(await digestOf(faulty), alone);
     assert.equal(await digestOf(join(root, 'none')), alone);
-    writeFileSync(join(root, 'many/f99'), 'x');
+    const firstPart = new WalkDigest(request('many'));
+    firstPart.walk(8192);
+    const seen = firstPart.whole().toString('latin1').split('\0');
+    writeFileSync(join(root, 'many', seen[1]!), 'x');
     const firstChanged = await digestOf(undefined);
     assert.notEqual(firstChanged, alone);
-    // The last of all: in the second part.
-    writeFileSync(join(root, 'many/f999'), 'x');
+    const [second] = firstPart.leave(0.45);
+    writeFileSync(join(root, 'many', second!.names[0]!), 'x');
     assert.notEqual(await digestOf(undefined), firstChanged);
   });
 

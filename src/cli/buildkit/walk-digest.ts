@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { randomHex } from '../../stdx/random-hex.ts';
 import { type FileRequest, FileSelection } from './file-selection.ts';
-import { type Branches, roughly, Visit, type Visited } from './walk.ts';
+import { type Branches, rough, Visit, type Visited } from './walk.ts';
 
 /** File systems count time by steps, the coarsest of them by two seconds. */
 const coarsestMs = 2000;
@@ -34,7 +34,7 @@ export class WalkDigest {
   readonly #names: string[] = [];
 
   constructor({ root, files, nowMs, branches }: DigestRequest) {
-    this.#visit = new Visit(root, new FileSelection(root, files), roughly, branches);
+    this.#visit = new Visit(root, new FileSelection(root, files), rough, branches);
     this.#settledMs = nowMs - coarsestMs;
   }
 
