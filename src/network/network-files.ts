@@ -83,8 +83,11 @@ function resolvConfFor(
   return hostResolvConfText(hostText, overrides, hasIPv6());
 }
 
-/** `name:address`; the address may contain colons, and is `host-gateway` for the host itself. */
-function parseExtraHost(line: string, hostGatewayIp: string): HostsEntry {
+/**
+ * `name:address`; the address may contain colons, and is `host-gateway` for the host itself.
+ * @throws invalid, in Docker's words
+ */
+export function parseExtraHost(line: string, hostGatewayIp: string): HostsEntry {
   const match = /^([^:=]+)[:=](.+)$/.exec(line);
   if (match === null) throw new EngineError('invalid', `bad format for add-host: "${line}"`);
   const given = match[2]!.replace(/^\[(.*)\]$/, '$1');

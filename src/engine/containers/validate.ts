@@ -1,3 +1,5 @@
+import { parseExtraHost } from '../../network/network-files.ts';
+import { parseHostPort } from '../../network/ports/plan.ts';
 import { knownCapabilities, normalizeCapabilities } from '../../runtime/capabilities.ts';
 import { EngineError, within } from '../../stdx/errors.ts';
 import { validateBandwidth } from './bandwidth.ts';
@@ -35,6 +37,8 @@ function validateHealthcheck(check: ContainerConfig['healthcheck']): void {
   }
 }
 
+const anyAddress = '0.0.0.0';
+
 /**
  * Checks what cannot be right on any machine and what this engine does not do.
  * @throws invalid or notImplemented, in Docker's words where it has some
@@ -60,6 +64,15 @@ export function validateHostConfig(hostConfig: HostConfig, config: ContainerConf
     if (colon <= 0 || colon === host.length - 1) {
       throw new EngineError('invalid', `bad format for add-host: "${host}"`);
     }
+    // Which address the host has is asked at the start.
+    parseExtraHost(host, anyAddress);
+  }
+  for (const binding of Object.values(hostConfig.portBindings).flat()) parseHostPort(binding.hostPort);
+  if ('' in hostConfig.annotations) {
+    throw new EngineError(
+      'invalid',
+      'invalid Annotations: the empty string is not permitted as an annotation key',
+    );
   }
   if (hostConfig.maskedPaths !== undefined && hostConfig.privileged && hostConfig.maskedPaths.length > 0) {
     throw new EngineError('invalid', 'masked paths cannot be set on a privileged container');

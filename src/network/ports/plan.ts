@@ -33,7 +33,7 @@ export function planPort(
     containerPort,
     protocol,
     hostAddresses: hostAddresses(request.hostIp ?? '', options),
-    choices: hostPort === '' || hostPort === '0' ? undefined : parseRange(hostPort),
+    choices: parseHostPort(hostPort),
     asked: { hostIp: request.hostIp, hostPort },
   };
 }
@@ -158,7 +158,9 @@ function hostAddresses(
   return everywhere && hasIPv6 ? [address, { family: 6, value: 0n }] : [address];
 }
 
-function parseRange(text: string): { first: number; last: number } {
+/** `8080` or `8000-8010`. @returns undefined for any that is free ('' or `0`) @throws invalid */
+export function parseHostPort(text: string): { first: number; last: number } | undefined {
+  if (text === '' || text === '0') return undefined;
   const match = /^(\d+)(?:-(\d+))?$/.exec(text);
   const first = Number(match?.[1]);
   const last = Number(match?.[2] ?? first);
