@@ -34,6 +34,7 @@ export async function importImage(
     throw new EngineError('invalid', 'cannot import digest reference');
   }
   const platform = options.platform ? parsePlatform(options.platform) : hostPlatform();
+  if (platform.os !== 'linux') throw new EngineError('invalid', 'operating system is not supported');
   const lease = images.leases.take(`import:${crypto.randomUUID()}`);
   try {
     const layer = await storage.layers.apply({ source: await decompress(tar), owner: lease.owner, signal });

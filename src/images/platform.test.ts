@@ -32,6 +32,21 @@ test('the best variant the processor runs', () => {
   assert.throws(() => chosen(indexOf('linux/amd64/v3'), 'linux/amd64'), { kind: 'notFound' });
 });
 
+test('what is no platform is refused', () => {
+  const refused: [string, string][] = [
+    ['foo', '"foo": unknown operating system or architecture: invalid argument'],
+    ['a/b/c/d', '"a/b/c/d": cannot parse platform specifier: invalid argument'],
+    [
+      'linux/',
+      '"" is an invalid component of "linux/": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument',
+    ],
+  ];
+  for (const [text, message] of refused)
+    assert.throws(() => parsePlatform(text), { kind: 'invalid', message }, text);
+  assert.equal(platformText(parsePlatform('x86-64')), 'linux/amd64');
+  assert.equal(platformText(parsePlatform('linux/foo')), 'linux/foo');
+});
+
 test("none that fits, in Docker's words", () => {
   assert.throws(() => chosen(indexOf('linux/amd64'), 'linux/s390x'), {
     kind: 'notFound',

@@ -17,15 +17,35 @@ export function hostPlatform(): Platform {
  */
 export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split('/');
-  if (parts.length > 3 || !parts.every(part => /^[a-z0-9_.-]+$/.test(part))) {
-    throw new EngineError('invalid', `"${text}" is an invalid platform specifier`);
+  const refused = (reason: string) => new EngineError('invalid', `${reason}: invalid argument`);
+  if (parts.length > 3) throw refused(`"${text}": cannot parse platform specifier`);
+  const odd = parts.find(part => !/^[a-z0-9_.-]+$/.test(part));
+  if (odd !== undefined) {
+    const rule = 'platform specifier component must match "^[A-Za-z0-9_.-]+$"';
+    throw refused(`"${odd}" is an invalid component of "${text}": ${rule}`);
   }
   const host = hostPlatform();
-  if (parts.length === 1) {
-    return isOs(parts[0]!) ? { ...host, os: parts[0]! } : normalised(host.os, parts[0]!, undefined);
-  }
-  return normalised(parts[0]!, parts[1]!, parts[2]);
+  const [first = '', architecture, variant] = parts;
+  if (architecture !== undefined) return normalised(first, architecture, variant);
+  if (systems.has(first)) return { ...host, os: first };
+  const alone = normalised(host.os, first, undefined);
+  if (!architectures.has(alone.architecture))
+    throw refused(`"${text}": unknown operating system or architecture`);
+  return alone;
 }
+
+/** What a word alone may be (containerd/platforms, database.go, has it from Go's list). */
+const systems = new Set(
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
+    ' ',
+  ),
+);
+const architectures = new Set(
+  [
+    '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le',
+    'ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm',
+  ].flatMap(line => line.split(' ')),
+);
 
 export function platformText(platform: Platform): string {
   const { os, architecture, variant } = platform;
@@ -94,8 +114,4 @@ function normalised(os: string, architecture: string, variant: string | undefine
   const [name, implied] = known[architecture] ?? [architecture];
   const chosen = variant || implied;
   return { os, architecture: name, ...(chosen === undefined ? {} : { variant: chosen }) };
-}
-
-function isOs(text: string): boolean {
-  return ['linux', 'windows', 'darwin', 'freebsd', 'netbsd', 'openbsd', 'solaris', 'plan9'].includes(text);
 }
