@@ -62,6 +62,20 @@ services:
     assert.match(text, /^again-1 exited with code 3$/m);
   });
 
+  test('logs -f goes on with containers that come later, until none runs', async () => {
+    write(
+      'compose.yaml',
+      'services: {a: {image: busybox, command: "sh -c \'echo up; exec sleep 1000\'", stop_grace_period: 0s}}\n',
+    );
+    const heard = (count: number) => until(`[ $(grep -c "| up" said) = ${count} ]`);
+    const text = await inProject(
+      `${compose} up -d; ${begin('logs -f')}; ${heard(1)}; ${compose} up -d --scale a=2; ${heard(2)};
+       ${compose} up -d --force-recreate --scale a=2; ${heard(4)}; ${compose} down; ${ended}; cat said`,
+    );
+    assert.match(text, /^code 0$/m);
+    assert.equal(text.match(/^a-2 {2}\| up$/gm)?.length, 2, text);
+  });
+
   test('Ctrl-C while an image is built ends it, and nothing is left', async () => {
     write(
       'compose.yaml',

@@ -1,6 +1,7 @@
 import { EngineError } from '../../../stdx/errors.ts';
 import { anyArguments, type Command } from '../../command.ts';
 import { printLog } from '../../compose/follow-logs.ts';
+import { FollowedLogs } from '../../compose/followed-logs.ts';
 import { LogLines } from '../../compose/log-lines.ts';
 import { coloursOutput } from '../../compose/progress/open-progress.ts';
 import { projectContainers, type ServiceContainer } from '../../compose/service-containers.ts';
@@ -45,15 +46,23 @@ export const command: Command = {
       since: apiTimestamp(flags.string('since'), Date.now(), 'since'),
       until: apiTimestamp(flags.string('until'), Date.now(), 'until'),
     };
-    await Promise.all(
-      wanted.map(async container => {
-        const shown = shownName(name, container);
-        const code = await printLog(session, { id: container.id, shown }, lines, query, exitCode =>
-          lines.say(`${shown} exited with code ${exitCode} (restarting)`),
-        );
-        if (code !== undefined) lines.say(`${shown} exited with code ${code}`);
-      }),
-    );
+    const followed = new FollowedLogs(session, {
+      name,
+      query,
+      lines,
+      shownName: container => shownName(name, container),
+      async containers() {
+        const { containers: now } = await projectContainers(session, groupFlags, args);
+        return now.filter(({ number }) => index === 0 || number === index);
+      },
+    });
+    if (query.follow) await followed.run(wanted);
+    else
+      await Promise.all(
+        wanted.map(container =>
+          printLog(session, { id: container.id, shown: shownName(name, container) }, lines, query),
+        ),
+      );
   },
 };
 
