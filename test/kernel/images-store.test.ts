@@ -66,7 +66,9 @@ test('images share layers; only what nobody needs any more is deleted', async co
   );
   images.tag(child.id, 'child:1');
   assert.deepEqual(
-    images.history(child).map(({ id, createdBy, sizeBytes, tags }) => ({ id, createdBy, sizeBytes, tags })),
+    images
+      .history(images.resolve('child:1'))
+      .map(({ id, createdBy, sizeBytes, tags }) => ({ id, createdBy, sizeBytes, tags })),
     [
       { id: child.id, createdBy: 'CMD', sizeBytes: 0, tags: ['child:1'] },
       { id: base.id, createdBy: 'FROM', sizeBytes: layer.sizeBytes, tags: ['base:1'] },
