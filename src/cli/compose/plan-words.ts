@@ -40,11 +40,16 @@ export class PlanWords {
   }
 
   #subjects(action: Action): string[] {
-    if (action.do === 'wait for service')
-      return [...(this.#containers.get(action.service) ?? [])].map(name => `Container ${name}`);
+    if (action.do === 'wait for service') {
+      const names = [...(this.#containers.get(action.service) ?? [])].map(name => this.#finalName(name));
+      return [...new Set(names)].map(name => `Container ${name}`);
+    }
     const [, kind = ''] = action.do.split(' ');
-    const name = this.#finalNames.get(action.name) ?? action.name;
-    return [`${kind[0]!.toUpperCase()}${kind.slice(1)} ${name}`];
+    return [`${kind[0]!.toUpperCase()}${kind.slice(1)} ${this.#finalName(action.name)}`];
+  }
+
+  #finalName(name: string): string {
+    return this.#finalNames.get(name) ?? name;
   }
 
   /** While it is done, and when it is done. */
