@@ -12,15 +12,19 @@ import { act, follow, perform } from './operation.ts';
 import { containerOperations, imageOperations } from './operations.ts';
 
 /** A daemon of Node's own HTTP that knows 1.41, to test ours against. */
-async function serve(context: TestContext, listener: RequestListener): Promise<Client> {
-  const folder = mkdtempSync(join(tmpdir(), 'client-'));
-  const path = join(folder, 'd.sock');
-  const server = createServer((request, response) => {
+function serve(context: TestContext, listener: RequestListener): Promise<Client> {
+  return clientOf(context, (request, response) => {
     response.setHeader('Api-Version', '1.41');
     if (request.url === '/_ping') response.end();
     else if (request.url!.startsWith('/v1.41/')) listener(request, response);
     else response.writeHead(400).end('too new');
   });
+}
+
+async function clientOf(context: TestContext, daemon: RequestListener): Promise<Client> {
+  const folder = mkdtempSync(join(tmpdir(), 'client-'));
+  const path = join(folder, 'd.sock');
+  const server = createServer(daemon);
   server.on('upgrade', (_request, socket) => {
     socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nfirst');
     socket.pipe(socket);
@@ -72,20 +76,10 @@ test('what changes something is asked again when its version was not known', asy
 });
 
 test('asks in its own version first, and no more when that is understood', async context => {
-  const folder = mkdtempSync(join(tmpdir(), 'client-'));
-  const path = join(folder, 'd.sock');
   const seen: string[] = [];
-  const server = createServer((request, response) => {
+  const client = await clientOf(context, (request, response) => {
     seen.push(`${request.method} ${request.url}`);
     response.writeHead(seen.length === 1 ? 400 : 200, { 'Api-Version': '1.99' }).end('[]');
-  });
-  await new Promise<void>(resolve => server.listen(path, resolve));
-  const client = new Client({ endpoint: parseEndpoint(`unix://${path}`) });
-  context.after(() => {
-    client.close();
-    server.closeAllConnections();
-    server.close();
-    rmSync(folder, { recursive: true });
   });
   const list = () => perform(client, containerOperations.list, {});
   await assert.rejects(list(), { status: 400 });

@@ -109,9 +109,20 @@ async function makeParts(): Promise<{ parts: Map<string, Part>; sources: string[
 }
 
 async function makeLibrary(name: string): Promise<[string, Part]> {
+  const text = `(function(exports,require,module){${await bundleAlone(name)}\n})`;
+  return [`${name}.cjs`, { text, source: undefined, needs: [] }];
+}
+
+/** It has little in common with the rest, and starts sooner as one file. */
+async function placeWalker(): Promise<void> {
+  place('walker.cjs', await bundleAlone('src/cli/buildkit/walk-worker.ts'));
+}
+
+/** A module and all that it imports as one text of CommonJS. */
+async function bundleAlone(entryPoint: string): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: [name],
+    entryPoints: [entryPoint],
     write: false,
     bundle: true,
     format: 'cjs',
@@ -121,24 +132,7 @@ async function makeLibrary(name: string): Promise<[string, Part]> {
     legalComments: 'none',
     logLevel: 'error',
   });
-  const text = `(function(exports,require,module){${outputFiles[0]!.text}\n})`;
-  return [`${name}.cjs`, { text, source: undefined, needs: [] }];
-}
-
-/** It has little in common with the rest, and starts sooner as one file. */
-async function placeWalker(): Promise<void> {
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: ['src/cli/buildkit/walk-worker.ts'],
-    write: false,
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node26',
-    minify: true,
-    logLevel: 'error',
-  });
-  place('walker.cjs', outputFiles[0]!.text);
+  return outputFiles[0]!.text;
 }
 
 /**
