@@ -434,7 +434,6 @@ export class VolumeStore {
         if (options.force === true) return;
         throw noSuchVolume(name);
       }
-      this.#requireUnused('remove', name);
       this.#requireUnused('remove', name, options.usedBy?.(name));
       if (volume.driver !== 'local') {
         await this.#removeByPlugin(volume, options.force === true);
